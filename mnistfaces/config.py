@@ -1,0 +1,148 @@
+"""What a run is asked to do: closed names, frozen configurations, and the one home of every default."""
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self
+
+from mnistfaces.errors import UsageError
+
+ModelName = Literal["softmax", "mlp"]
+OptimizerName = Literal["gd", "adam"]
+Reduction = Literal["sum", "mean"]
+Activation = Literal["relu", "tanh"]
+Selection = Literal["last", "best"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+DtypeName = Literal["float32", "float64"]
+DatasetKind = Literal["digits", "faces", "images", "features"]
+Status = Literal["ok", "stopped", "collapsed", "diverged", "failed"]
+
+STATUS_SEVERITY: tuple[Status, ...] = ("ok", "stopped", "collapsed", "diverged", "failed")
+"""From harmless to grave: a cell's status is the gravest of its trials'."""
+
+COLLAPSE_EPOCHS = 100
+"""Epochs after which a class never predicted on the training images means that the model collapsed."""
+
+ARITHMETIC = 1
+"""Raised whenever the same configuration would give other numbers than before; part of every run's hash."""
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise UsageError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    """How a dataset is divided into training, validation and test images; `None` takes what is left.
+
+    Attributes:
+        train_per_class: training images a class; None trains on all that is neither test nor validation.
+        val_per_class: validation images a class; None is a quarter of `train_per_class`, or `val_fraction`.
+        test_per_class: test images a class; None is the test set that the data bring along.
+        val_fraction: share of what is not test that validates, when no numbers a class are given.
+        folds: number of cross-validation folds that replace the test set; None for one split.
+        validation: False leaves the validation set out.
+    """
+
+    train_per_class: int | None = None
+    val_per_class: int | None = None
+    test_per_class: int | None = None
+    val_fraction: float = 0.2
+    folds: int | None = None
+    validation: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for numbers that no split can have."""
+        _require(self.train_per_class is None or self.train_per_class >= 1, "--train-per-class must be at least 1")
+        _require(self.val_per_class is None or self.val_per_class >= 0, "--val-per-class must not be negative")
+        _require(self.test_per_class is None or self.test_per_class >= 1, "--test-per-class must be at least 1")
+        _require(0 <= self.val_fraction < 1, "--val-fraction must be at least 0 and below 1")
+        _require(self.folds is None or self.folds >= 2, "--folds must be at least 2")  # noqa: PLR2004  one fold is none
+        _require(
+            self.folds is None or self.test_per_class is None,
+            "--folds replaces the test set: leave out --test-per-class",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One model and how it is trained.
+
+    Attributes:
+        model: `softmax` (multinomial logistic regression from zero weights) or `mlp` (one hidden layer).
+        hidden: hidden units of the mlp.
+        activation: of the hidden units.
+        optimizer: `gd` (with `momentum`) or `adam`.
+        lr: learning rate, a step per unit of the gradient of the cost.
+        momentum: beta of v <- beta v + lr grad, w <- w - v; 0 is vanilla descent.
+        batch_size: images a step; None is the full batch.
+        epochs: passes over the training images.
+        weight_decay: L2 penalty: weight_decay * w is added to the gradient of weights, not of biases.
+        eps: stop when the step of the weights and that of the biases both have a norm of at most eps; 0 is never.
+        reduction: the cost is the `sum` or the `mean` over the images of a batch.
+        drop_last: leave out an incomplete last batch.
+        select: keep the weights of the `last` epoch or of the epoch with the `best` validation loss.
+        dtype: of the weights and of all arithmetic.
+    """
+
+    model: ModelName = "softmax"
+    hidden: int = 20
+    activation: Activation = "relu"
+    optimizer: OptimizerName = "gd"
+    lr: float = 1e-4
+    momentum: float = 0.0
+    batch_size: int | None = None
+    epochs: int = 3000
+    weight_decay: float = 0.0
+    eps: float = 0.0
+    reduction: Reduction = "sum"
+    drop_last: bool = False
+    select: Selection = "last"
+    dtype: DtypeName = "float32"
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for values that no training can have."""
+        _require(math.isfinite(self.lr) and self.lr > 0, f"--lr must be positive, not {self.lr:g}")
+        _require(0 <= self.momentum < 1, f"--momentum must be at least 0 and below 1, not {self.momentum:g}")
+        _require(self.batch_size is None or self.batch_size >= 1, "--batch-size must be at least 1")
+        _require(self.epochs >= 1, f"--epochs must be at least 1, not {self.epochs}")
+        _require(self.hidden >= 1, f"--hidden must be at least 1, not {self.hidden}")
+        _require(
+            math.isfinite(self.weight_decay) and self.weight_decay >= 0,
+            f"--weight-decay must not be negative, not {self.weight_decay:g}",
+        )
+        _require(math.isfinite(self.eps) and self.eps >= 0, f"--eps must not be negative, not {self.eps:g}")
+        _require(
+            self.optimizer == "gd" or self.momentum == 0,
+            "--momentum goes with --optimizer gd: adam has its own two",
+        )
+
+    def with_(self, **changes: Any) -> Self:  # noqa: ANN401  each field keeps its own type
+        """Returns a copy with some fields changed, checked again."""
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the fields that bear on the result: an option that the model ignores is left out."""
+        fields = asdict(self)
+        if self.model == "softmax":
+            del fields["hidden"], fields["activation"]
+        return fields
+
+
+DIGITS_TRAINING = TrainConfig()
+DIGITS_SPLIT = SplitConfig(train_per_class=100)
+FACES_TRAINING = TrainConfig(model="mlp", optimizer="adam", batch_size=32, epochs=1000, reduction="mean")
+FACES_SPLIT = SplitConfig(test_per_class=20)
+FEATURES_TRAINING = FACES_TRAINING.with_(batch_size=128)
+
+FACES_RES = 32
+
+
+def default_training(kind: DatasetKind) -> TrainConfig:
+    """Returns the training that the report used for a kind of dataset."""
+    return {"digits": DIGITS_TRAINING, "features": FEATURES_TRAINING}.get(kind, FACES_TRAINING)
+
+
+def default_split(kind: DatasetKind) -> SplitConfig:
+    """Returns the division that the report used for a kind of dataset."""
+    return DIGITS_SPLIT if kind == "digits" else FACES_SPLIT
