@@ -186,6 +186,13 @@ def test_near_duplicates_count_once() -> None:
     assert (interval.mean, interval.n, interval.units) == (0.8, 120, 60)
 
 
+def test_an_interval_reaches_the_mean_over_images_where_near_duplicates_weigh_it_down() -> None:
+    images = np.arange(110)
+    crowd = trial(images < 10, groups=np.minimum(images, 10))  # 100 copies of the only image that is wrong
+    interval = accuracy_interval([crowd])
+    assert (interval.units, interval.low, interval.high) == (11, 10 / 110, wilson(10, 11)[1])
+
+
 @pytest.mark.parametrize("right", [True, False])
 @pytest.mark.parametrize("kind", ["one", "seeds", "splits"])
 def test_all_right_or_all_wrong_is_no_certainty(kind: str, right: bool) -> None:
