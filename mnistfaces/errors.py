@@ -1,4 +1,4 @@
-"""Errors that a user can act on. Each becomes one line on stderr and an exit code; anything else keeps its traceback."""
+"""Errors a user can act on: each becomes one line on stderr and an exit code. Anything else keeps its traceback."""
 
 
 class MnistFacesError(Exception):

@@ -51,7 +51,7 @@ class Dataset:
 
     def values(self, indices: NDArray[np.int64], dtype: str = "float32") -> NDArray[Any]:
         """Returns the inputs of some images, (n, D), pixels scaled to [0, 1]."""
-        chosen = self.inputs[indices]
+        chosen: NDArray[Any] = self.inputs[indices]
         if chosen.dtype == np.uint8:
             return np.divide(chosen, FULL_INTENSITY, dtype=dtype)
         return chosen.astype(dtype)
@@ -180,7 +180,7 @@ class _Draw:
         for number in range(len(self.dataset.classes)):
             of_class = labels == number
             position[of_class] = np.arange(np.count_nonzero(of_class))
-        taken = candidates[position < counts[labels]]
+        taken: NDArray[np.int64] = candidates[position < counts[labels]]
         self.hold_back(taken)
         return taken
 
@@ -213,7 +213,7 @@ class _Draw:
             part[by_size[of_class]] = (np.arange(len(of_class)) + number) % folds
         part_of_group = np.full(self.groups.max() + 1, -1)
         part_of_group[present] = part
-        taken = candidates[part_of_group[self.groups[candidates]] == fold]
+        taken: NDArray[np.int64] = candidates[part_of_group[self.groups[candidates]] == fold]
         self.hold_back(taken)
         return taken
 

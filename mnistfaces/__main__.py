@@ -1,0 +1,5 @@
+"""`python -m mnistfaces` is `mnf`."""
+
+from mnistfaces.cli.app import main
+
+main()

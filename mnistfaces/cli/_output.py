@@ -1,0 +1,275 @@
+"""What a command shows: rows on stdout in the chosen format; progress, notes and errors on stderr."""
+
+import contextlib
+import csv
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Format = Literal["auto", "table", "ndjson", "json", "csv", "md", "latex"]
+Row = Mapping[str, Any]
+
+PLAIN_PROGRESS_SECONDS = 10.0
+UNFOLDED_WIDTH = 10_000
+LATEX_SPECIAL = {char: f"\\{char}" for char in "&%$#_{}"} | {
+    "~": r"\textasciitilde{}",
+    "\\": r"\textbackslash{}",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table for people.
+
+    Attributes:
+        title: what stands above it.
+        text: the cell for a row; "" where the row has nothing to say.
+        folds: a column with one value in all rows moves to the line above the table.
+        number: set flush right.
+    """
+
+    title: str
+    text: Callable[[Row], str]
+    folds: bool = False
+    number: bool = True
+
+
+def text(field: str, title: str | None = None, *, folds: bool = False) -> Column:
+    """Returns a column that shows a field as it is."""
+    return Column(title or field, lambda row: _plain(row.get(field)), folds, number=False)
+
+
+def number(field: str, title: str | None = None, *, digits: int = 4, folds: bool = False) -> Column:
+    """Returns a column that shows a number with so many significant digits."""
+    return Column(title or field, lambda row: _significant(row.get(field), digits), folds)
+
+
+def percent(field: str, title: str, low: str = "", high: str = "") -> Column:
+    """Returns a column that shows a fraction as a percentage, with its interval where one is known."""
+
+    def cell(row: Row) -> str:
+        value = row.get(field)
+        if value is None:
+            return ""
+        if row.get(low) is None or row.get(high) is None:
+            return f"{value:.1%}"
+        return f"{value:.1%} [{100 * row[low]:.1f}, {100 * row[high]:.1f}]"
+
+    return Column(title, cell)
+
+
+def seconds(field: str = "seconds", title: str = "seconds") -> Column:
+    """Returns a column that shows a time with three significant digits."""
+    return number(field, title, digits=3)
+
+
+class Progress:
+    """Says how far a command is: a bar on a terminal, a plain line now and then elsewhere."""
+
+    def __init__(self, console: "Console", description: str, total: float | None, *, silent: bool) -> None:
+        self._description, self._total, self._done, self._silent = description, total, 0.0, silent
+        self._started = self._spoke = time.monotonic()
+        self._bar: Any = None
+        if console.is_terminal and not silent:
+            from rich import progress  # noqa: PLC0415  only a terminal pays for it
+
+            self._bar = progress.Progress(
+                progress.TextColumn("{task.description}"),
+                progress.BarColumn(),
+                progress.TaskProgressColumn(),
+                progress.TextColumn("{task.fields[detail]}"),
+                progress.TimeRemainingColumn(),
+                console=console,
+                transient=True,
+            )
+            self._task = self._bar.add_task(description, total=total, detail="")
+            self._bar.start()
+
+    def advance(self, amount: float = 1, detail: str = "") -> None:
+        """Counts `amount` more of the total as done."""
+        self._done += amount
+        if self._bar is not None:
+            self._bar.update(self._task, advance=amount, detail=detail)
+        elif not self._silent and time.monotonic() - self._spoke > PLAIN_PROGRESS_SECONDS:
+            self._spoke = time.monotonic()
+            share = f" {self._done / self._total:.0%}" if self._total else f" {self._done:g}"
+            after = f"after {self._spoke - self._started:.0f} s"
+            print(f"{self._description}:{share} {after} {detail}".rstrip(), file=sys.stderr, flush=True)
+
+    def stop(self) -> None:
+        """Takes the bar off the screen."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+class Output:
+    """The two streams of a command."""
+
+    def __init__(self, chosen: Format = "auto", *, quiet: bool = False, verbose: bool = False) -> None:
+        self.format: Format = chosen if chosen != "auto" else ("table" if sys.stdout.isatty() else "ndjson")
+        self.quiet, self.verbose = quiet, verbose
+        self.streams = self.format in ("ndjson", "csv")
+
+    def note(self, message: str) -> None:
+        """Tells the person something that is not a result; --quiet hides it."""
+        if not self.quiet:
+            print(message, file=sys.stderr, flush=True)
+
+    def detail(self, message: str) -> None:
+        """Tells what only --verbose asks for."""
+        if self.verbose:
+            self.note(message)
+
+    @contextlib.contextmanager
+    def progress(self, description: str, total: float | None = None) -> Iterator[Progress]:
+        """Yields a progress that ends with the block."""
+        from rich.console import Console  # noqa: PLC0415  imported by commands that work, not by --help
+
+        bar = Progress(Console(stderr=True), description, total, silent=self.quiet)
+        try:
+            yield bar
+        finally:
+            bar.stop()
+
+    def rows(
+        self,
+        rows: Iterable[Row],
+        columns: Sequence[Column] | None = None,
+        together: Callable[[list[Row]], list[Row]] | None = None,
+    ) -> list[Row]:
+        """Prints rows, each as soon as it is known where the format allows, and returns them.
+
+        Args:
+            rows: the results; all have the same fields.
+            columns: of the table for people; None shows every field.
+            together: adds to all rows what only their whole can tell, where rows are written together.
+        """
+        shown: list[Row] = []
+        writer: Any = None
+        for row in rows:
+            clean = {field: _clean(value) for field, value in row.items()}
+            shown.append(clean)
+            if self.format == "ndjson":
+                print(json.dumps(clean, allow_nan=False, ensure_ascii=False), flush=True)
+            elif self.format == "csv":
+                if writer is None:
+                    writer = csv.writer(sys.stdout, lineterminator="\n")
+                    writer.writerow(clean)
+                writer.writerow([_machine(value) for value in clean.values()])
+                sys.stdout.flush()
+        if not self.streams:
+            whole = together(shown) if together else shown
+            self._print_whole([{field: _clean(value) for field, value in row.items()} for row in whole], columns)
+        return shown
+
+    def _print_whole(self, rows: list[Row], columns: Sequence[Column] | None) -> None:
+        if self.format == "json":
+            print(json.dumps(rows, allow_nan=False, ensure_ascii=False, indent=2))
+            return
+        if not rows:
+            return
+        columns = columns or [_column_of(field, rows) for field in rows[0]]
+        constant, varying = _fold(rows, columns)
+        cells = [[column.text(row) for column in varying] for row in rows]
+        if constant and self.format != "latex":
+            print(", ".join(f"{column.title} {column.text(rows[0])}" for column in constant))
+        if constant and self.format == "md":
+            print()
+        {"table": _print_table, "md": _print_markdown, "latex": _print_latex}[self.format](varying, cells)
+
+
+def _clean(value: Any) -> Any:  # noqa: ANN401  a JSON value
+    """Returns a JSON value: NumPy scalars as Python's, a number that does not exist as None."""
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _clean(item) for key, item in value.items()}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
+def _machine(value: Any) -> str:  # noqa: ANN401  a JSON value
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _plain(value: Any) -> str:  # noqa: ANN401  a JSON value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_plain(item) for item in value)
+    return "" if value is None else str(value)
+
+
+def _significant(value: Any, digits: int) -> str:  # noqa: ANN401  a JSON value
+    if value is None or isinstance(value, (bool, str)):
+        return _plain(value)
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.{digits}g}"
+
+
+def _column_of(field: str, rows: list[Row]) -> Column:
+    """Returns the usual column of a field, told by its name and its values."""
+    if field.endswith("accuracy") or field in ("low", "high", "precision", "recall", "probability"):
+        return percent(field, field)
+    if field.endswith("seconds"):
+        return seconds(field, field)
+    numeric = all(isinstance(row.get(field), (int, float, type(None))) for row in rows)
+    return number(field) if numeric else text(field)
+
+
+def _fold(rows: list[Row], columns: Sequence[Column]) -> tuple[list[Column], list[Column]]:
+    """Returns the columns with one value throughout that may leave the table, and the others."""
+    constant = [column for column in columns if column.folds and len({column.text(row) for row in rows}) == 1]
+    shown = [column for column in constant if column.text(rows[0])]
+    empty = [column for column in columns if not any(column.text(row) for row in rows)]
+    return shown, [column for column in columns if column not in constant and column not in empty]
+
+
+def _print_table(columns: Sequence[Column], cells: list[list[str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415  imported by commands that work, not by --help
+    from rich.table import Table  # noqa: PLC0415  likewise
+    from rich.text import Text  # noqa: PLC0415  likewise
+
+    console = Console() if sys.stdout.isatty() else Console(width=UNFOLDED_WIDTH)
+    table = Table()
+    for column in columns:
+        table.add_column(column.title, justify="right" if column.number else "left", overflow="fold")
+    for line in cells:
+        table.add_row(*(Text(cell) for cell in line))
+    console.print(table)
+
+
+def _print_markdown(columns: Sequence[Column], cells: list[list[str]]) -> None:
+    print("| " + " | ".join(column.title for column in columns) + " |")
+    print("|" + "|".join("---:" if column.number else "---" for column in columns) + "|")
+    for line in cells:
+        print("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |")
+
+
+def _print_latex(columns: Sequence[Column], cells: list[list[str]]) -> None:
+    def escape(cell: str) -> str:
+        return "".join(LATEX_SPECIAL.get(char, char) for char in cell)
+
+    print(r"\begin{tabular}{" + "".join("r" if column.number else "l" for column in columns) + "}")
+    print(r"\toprule")
+    print(" & ".join(escape(column.title) for column in columns) + r" \\")
+    print(r"\midrule")
+    for line in cells:
+        print(" & ".join(escape(cell) for cell in line) + r" \\")
+    print(r"\bottomrule")
+    print(r"\end{tabular}")
