@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mnistfaces.arrays import read_npz
 from mnistfaces.errors import DataError, FileError
 
+PROGRAM = Path(__file__).with_name("mat_process.py")
 SIZE_LIMIT = 256 << 20
 SECONDS = 60.0
 PROBLEM_LENGTH = 300
@@ -53,8 +54,7 @@ def read_mat(path: Path, names: Sequence[str], seconds: float = SECONDS) -> dict
 
 def _parse(path: Path, folder: Path, names: Sequence[str], seconds: float) -> dict[str, NDArray[Any]]:
     """Runs the parser, which leaves what it found in `folder`, and returns that."""
-    program = Path(__file__).with_name("mat_process.py")
-    command = [sys.executable, "-P", str(program), str(path.resolve()), str(folder), *names]
+    command = [sys.executable, "-P", str(PROGRAM), str(path.resolve()), str(folder), *names]
     quiet: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # threads reserve memory
     try:

@@ -31,10 +31,10 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class FetchedDigits:
-    """The full MNIST in the data folder: the fields of the command's row.
+    """The full MNIST in the data folder: the fields of the command's row. None is what is not known, or not yet.
 
     Attributes:
-        source: what gave it; None when that is no longer known.
+        source: what gave it.
         train_n: training images.
         val_n: validation images: MNIST brings none along.
         test_n: test images.
@@ -43,10 +43,10 @@ class FetchedDigits:
     """
 
     source: str | None
-    train_n: int
-    val_n: int
-    test_n: int
-    sha256: str
+    train_n: int | None
+    val_n: int | None
+    test_n: int | None
+    sha256: str | None
     path: str
 
 
@@ -104,6 +104,19 @@ def fetch_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | F
         yield from _fetch_alone(data_dir, config)
     finally:
         lock.release()
+
+
+def plan_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | FetchedDigits]:
+    """Yields what `fetch_digits` would ask, in turn, and what is there or, with None for what is not, would be."""
+    with contextlib.suppress(DataError):
+        if not config.force:
+            yield find_digits(data_dir, config.edition)
+            return
+    sources = (*config.idx_urls, *config.mat_urls) if config.is_remote else (str(config.source),)
+    for source in sources:
+        yield Step(source=source)
+    path = str(digits_path(data_dir))
+    yield FetchedDigits(source=sources[0], train_n=None, val_n=None, test_n=None, sha256=None, path=path)
 
 
 def _fetch_alone(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | FetchedDigits]:
