@@ -128,6 +128,8 @@ def _fetch_alone(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | F
             yield Step(source=str(digits_path(data_dir)), problem=f"fetched again: {error}")
         else:
             return
+    for torn in data_dir.glob(".digits.*.tmp"):  # of a process that was killed: nobody else writes now
+        torn.unlink(missing_ok=True)
     if config.is_remote:
         arrays, source = yield from _from_network(data_dir, config)
     else:
