@@ -26,6 +26,8 @@ from mnistfaces.errors import DataError, FetchError, FileError
 from mnistfaces.fetching.mirrors import PACKING_LIMIT, FetchDigitsConfig, Step, fetch_idx, fetch_mat
 from mnistfaces.files import sha256_of_file, write_json
 
+LOCK_NAME = ".digits.lock"
+
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -89,8 +91,9 @@ def fetch_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | F
     with contextlib.suppress(DataError):
         if not config.force:
             yield find_digits(data_dir, config.edition)
+            _sweep(data_dir)
             return
-    lock = FileLock(data_dir / ".digits.lock")
+    lock = FileLock(data_dir / LOCK_NAME)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         try:
@@ -128,8 +131,7 @@ def _fetch_alone(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | F
             yield Step(source=str(digits_path(data_dir)), problem=f"fetched again: {error}")
         else:
             return
-    for torn in data_dir.glob(".digits.*.tmp"):  # of a process that was killed: nobody else writes now
-        torn.unlink(missing_ok=True)
+    _remove_torn(data_dir)
     if config.is_remote:
         arrays, source = yield from _from_network(data_dir, config)
     else:
@@ -141,6 +143,20 @@ def _fetch_alone(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | F
     write_json(_origin_path(data_dir), {"source": source, "sha256": sha256_of_file(path)})
     shutil.rmtree(_parts_folder(data_dir), ignore_errors=True)
     yield find_digits(data_dir, config.edition)
+
+
+def _sweep(data_dir: Path) -> None:
+    """Removes what a process that was killed late has left, unless another one is at work."""
+    if _parts_folder(data_dir).exists():
+        with contextlib.suppress(OSError), FileLock(data_dir / LOCK_NAME, blocking=False):
+            _remove_torn(data_dir)
+            shutil.rmtree(_parts_folder(data_dir), ignore_errors=True)
+
+
+def _remove_torn(data_dir: Path) -> None:
+    """Removes the unfinished files of killed processes: whoever holds the lock is the only one to write."""
+    for torn in data_dir.glob(".digits.*.tmp"):
+        torn.unlink(missing_ok=True)
 
 
 def _origin_path(data_dir: Path) -> Path:

@@ -302,6 +302,12 @@ def test_what_a_killed_process_left_is_swept_away(tiny: TinyMnist, tmp_path: Pat
     (tmp_path / "data" / ".digits.npz.abc.tmp").write_bytes(b"PK")
     fetch(tmp_path / "data", tiny.config(source=str(tiny.write_idx(tmp_path / "idx"))))
     assert files_in(tmp_path / "data") == DONE
+    tiny.write_idx(tmp_path / "data" / "digits.parts")
+    with FileLock(tmp_path / "data" / ".digits.lock"):
+        fetch(tmp_path / "data", tiny.config())
+        assert "digits.parts" in files_in(tmp_path / "data")
+    fetch(tmp_path / "data", tiny.config())
+    assert files_in(tmp_path / "data") == DONE
 
 
 def test_a_full_disk_is_one_line_and_the_old_file_stays(
@@ -402,7 +408,8 @@ def kill_at_random(tiny: TinyMnist, tmp_path: Path, url: str, seeds: range) -> N
             find_digits(folder, tiny.edition)
         fetch(folder, tiny.config(source=url))
         assert load_digits(folder, tiny.edition).fingerprint == tiny.edition.fingerprint
-        assert {name for name in files_in(folder) if not name.startswith(".digits.json.")} == DONE
+        late = {"digits.json"}  # a kill just before it was written: then the source is not known
+        assert {name for name in files_in(folder) if not name.startswith(".digits.json.")} | late == DONE
 
 
 def test_a_kill_at_any_moment_is_made_good_by_the_same_command(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
