@@ -1,0 +1,1 @@
+"""From a list of addresses to verified images: list, policy, client, download."""
