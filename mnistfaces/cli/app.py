@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
-from mnistfaces.cli import fetch_digits
+from mnistfaces.cli import compare, env, fetch_digits, gradcheck, samples, sweep, train
 from mnistfaces.errors import MnistFacesError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -56,6 +56,12 @@ def mnf(
 fetch = typer.Typer(rich_markup_mode=None, help="Get data: digits.")
 fetch.command("digits")(fetch_digits.digits)
 app.add_typer(fetch, name="fetch")
+app.command("samples")(samples.samples)
+app.command("gradcheck")(gradcheck.gradcheck)
+app.command("train")(train.train)
+app.command("sweep")(sweep.sweep)
+app.command("compare")(compare.compare)
+app.command("env")(env.env)
 
 
 def main() -> NoReturn:
