@@ -11,7 +11,16 @@ from mnistfaces.errors import DataError
 from mnistfaces.evaluation import Predictions, load_predictions, save_predictions
 from mnistfaces.files import Ledger, read_records, write_json, write_text
 from mnistfaces.grid import PARTS, Draws, Grid, Group, plan, run_trials
-from mnistfaces.results import COUNTS, METRICS, CellResult, find_best, find_ties, nested_row, train_command
+from mnistfaces.results import (
+    COUNTS,
+    METRICS,
+    CellResult,
+    count_tested,
+    find_best,
+    find_ties,
+    nested_row,
+    train_command,
+)
 from mnistfaces.runs import PREDICTIONS, RESULTS, SUMMARY, RunFolder, configuration, describe
 from mnistfaces.statistics import accuracy_interval
 from mnistfaces.trials import Cell, LoadDataset, Row, Trial
@@ -202,6 +211,7 @@ class Sweep:
                 {"trial": record["trial"], "seed": record["seed"], "fold": record["fold"]}
                 for record in results[best or 0].records
             ],
+            "tested": count_tested(results[best or 0]),
             "nested": nested,
             "cells": rows,
             "failures": self.failures,
