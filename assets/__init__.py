@@ -1,0 +1,1 @@
+"""Data that come with the package; README.md says whence and under which licence."""

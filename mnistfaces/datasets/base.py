@@ -32,6 +32,7 @@ class Dataset:
         given_test: (N,) bool; the test set that the data bring along; all False when they bring none.
         fingerprint: SHA-256 of the content.
         meta: where it came from: source, licence, and for features the recipe that made them.
+        sha256: (N,) strings, of the files that the images were cut from; None where there are none.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Dataset:
     given_test: NDArray[np.bool_]
     fingerprint: str
     meta: Mapping[str, Any] = field(default_factory=dict)
+    sha256: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
