@@ -161,8 +161,8 @@ def near_duplicates(
         rows = slice(top, top + ROWS_AT_ONCE)
         differing = (64 - signs[rows] @ signs.T) / 2  # (n, N)
         close, alike = differing <= bits, flat[rows] @ flat.T >= correlation
-        found = np.argwhere(close & alike if both else close | alike) + (top, 0)
-        pairs += [(int(i), int(j)) for i, j in found if i < j]
+        found = np.argwhere(close & alike if both else close | alike)
+        pairs += [(top + int(i), int(j)) for i, j in found if top + i < j]
     return pairs
 
 

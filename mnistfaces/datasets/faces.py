@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -96,7 +96,7 @@ class Crop:
         face: which.
         state: `ok`, or why there is no crop.
         detail: for people.
-        pixels: by variant.
+        pixels: by variant; only until they are put into an array of all.
         thumbnail: (32, 32) gray, to find near-duplicates.
         photo_hash: of the whole photograph.
     """
@@ -167,9 +167,7 @@ def face_ids(faces: Sequence[Face]) -> list[str]:
     """Returns a distinct name for each face that a person can read: `baldwin-1862`."""
     plain = [f"{_slug(face.name.split()[-1])}-{face.face_id}" for face in faces]
     seen = Counter(plain)
-    return [
-        name if seen[name] == 1 else f"{name}-{face.unit[:8]}" for name, face in zip(plain, faces, strict=True)
-    ]
+    return [name if seen[name] == 1 else f"{name}-{face.unit[:8]}" for name, face in zip(plain, faces, strict=True)]
 
 
 def _slug(word: str) -> str:
@@ -191,17 +189,24 @@ def groups_of(crops: Sequence[Crop]) -> tuple[NDArray[np.int64], int]:
     return images.joined(len(crops), [*pairs, *same_photo]), len(distinct)
 
 
-def assemble(
-    crops: Sequence[Crop], classes: Sequence[str], variant: Variant, meta: Mapping[str, Any]
-) -> Dataset:
-    """Returns the dataset of one variant of some crops, in class order and then by number on the list."""
+def in_order(faces: Iterable[Face], classes: Sequence[str]) -> list[Face]:
+    """Returns faces as a dataset has them: in class order, then by number on the list."""
     number_of = {name: number for number, name in enumerate(classes)}
-    ordered = sorted(crops, key=lambda crop: (number_of[crop.face.name], crop.face.face_id, crop.face.unit))
-    faces = [crop.face for crop in ordered]
-    groups, pairs = groups_of(ordered)
-    inputs = np.empty((len(ordered), int(np.prod(variant.shape))), np.uint8)
-    for position, crop in enumerate(ordered):
-        inputs[position] = crop.pixels[variant].ravel()
+    return sorted(faces, key=lambda face: (number_of[face.name], face.face_id, face.unit))
+
+
+def assemble(crops: Sequence[Crop], inputs: NDArray[np.uint8], variant: Variant, meta: Mapping[str, Any]) -> Dataset:
+    """Returns the dataset of one variant.
+
+    Args:
+        crops: of the faces, as `in_order` has them.
+        inputs: (N, D) their pixels; taken over, not copied.
+        variant: of these pixels.
+        meta: where they came from; `classes` are the names in class order.
+    """
+    faces = [crop.face for crop in crops]
+    classes = tuple(meta["classes"])
+    groups, pairs = groups_of(crops)
     own = {
         "res": variant.res,
         "color": variant.color,
@@ -209,14 +214,14 @@ def assemble(
         "luma": list(images.LUMA),
         "near_duplicate_pairs": pairs,
         "units": [face.unit for face in faces],
-        "photo_hashes": [f"{crop.photo_hash:016x}" for crop in ordered],
+        "photo_hashes": [f"{crop.photo_hash:016x}" for crop in crops],
     }
     dataset = Dataset(
         name="faces",
         kind="faces",
         inputs=inputs,
-        labels=np.array([number_of[face.name] for face in faces], np.int64),
-        classes=tuple(classes),
+        labels=np.array([classes.index(face.name) for face in faces], np.int64),
+        classes=classes,
         ids=np.array(face_ids(faces)),
         shape=variant.shape,
         groups=groups,
@@ -225,8 +230,7 @@ def assemble(
         meta={**meta, **own},
         sha256=np.array([face.sha256 for face in faces]),
     )
-    object.__setattr__(dataset, "fingerprint", fingerprint_of(dataset))
-    return dataset
+    return replace(dataset, fingerprint=fingerprint_of(dataset))
 
 
 def save_faces(folder: Path, dataset: Dataset) -> Path:

@@ -115,28 +115,18 @@ class _Reply:
     error: BaseException | None = None
 
 
-def download(
-    units: Iterable[Unit], client: Client, keep: Keep, rules: Rules, jobs: int, answered: Iterable[str] = ()
-) -> Iterator[Settled]:
-    """Yields how each unit ended, as soon as it is known.
+class Download:
+    """Gets many units.
 
-    Args:
-        units: what to get.
+    Attributes:
         client: asks for one URL.
         keep: puts verified bytes away; called from several threads.
         rules: of patience and politeness.
-        jobs: requests under way at once.
         answered: hosts known from an earlier pass to answer.
-
-    Raises:
-        FileError: what came cannot be put away.
     """
-    yield from _Download(client, keep, rules, set(answered)).run(units, jobs)
 
-
-class _Download:
-    def __init__(self, client: Client, keep: Keep, rules: Rules, answered: set[str]) -> None:
-        self.client, self.keep, self.rules, self.answered = client, keep, rules, answered
+    def __init__(self, client: Client, keep: Keep, rules: Rules, answered: Iterable[str] = ()) -> None:
+        self.client, self.keep, self.rules, self.answered = client, keep, rules, set(answered)
         self.lines: dict[str, _Line] = {}
         self.heap: list[tuple[float, int, str]] = []
         self.order = itertools.count()
@@ -144,6 +134,15 @@ class _Download:
         self.replies: queue.SimpleQueue[_Reply] = queue.SimpleQueue()
 
     def run(self, units: Iterable[Unit], jobs: int) -> Iterator[Settled]:
+        """Yields how each unit ended, as soon as it is known.
+
+        Args:
+            units: what to get.
+            jobs: requests under way at once.
+
+        Raises:
+            FileError: what came cannot be put away.
+        """
         waiting = 0
         for unit in units:
             task = _Task(unit, unit.url)
@@ -221,7 +220,7 @@ class _Download:
         line.busy = False
         task.spent_s += reply.seconds
         outcome = reply.outcome or Outcome(state="redirects", detail=f"redirects to {reply.location}")
-        line.host = host_after(line.host, outcome, time.monotonic(), self.rules)
+        line.host = host_after(line.host, outcome, time.monotonic(), self.rules, untried=bool(line.fresh))
         if reply.location is not None and task.hops < self.rules.max_redirects:
             task.url, task.hops = reply.location, task.hops + 1
             settled = self._admit(task)

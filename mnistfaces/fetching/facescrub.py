@@ -4,7 +4,7 @@ Columns: name, image_id, face_id, url, box (x1,y1,x2,y2 in stored pixels), sha25
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,8 +16,11 @@ COLUMNS = ("name", "image_id", "face_id", "url", "box", "sha256")
 HEADER_NAMES = {"bbox": "box"}
 BOM = b"\xef\xbb\xbf"
 
+_NAME = re.compile(r".*\S.*")
+_TEXT = re.compile(r".+")
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_BOX = re.compile(r"\s*([+-]?[0-9]{1,9})\s*" + r",\s*([+-]?[0-9]{1,9})\s*" * 3)
+_EDGE = r"\s*[+-]?[0-9]{1,9}\s*"
+_BOX = re.compile(rf"{_EDGE},{_EDGE},{_EDGE},{_EDGE}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 Box = tuple[int, int, int, int]
@@ -95,21 +98,11 @@ def _header(cells: Sequence[str]) -> Sequence[str] | None:
 def _row(cells: Sequence[str], order: Sequence[str], origin: str) -> Row | BadRow:
     cell = {column: value.strip() for column, value in zip(order, cells, strict=False)}
     name = cell.get("name", "")
-    if len(cells) != len(order):
-        return BadRow(origin, name, f"{len(cells)} fields instead of {len(order)}")
-    if not name or not name.isprintable():
-        return BadRow(origin, "", "no printable name")
-    for column in ("image_id", "face_id"):
-        if not _NUMBER.fullmatch(cell[column]):
-            return BadRow(origin, name, f"{column} {cell[column][:40]!r} is not a number")
-    if not cell["url"]:
-        return BadRow(origin, name, "no url")
-    box = _BOX.fullmatch(cell["box"])
-    if box is None:
-        return BadRow(origin, name, f"box {cell['box'][:40]!r} is not x1,y1,x2,y2")
-    if not _SHA256.fullmatch(cell["sha256"]):
-        return BadRow(origin, name, f"sha256 {cell['sha256'][:70]!r} is not 64 hexadecimal digits")
-    x1, y1, x2, y2 = (int(edge) for edge in box.groups())
+    name = name if name.isprintable() else ""
+    reason = f"{len(cells)} fields instead of {len(order)}" if len(cells) != len(order) else _complaint(cell)
+    if reason:
+        return BadRow(origin, name, reason)
+    x1, y1, x2, y2 = (int(edge) for edge in cell["box"].split(","))
     return Row(
         name=name,
         image_id=int(cell["image_id"]),
@@ -119,6 +112,21 @@ def _row(cells: Sequence[str], order: Sequence[str], origin: str) -> Row | BadRo
         sha256=cell["sha256"].lower(),
         origin=origin,
     )
+
+
+def _complaint(cell: Mapping[str, str]) -> str:
+    """Returns what is wrong with the cells of a line; empty if nothing is."""
+    for column, pattern, kind in (
+        ("name", _NAME, "a printable name"),
+        ("image_id", _NUMBER, "a number"),
+        ("face_id", _NUMBER, "a number"),
+        ("url", _TEXT, "an address"),
+        ("box", _BOX, "x1,y1,x2,y2"),
+        ("sha256", _SHA256, "64 hexadecimal digits"),
+    ):
+        if not pattern.fullmatch(cell[column]) or not cell[column].isprintable():
+            return f"{column} {cell[column][:70]!r} is not {kind}"
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ HOST_FAILURES: frozenset[State] = frozenset({"dns", "timeout", "refused", "reset
 
 ImageFormat = Literal["jpeg", "png", "gif", "webp", "bmp", "tiff"]
 
-_HTML = (b"<!doctype html", b"<html", b"<head", b"<body", b"<title", b"<script", b"<meta ")
+_HTML = (b"<!doctype html", b"<html", b"<?xml", b"<head", b"<body", b"<title", b"<script", b"<meta ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +28,11 @@ class Rules:
         retry_waits_s: before the second try of a URL, the third, and so on; their number is that of the retries.
         max_retry_after_s: the longest Retry-After that is waited for.
         failures: so many running, and a host is left alone.
-        return_s: how long a host is left alone, the first time and every further time. It may have gone silent
-            for some addresses only.
+        return_s: how long a host is left alone, the first time, the second, and so on. Then it is asked for those
+            of its addresses that were never asked for: it may fail for some only.
         visits: how often a host that never answered is visited.
         visits_if_answered: how often one is that answered at least once.
-        read_s: silence that is waited out; half as long after every failure, down to `least_read_s`.
+        read_s: silence that is waited out; half as long after every silence of a host, down to `least_read_s`.
         least_read_s: see above.
         deadline_s: for a URL with its redirects, not counting waits.
         max_redirects: followed from one URL.
@@ -45,7 +45,7 @@ class Rules:
     retry_waits_s: tuple[float, ...] = (1.0, 4.0)
     max_retry_after_s: float = 120.0
     failures: int = 3
-    return_s: tuple[float, ...] = (10.0, 20.0)
+    return_s: tuple[float, ...] = (5.0, 10.0, 20.0)
     visits: int = 2
     visits_if_answered: int = 4
     read_s: float = 5.0
@@ -80,6 +80,7 @@ class Host:
 
     Attributes:
         streak: failures running.
+        silences: failures by silence.
         visits: times it was left alone.
         answered: it gave a reply that was no failure, now or in an earlier pass.
         ready_at: no request before this time.
@@ -87,6 +88,7 @@ class Host:
     """
 
     streak: int = 0
+    silences: int = 0
     visits: int = 0
     answered: bool = False
     ready_at: float = 0.0
@@ -199,21 +201,30 @@ def is_host_failure(outcome: Outcome) -> bool:
 
 
 def read_seconds(host: Host, rules: Rules) -> float:
-    """Returns how long a host may be silent: half as long after every failure running."""
-    return max(rules.read_s / 2**host.streak, min(rules.least_read_s, rules.read_s))
+    """Returns how long a host may be silent: half as long after every time that it was."""
+    return max(rules.read_s / 2.0**host.silences, min(rules.least_read_s, rules.read_s))
 
 
-def host_after(host: Host, outcome: Outcome, now: float, rules: Rules) -> Host:
-    """Returns what is known of a host after one more request to it, which ended at `now`."""
+def host_after(host: Host, outcome: Outcome, now: float, rules: Rules, *, untried: bool) -> Host:
+    """Returns what is known of a host after one more request to it.
+
+    Args:
+        host: what was known before.
+        outcome: of the request.
+        now: when it ended.
+        rules: of patience.
+        untried: the host has addresses that were never asked for: only for these is it worth a new visit.
+    """
     asked = outcome.retry_after_s or 0.0
     if not is_host_failure(outcome):
         return replace(host, streak=0, answered=True, ready_at=now + rules.pause_s)
     if asked > rules.max_retry_after_s or (rules.refusal_ends and outcome.state == "refused"):
         return replace(host, given_up=True)
-    streak = host.streak + 1
-    if streak < rules.failures:
-        return replace(host, streak=streak, ready_at=now + max(rules.pause_s, asked))
+    failed = replace(host, streak=host.streak + 1, silences=host.silences + (outcome.state == "timeout"))
+    if failed.streak < rules.failures:
+        return replace(failed, ready_at=now + max(rules.pause_s, asked))
     visits = host.visits + 1
     allowed = rules.visits_if_answered if host.answered else rules.visits
-    rest = rules.return_s[min(visits, len(rules.return_s)) - 1] if rules.return_s else 0.0
-    return replace(host, streak=0, visits=visits, given_up=visits >= allowed, ready_at=now + max(rest, asked))
+    rest = rules.return_s[min(visits, len(rules.return_s)) - 1]
+    over = visits >= allowed or not untried
+    return replace(failed, streak=0, visits=visits, given_up=over, ready_at=now + max(rest, asked))
