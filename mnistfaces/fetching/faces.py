@@ -1,292 +1,251 @@
-"""One pass over a list of faces: what is settled, what to ask, what became of every row, and the crops of it.
+"""`fetch faces` from the lists to the datasets: a stream of what happens, ending with what became of every row."""
 
-The ledger holds how each request ended, by a hash of source, URL and SHA-256; the tree holds the photographs.
-Everything else follows from these two and the list.
-"""
-
-import contextlib
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from filelock import FileLock, Timeout
-
+from mnistfaces.config import FACES_RES
+from mnistfaces.datasets import synthetic
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.faces import Crop, Variant
-from mnistfaces.errors import FileError, UsageError
-from mnistfaces.fetching.client import Client, host_of
-from mnistfaces.fetching.crops import CropPlan, plan_crops
-from mnistfaces.fetching.download import Download, Settled, Unit
-from mnistfaces.fetching.facescrub import BadRow, Row, Selection
-from mnistfaces.fetching.originals import Originals
-from mnistfaces.fetching.pinned import RequestFailed
-from mnistfaces.fetching.policy import Outcome, is_host_failure
-from mnistfaces.fetching.sources import FolderSource, Source, WebSource
-from mnistfaces.fetching.states import STATES, State
-from mnistfaces.files import Ledger, hash_of
+from mnistfaces.datasets.faces import Variant, faces_path
+from mnistfaces.errors import UsageError
+from mnistfaces.fetching.client import Client, ClientConfig
+from mnistfaces.fetching.facescrub import Selection, select_rows
+from mnistfaces.fetching.fates import Fate, count_states, read_retry
+from mnistfaces.fetching.lists import read_lists
+from mnistfaces.fetching.passes import FacesPass, PassConfig, Step
+from mnistfaces.fetching.policy import Rules
+from mnistfaces.fetching.sources import ARCHIVE_URL, Source, WebSource, read_sources
+from mnistfaces.fetching.states import STATES
 
-NEVER_ELSEWHERE: frozenset[State] = frozenset({"opted_out"})
-"""What a site asked not to be used is not taken from another place either."""
-
-NOT_ON_THE_WEB: frozenset[State] = frozenset({"bad_url", "private_address"})
+NOTICE = "these are photographs of real people, fetched by you under the terms of the list: for research, not to be passed on"
+LARGEST_RES = 1024
+ENOUGH_TO_TRAIN = 30
+"""Faces of every actor from which `mnf train faces` has its 20 to test and some to learn from."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fate:
-    """What became of one row.
+class FacesRequest:
+    """What `fetch faces` is asked for.
 
     Attributes:
-        row: of the list.
-        state: its one name.
-        source: that had the last word; empty when none was asked.
-        status: of HTTP, where there was one.
-        detail: for people.
-    """
-
-    row: Row | BadRow
-    state: State
-    source: str = ""
-    status: int | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """Progress of a pass: so many rows settled, in this state, with so many bytes kept."""
-
-    rows: int
-    state: State
-    size: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class PassConfig:
-    """How a pass goes about it.
-
-    Attributes:
-        sources: asked in turn for what is still missing.
-        variants: of crops to make.
-        retry: recorded states that are asked again.
+        lists: files or URLs; none for the public copies.
+        actors: full names or surnames; none for the report's six.
+        limit: at most so many rows an actor.
+        sources: `live`, `wayback`, folders and URL templates, in turn.
+        archive_url: base of the archive.
+        archive_interval_s: between two requests to the archive.
+        retry: states to ask again, or `all`.
+        variants: of crops.
         jobs: requests at once.
+        timeout_s: silence that is waited out.
         keep_originals: keep the photographs once they are cropped.
+        allow_private: connect to addresses that are not public, too.
+        min_per_actor: fewer faces of an actor than this is less than was asked for.
         dry_run: look, and change nothing.
     """
 
-    sources: tuple[Source, ...]
-    variants: tuple[Variant, ...]
-    retry: frozenset[State] = frozenset()
-    jobs: int = 64
+    lists: Sequence[str] = ()
+    actors: Sequence[str] = ()
+    limit: int | None = None
+    sources: Sequence[str] = ("live",)
+    archive_url: str = ARCHIVE_URL
+    archive_interval_s: float = 1.0
+    retry: Sequence[str] = ()
+    variants: tuple[Variant, ...] = (Variant(FACES_RES, color=False),)
+    jobs: int = PassConfig.jobs
+    timeout_s: float = Rules.read_s
     keep_originals: bool = True
+    allow_private: bool = False
+    min_per_actor: int = 0
     dry_run: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises UsageError for what cannot be meant."""
+        for variant in self.variants:
+            if not 1 <= variant.res <= LARGEST_RES:
+                raise UsageError(f"--res must be from 1 to {LARGEST_RES}, not {variant.res}")
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"--limit must be at least 1, not {self.limit}")
+        if self.jobs < 1:
+            raise UsageError(f"--jobs must be at least 1, not {self.jobs}")
+        if not (self.timeout_s > 0 and self.archive_interval_s >= 0):
+            raise UsageError("--timeout must be positive, and --archive-interval must not be negative")
+        self.read_sources()
+        read_retry(self.retry)
 
-def read_retry(tokens: Sequence[str]) -> frozenset[State]:
-    """Returns the states that `all` or `dns,timeout,…` names.
-
-    Raises:
-        UsageError: names the first word that is no state of a failure.
-    """
-    failures: dict[str, State] = {state: state for state in STATES if state != "ok"}
-    words = [word.strip() for token in tokens for word in token.split(",") if word.strip()]
-    for word in words:
-        if word not in ("all", *failures):
-            raise UsageError(f"--retry {word!r} is neither all nor one of {', '.join(failures)}")
-    return frozenset(failures.values() if "all" in words else (failures[word] for word in words))
+    def read_sources(self) -> tuple[Source, ...]:
+        """Returns the sources that the names stand for."""
+        return read_sources(
+            self.sources,
+            Rules(read_s=self.timeout_s),
+            archive_url=self.archive_url,
+            archive_interval_s=self.archive_interval_s,
+        )
 
 
-@dataclass
-class FacesPass:
-    """A pass over some rows, in a folder that is locked for as long as it is open.
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """Something to tell the person."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """The start of a stretch of work: `total` steps follow."""
+
+    name: str
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """What a pass came to.
 
     Attributes:
-        folder: of the faces inside the data folder.
-        selection: the rows asked for.
-        config: how to go about it.
-        client: asks for one URL.
-        stopped: sources that had to end early, with the reason.
+        counts: a row for each actor.
+        fates: of every row.
+        datasets: by file.
+        complete: everything was asked that was to be asked, and no actor has too few.
+        next_command: for the person to type.
     """
 
-    folder: Path
-    selection: Selection
-    config: PassConfig
-    client: Client
-    stopped: dict[str, str] = field(default_factory=dict)
+    counts: Sequence[Mapping[str, Any]]
+    fates: Sequence[Fate]
+    datasets: Mapping[Path, Dataset]
+    complete: bool
+    next_command: str
 
-    def __enter__(self) -> Self:
-        """Takes the folder, clears what a killed pass left half-written, and reads the ledger."""
-        self._stack = contextlib.ExitStack()
-        self.originals = Originals(self.folder / "originals")
-        ledger = self.folder / "ledger.ndjson"
-        if not self.config.dry_run:
-            self._lock()
-            self.originals.clear_unfinished()
-        self.ledger = Ledger(ledger) if ledger.exists() or not self.config.dry_run else None
-        records = self.ledger.records if self.ledger else []
-        self.records: dict[str, Mapping[str, Any]] = {str(record.get("unit")): record for record in records}
-        self.crops: CropPlan = self._plan_crops()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Gives the folder back."""
-        self._stack.close()
+Event = Note | Stage | Step | Finished
 
-    def todo(self, source: Source) -> list[Row]:
-        """Returns the rows that a source is to be asked for, in the order of the list."""
-        return [row for row in self.selection.rows if self._is_asked(row, source)]
 
-    def hosts(self, source: WebSource, rows: Iterable[Row]) -> int:
-        """Returns how many hosts a source would ask for these rows."""
-        names: set[str] = set()
-        for row in rows:
-            with contextlib.suppress(RequestFailed):
-                names.add(host_of(source.url_of(row)))
-        return len(names)
+def fetch_faces(data_dir: Path, request: FacesRequest) -> Iterator[Event]:
+    """Yields what happens until everything that was asked for is here or lost; the last event is Finished.
 
-    def obtain(self, source: Source, rows: Sequence[Row]) -> Iterator[Step]:
-        """Asks a source for rows, and yields each step once it is on the disk.
-
-        Raises:
-            FileError: the disk refuses.
-        """
-        if isinstance(source, FolderSource):
-            yield from self._from_folder(source, rows)
+    Raises:
+        MnistFacesError: a list cannot be had, the disk refuses, or another pass is at work in the folder.
+    """
+    folder = data_dir / "faces"
+    client = Client(ClientConfig(allow_private=request.allow_private))
+    selection = select_rows(read_lists(request.lists, folder / "lists", client), request.actors, request.limit)
+    yield Note(message=NOTICE)
+    yield from _remarks(selection)
+    config = PassConfig(
+        sources=request.read_sources(),
+        variants=request.variants,
+        retry=read_retry(request.retry),
+        jobs=request.jobs,
+        keep_originals=request.keep_originals,
+        dry_run=request.dry_run,
+    )
+    with FacesPass(folder, selection, config, client) as work:
+        datasets: dict[Path, Dataset] = {}
+        if request.dry_run:
+            yield from _outlook(work)
         else:
-            yield from self._from_web(source, rows)
+            yield from _obtain(work)
+            yield from _make(work, datasets, data_dir)
+        fates = work.fates()
+        for name, reason in work.stopped.items():
+            yield Note(message=f"{name} ended early: {reason}")
+        counts = count_states(fates, selection.actors)
+        short = [str(row["actor"]) for row in counts if row["kept"] < request.min_per_actor]
+        if short and not request.dry_run:
+            yield Note(message=f"fewer than {request.min_per_actor} faces of {', '.join(short)}")
+        complete = request.dry_run or not (short or work.stopped)
+        command = _next_command(request, counts)
+        yield Finished(counts=counts, fates=fates, datasets=datasets, complete=complete, next_command=command)
 
-    def cut(self) -> Iterator[Crop]:
-        """Makes the crops that the datasets lack, and yields each one; `save` follows."""
-        self.crops = self._plan_crops()
-        yield from self.crops.cut()
 
-    def save(self) -> tuple[Dataset, ...]:
-        """Writes the datasets, and returns those that have any face; without originals if so configured."""
-        datasets = self.crops.save()
-        if not self.config.keep_originals:
-            for face in self.crops.faces:
-                self.originals.remove(face.sha256)
-        return datasets
-
-    def fates(self) -> list[Fate]:
-        """Returns what became of every row and bad line, actor by actor."""
-        rows = [self._fate(row) for row in self.selection.rows]
-        return rows + [
-            Fate(row=line, state="bad_row", detail=line.reason)
-            for line in (*self.selection.bad, *self.selection.strays)
-        ]
-
-    def _lock(self) -> None:
-        path = self.folder / "fetch.lock"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._stack.enter_context(FileLock(path, timeout=0))
-        except Timeout:
-            raise FileError(
-                f"another mnf fetch faces is at work in {self.folder}: wait, or choose --data-dir"
-            ) from None
-        except OSError as error:
-            raise FileError(f"cannot write {path}: {error.strerror or error}") from None
-
-    def _plan_crops(self) -> CropPlan:
-        return plan_crops(self.folder.parent, self.selection, self.originals, self.config.variants)
-
-    def _record(self, source: Source, row: Row) -> Mapping[str, Any] | None:
-        return self.records.get(_key(source, row)) if isinstance(source, WebSource) else None
-
-    def _is_asked(self, row: Row, source: Source) -> bool:
-        if row.sha256 in self.originals or self.crops.has(row):
-            return False
-        earlier = {record["state"] for one in self.config.sources if (record := self._record(one, row))}
-        if earlier & NEVER_ELSEWHERE and not self.config.retry & NEVER_ELSEWHERE:
-            return False
-        if isinstance(source, FolderSource):
-            return True
-        if source.name == "wayback" and earlier & NOT_ON_THE_WEB:
-            return False
-        record = self._record(source, row)
-        return record is None or record["state"] == "ok" or record["state"] in self.config.retry
-
-    def _from_folder(self, source: FolderSource, rows: Sequence[Row]) -> Iterator[Step]:
-        copies = Counter(row.sha256 for row in rows)
-        limit = max(
-            (one.rules.limit_bytes for one in self.config.sources if isinstance(one, WebSource)), default=1 << 28
+def make_synthetic(data_dir: Path, request: FacesRequest, seed: int) -> Iterator[Event]:
+    """Yields what happens until the synthetic faces of every variant are drawn; the last event is Finished."""
+    counts: list[dict[str, Any]] = []
+    datasets: dict[Path, Dataset] = {}
+    if request.dry_run:
+        yield Note(
+            message=f"would draw {synthetic.PER_IDENTITY} faces of each of {len(synthetic.IDENTITIES)} identities"
         )
-        for sha256, body in source.find(copies, limit):
-            self.originals.add(sha256, body)
-            yield Step(rows=copies.pop(sha256), state="ok", size=len(body))
-        for count in copies.values():
-            yield Step(rows=count, state="not_tried")
-
-    def _from_web(self, source: WebSource, rows: Sequence[Row]) -> Iterator[Step]:
-        units = {key: Unit(key, source.url_of(row), row.sha256) for row in rows for key in [_key(source, row)]}
-        copies = Counter(_key(source, row) for row in rows)
-        jobs = source.jobs or self.config.jobs
-        pending = Download(self.client, self.originals.add, source.rules, self._hosts_that_answered())
-        for settled in pending.run(units.values(), jobs):
-            self._keep_record(source, settled)
-            yield Step(rows=copies[settled.unit.key], state=settled.outcome.state, size=settled.size)
-
-    def _keep_record(self, source: WebSource, settled: Settled) -> None:
-        outcome = settled.outcome
-        if outcome.state == "not_tried" or (source.rules.refusal_ends and outcome.state == "refused"):
-            self.stopped.setdefault(source.name, outcome.detail)
-            return
-        record = {
-            "unit": settled.unit.key,
-            "source": source.name,
-            "state": outcome.state,
-            "status": outcome.status,
-            "sha256": settled.unit.sha256,
-            "url": settled.unit.url,
-            "tries": settled.tries,
-            "bytes": settled.size,
-            "detail": outcome.detail[:200],
-            "time": int(time.time()),
-        }
-        if self.ledger is not None:
-            self.ledger.append(record)
-        self.records[settled.unit.key] = record
-
-    def _hosts_that_answered(self) -> set[str]:
-        hosts: set[str] = set()
-        for record in self.records.values():
-            outcome = Outcome(state=record.get("state", "not_tried"), status=record.get("status"))
-            if outcome.state not in ("host_left", "bad_url") and not is_host_failure(outcome):
-                with contextlib.suppress(RequestFailed):
-                    hosts.add(host_of(str(record.get("url"))))
-        return hosts
-
-    def _fate(self, row: Row) -> Fate:
-        said = [(one, record) for one in self.config.sources if (record := self._record(one, row))]
-        source, record = said[-1] if said else (None, {})
-        if row.sha256 in self.originals or self.crops.has(row):
-            state, detail = self.crops.state_of(row)
-            name = next((one.name for one, good in said if good["state"] == "ok"), "")
-            return Fate(row=row, state=state, source=name, status=record.get("status"), detail=detail)
-        state = record.get("state", "not_tried")
-        if state == "ok":
-            return Fate(row=row, state="not_tried", detail="its photograph is no longer here: fetch again")
-        name = source.name if source else ""
-        return Fate(row=row, state=state, source=name, status=record.get("status"), detail=record.get("detail", ""))
+    else:
+        yield Stage(name="faces-synthetic", total=len(request.variants))
+        for variant in request.variants:
+            dataset = synthetic.make_synthetic(seed, variant)
+            path = synthetic.save_synthetic(data_dir, dataset)
+            datasets[path] = dataset
+            yield Step(rows=1, state="ok")
+            yield Note(message=f"{path}: {len(dataset)} faces")
+    for identity in synthetic.IDENTITIES:
+        kept = 0 if request.dry_run else synthetic.PER_IDENTITY
+        states: dict[str, Any] = {**dict.fromkeys(STATES, 0), "ok": kept, "not_tried": synthetic.PER_IDENTITY - kept}
+        counts.append({"actor": identity.name, "listed": synthetic.PER_IDENTITY, "kept": kept, **states})
+    command = "mnf train faces-synthetic"
+    if Variant(FACES_RES, color=False) not in request.variants:
+        command += f" --res {request.variants[0].res}"
+    yield Finished(counts=counts, fates=(), datasets=datasets, complete=True, next_command=command)
 
 
-def _key(source: WebSource, row: Row) -> str:
-    """Returns the identity of a download: source, URL and SHA-256, never a position."""
-    return hash_of([source.identity, source.url_of(row), row.sha256])
+def _remarks(selection: Selection) -> Iterator[Note]:
+    for line in (*selection.bad, *selection.strays):
+        yield Note(message=f"{line.origin}: {line.reason}")
+    if selection.repeated:
+        yield Note(message=f"{selection.repeated} rows stand in the lists more than once")
 
 
-def count_states(fates: Iterable[Fate], actors: Sequence[str]) -> list[dict[str, Any]]:
-    """Returns a row for each actor: `actor listed kept` and a count for every state; the counts add up."""
-    counts: dict[str, Counter[State]] = {actor: Counter() for actor in actors}
-    for fate in fates:
-        if fate.row.name in counts:
-            counts[fate.row.name][fate.state] += 1
-    return [
-        {"actor": actor, "listed": of.total(), "kept": of["ok"], **{state: of[state] for state in STATES}}
-        for actor, of in counts.items()
-    ]
+def _outlook(work: FacesPass) -> Iterator[Note]:
+    """Yields what each source would be asked for, if none before it gave anything."""
+    for source in work.config.sources:
+        rows = work.todo(source)
+        where = f" at {work.hosts(source, rows)} hosts" if isinstance(source, WebSource) else ""
+        yield Note(message=f"would ask {source.name} for up to {len(rows)} of {len(work.selection.rows)} rows{where}")
+
+
+def _obtain(work: FacesPass) -> Iterator[Stage | Step]:
+    for source in work.config.sources:
+        rows = work.todo(source)
+        if rows:
+            yield Stage(name=source.name, total=len(rows))
+            yield from work.obtain(source, rows)
+
+
+def _make(work: FacesPass, datasets: dict[Path, Dataset], data_dir: Path) -> Iterator[Stage | Step | Note]:
+    """Makes the datasets that are not as they should be, and tells what they are."""
+    started = False
+    for crop in work.cut():
+        if not started:
+            yield Stage(name="crops", total=len(work.crops.faces))
+            started = True
+        yield Step(rows=1, state=crop.state)
+    before = {variant: len(dataset) for variant, dataset in work.crops.old.items()}
+    for dataset in work.save():
+        variant = Variant(dataset.meta["res"], dataset.meta["color"])
+        path = faces_path(data_dir, variant)
+        datasets[path] = dataset
+        less = f" (it held {before[variant]} before)" if before.get(variant, 0) > len(dataset) else ""
+        pairs = dataset.meta["near_duplicate_pairs"]
+        yield Note(
+            message=f"{path}: {len(dataset)} faces{less}, {pairs} pairs of near-identical photographs kept together"
+        )
+
+
+def _next_command(request: FacesRequest, counts: Sequence[Mapping[str, Any]]) -> str:
+    """Returns what to type next: training if there is enough, else another source, else faces without a network."""
+    first = request.variants[0]
+    default = Variant(FACES_RES, color=False)
+    if request.dry_run:
+        return shlex.join(["mnf", *_fetch_words(request, request.sources)])
+    if min(row["kept"] for row in counts) >= ENOUGH_TO_TRAIN:
+        return "mnf train faces" if default in request.variants else f"mnf train faces --res {first.res}"
+    if "wayback" not in ",".join(request.sources).split(","):
+        return shlex.join(["mnf", *_fetch_words(request, [*request.sources, "wayback"])])
+    return "mnf fetch faces --synthetic"
+
+
+def _fetch_words(request: FacesRequest, sources: Sequence[str]) -> list[str]:
+    words = ["fetch", "faces", "--res", ",".join(str(variant.res) for variant in request.variants)]
+    for option, values in (("--list", request.lists), ("--actor", request.actors)):
+        for value in values:
+            words += [option, value]
+    return [*words, "--source", ",".join(sources)]
