@@ -134,24 +134,19 @@ class Client:
             raise _named(error, url) from error
 
     def _exchange(self, url: str, budget: Budget, read_s: float, began: float) -> Reply:
-        with requests.Session() as session:
-            session.trust_env = False  # no netrc passwords; proxies and certificates follow by hand
-            session.headers.clear()
-            session.headers.update(HEADERS)
-            adapter = PinnedAdapter(budget, read_s, allow_private=self.config.allow_private)
-            session.mount("http://", adapter)
-            session.mount("https://", adapter)
-            response = session.get(
-                url,
+        # no session: it would read redirects ahead, and send the passwords of a netrc file
+        request = requests.Request("GET", url, headers=HEADERS).prepare()
+        with PinnedAdapter(budget, read_s, allow_private=self.config.allow_private) as adapter:
+            response = adapter.send(
+                request,
                 stream=True,
-                allow_redirects=False,
                 timeout=(self.config.connect_s, read_s),
                 proxies=get_environ_proxies(url),
                 verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             )
             with response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                blocks = _raw_blocks(response, budget.limit_bytes) if response.status_code in WHOLE else iter(())
+                blocks = _raw_blocks(response, budget.limit_bytes)
                 body = _decoded(blocks, headers.get("content-encoding", ""), budget.limit_bytes)
         seconds = time.monotonic() - began
         return Reply(url=url, status=response.status_code, headers=headers, body=body, seconds=seconds)

@@ -20,7 +20,10 @@ from mnistfaces.fetching.policy import Rules
 from mnistfaces.fetching.sources import ARCHIVE_URL, Source, WebSource, read_sources
 from mnistfaces.fetching.states import STATES
 
-NOTICE = "these are photographs of real people, fetched by you under the terms of the list: for research, not to be passed on"
+NOTICE = (
+    "these are photographs of real people, fetched by you under the terms of the list: "
+    "for research only, not to be passed on"
+)
 LARGEST_RES = 1024
 ENOUGH_TO_TRAIN = 30
 """Faces of every actor from which `mnf train faces` has its 20 to test and some to learn from."""
