@@ -140,6 +140,12 @@ def test_every_status_is_a_reply_or_a_named_failure(server: RudeServer, client: 
             assert client.get(server.url("/a"), limit_bytes=LIMIT, deadline_s=5).status == status
 
 
+def test_the_body_of_an_error_is_left_alone(server: RudeServer, client: Client) -> None:
+    server.routes["/a"] = endless(b"HTTP/1.1 404 Not Found\r\nContent-Encoding: gzip\r\n\r\n", b"x" * LIMIT)
+    got = client.get(server.url("/a"), limit_bytes=LIMIT, deadline_s=5)
+    assert (got.status, got.body) == (404, b"")
+
+
 def test_redirects_are_followed_up_to_a_limit_and_loops_end(server: RudeServer, client: Client) -> None:
     server.routes["/a"] = send(reply(b"", "302 Found", Location="b?x=1"))
     server.routes["/b?x=1"] = send(reply(b"there"))
