@@ -79,7 +79,7 @@ def main() -> NoReturn:
         code = _complain(str(error), error.exit_code)
     except UsageProblem as error:
         code = _complain(_usage(error), 2)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # Typer makes an exit of a closed stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered has no reader
         code = STDOUT_CLOSED
     except (KeyboardInterrupt, typer.Abort):
