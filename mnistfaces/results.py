@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mnistfaces.config import STATUS_SEVERITY, DatasetKind, default_split, default_training
 from mnistfaces.statistics import accuracy_interval, nested_accuracy, ties
 from mnistfaces.trials import Cell, Row
@@ -115,8 +117,8 @@ def nested_row(results: Sequence[CellResult]) -> Row | None:
     if any(records[pair]["val_accuracy"] is None for records in by_pair for pair in pairs[0]):
         return None
     nested = nested_accuracy(
-        [[records[pair]["val_accuracy"] for pair in pairs[0]] for records in by_pair],
-        [[records[pair]["val_loss"] for pair in pairs[0]] for records in by_pair],
+        np.array([[records[pair]["val_accuracy"] for pair in pairs[0]] for records in by_pair]),
+        np.array([[records[pair]["val_loss"] for pair in pairs[0]] for records in by_pair]),
         [[result.scores[pair] for pair in pairs[0]] for result in results],
     )
     return {
