@@ -57,7 +57,7 @@ def faces(
         Tokens, typer.Option("--retry", metavar="LIST", help="Ask again what ended so: all, or dns,timeout,…")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", help="Hosts asked at once.")] = 64,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds of silence before a host is left.")] = 5.0,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds of silence that are waited out.")] = 5.0,
     archive_url: Annotated[
         str, typer.Option("--archive-url", help="Base of the archive.")
     ] = "https://web.archive.org/web/",

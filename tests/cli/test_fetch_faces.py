@@ -236,7 +236,7 @@ class Replay:
         )
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().split()[-1]
-        records = map(json.loads, (self.data / "web.ndjson").open())
+        records = map(json.loads, (self.data / "web.ndjson").read_text().splitlines())
         self.truth = {record["url"]: record["truth"] for record in records}
 
     def url(self, _path: str) -> str:
@@ -267,7 +267,7 @@ def replay() -> Iterator[Replay]:
     made = Replay(silence_s=30)
     yield made
     made.process.terminate()
-    made.process.wait()
+    made.process.communicate()
 
 
 @pytest.mark.long
