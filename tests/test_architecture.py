@@ -122,7 +122,11 @@ def test_a_forbidden_import_is_found(tmp_path: Path, name: str, line: str, breac
 
 
 def test_allowed_imports_pass(tmp_path: Path) -> None:
-    (tmp_path / "plots_landscape.py").write_text("from matplotlib.figure import Figure\nfrom mnistfaces import landscape")
+    (tmp_path / "plots_landscape.py").write_text(
+        "from matplotlib.figure import Figure\nfrom mnistfaces import landscape"
+    )
     (tmp_path / "cli").mkdir()
-    (tmp_path / "cli" / "train.py").write_text("import typer\nfrom mnistfaces import runs\nfrom mnistfaces.cli import _x")
+    (tmp_path / "cli" / "train.py").write_text(
+        "import typer\nfrom mnistfaces import runs\nfrom mnistfaces.cli import _x"
+    )
     assert breaches(tmp_path) == []

@@ -23,7 +23,7 @@ def test_digits_are_trained_as_the_report_did() -> None:
     asked = DIGITS_TRAINING
     assert (asked.model, asked.optimizer, asked.lr, asked.momentum) == ("softmax", "gd", 1e-4, 0)
     assert (asked.batch_size, asked.epochs, asked.reduction, asked.eps) == (None, 3000, "sum", 0)
-    assert DIGITS_SPLIT == SplitConfig(train_per_class=100)
+    assert SplitConfig(train_per_class=100) == DIGITS_SPLIT
 
 
 def test_faces_are_trained_as_the_report_did() -> None:
@@ -34,7 +34,7 @@ def test_faces_are_trained_as_the_report_did() -> None:
 
 
 def test_features_differ_from_faces_by_their_batch_of_128() -> None:
-    assert FEATURES_TRAINING == FACES_TRAINING.with_(batch_size=128)
+    assert FACES_TRAINING.with_(batch_size=128) == FEATURES_TRAINING
 
 
 def test_each_kind_of_dataset_has_its_defaults() -> None:

@@ -66,10 +66,14 @@ def test_adam_is_that_of_torch_and_decays_weights_but_no_biases() -> None:
 
 def test_momentum_follows_the_formula_of_the_contract() -> None:
     """v <- beta v + lr grad, w <- w - v: at a constant rate the same path as torch's v <- beta v + grad."""
-    configs = [TrainConfig(lr=0.05, momentum=beta, weight_decay=decay) for beta, decay in ((0.9, 0), (0.0, 0), (0.99, 0.1))]
+    configs = [
+        TrainConfig(lr=0.05, momentum=beta, weight_decay=decay) for beta, decay in ((0.9, 0), (0.0, 0), (0.99, 0.1))
+    ]
     moved = ours(configs)
     for k, config in enumerate(configs):
-        agree(moved, k, theirs(k, 3, config, lambda groups, lr, beta=config.momentum: torch.optim.SGD(groups, lr, beta)))
+        agree(
+            moved, k, theirs(k, 3, config, lambda groups, lr, beta=config.momentum: torch.optim.SGD(groups, lr, beta))
+        )
 
 
 def test_one_step_of_each_follows_from_a_hand_worked_number() -> None:

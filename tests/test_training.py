@@ -1,4 +1,4 @@
-"""Training against torch's own loop and scikit-learn's optimum; and the same numbers whichever way they are computed."""
+"""Training against torch's own loop and scikit-learn's optimum; and the same numbers whichever way computed."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -149,7 +149,9 @@ def grids(draw_: st.DrawFn) -> tuple[Dataset, list[TrainConfig], list[Draw]]:
     """Returns a dataset, configurations that train together, and draws with one size of training set."""
     dataset = make_dataset((30, 24, 27), inputs=draw_(st.sampled_from([5, 20, 33])))
     sizes = SplitConfig(
-        train_per_class=draw_(st.sampled_from([3, 7, 11])), val_per_class=draw_(st.sampled_from([0, 4])), test_per_class=5
+        train_per_class=draw_(st.sampled_from([3, 7, 11])),
+        val_per_class=draw_(st.sampled_from([0, 4])),
+        test_per_class=5,
     )
     optimizer = draw_(st.sampled_from(["gd", "adam"]))
     common = TrainConfig(
@@ -179,7 +181,7 @@ def grids(draw_: st.DrawFn) -> tuple[Dataset, list[TrainConfig], list[Draw]]:
     return dataset, cells, draws[:1] if full else draws
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(grids())
 def test_a_model_has_the_same_bits_in_a_stack_and_alone(grid: tuple[Dataset, list[TrainConfig], list[Draw]]) -> None:
     dataset, cells, draws = grid
@@ -209,9 +211,9 @@ def differing(change: str, value: int, monkeypatch: pytest.MonkeyPatch) -> int:
     if change == "FEWEST_TILES":
         monkeypatch.setattr("mnistfaces.stack.FEWEST_TILES", value)
     found = 0
-    for size, hidden, batch_size in itertools.product((20, 33, 61, 784), (3, 7, 20), (5, 9, 32)):
-        dataset = make_dataset((40, 40, 40), inputs=size)
-        made = draw(dataset, 0, train_per_class=30, val_per_class=3, test_per_class=3)
+    for size, hidden, batch_size in itertools.product((20, 33, 61), (3, 20), (5, 9)):
+        dataset = make_dataset((12, 12, 12), inputs=size)
+        made = draw(dataset, 0, train_per_class=8, val_per_class=1, test_per_class=1)
         cells = [FACE.with_(hidden=hidden, batch_size=batch_size, lr=lr, epochs=3) for lr in (1e-2, 1e-3)]
         together = last(dataset, cells, [made])
         found += sum(not agree(together[k], last(dataset, [cell], [made])[0]) for k, cell in enumerate(cells))
@@ -248,7 +250,12 @@ def test_measuring_on_the_way_changes_nothing() -> None:
 def test_records_come_at_epoch_zero_at_every_so_many_and_at_the_end() -> None:
     dataset = make_dataset()
     records = list(fit(dataset, [TrainConfig(epochs=10)], [draw(dataset)], every=4))
-    assert [(record.number, record.checkpoint) for record in records] == [(0, False), (4, False), (8, False), (10, True)]
+    assert [(record.number, record.checkpoint) for record in records] == [
+        (0, False),
+        (4, False),
+        (8, False),
+        (10, True),
+    ]
     assert [record.measures[0].weights is not None for record in records] == [False, False, False, True]
     start = records[0].measures[0]
     assert start.train is not None
@@ -308,38 +315,39 @@ def test_the_summed_cost_at_a_rate_is_the_mean_cost_at_that_rate_times_the_image
 
 
 def test_a_small_step_stops_a_model_where_it_stands() -> None:
-    dataset = make_dataset()
-    config = TrainConfig(lr=1e-3, epochs=400, eps=0.05, weight_decay=1.0)
-    before = last(dataset, [config.with_(eps=0)], [draw(dataset)], checkpoints=range(1, 401))
-    assert before[0].status == "ok"
-    (stopped,) = last(dataset, [config], [draw(dataset)])
-    assert stopped.status == "stopped"
-    assert 1 < stopped.epoch < 400
-    path = [record.measures[0].weights for record in fit(dataset, [config.with_(eps=0)], [draw(dataset)], checkpoints=range(1, 401))]
-    weights = [values for values in path if values is not None]
-    start = {name: np.zeros_like(values) for name, values in weights[0].items()}
-    steps = [
-        max(float(np.linalg.norm(now[name] - then[name])) for name in now)
-        for then, now in itertools.pairwise([start, *weights])
+    """Steps written out from the weights of every epoch; eps lies between two of them."""
+    dataset, config = make_dataset(), TrainConfig(lr=1e-3, epochs=400, weight_decay=1.0)
+    path = [
+        record.measures[0].weights or {}
+        for record in fit(dataset, [config], [draw(dataset)], checkpoints=range(1, 401))
     ]
-    assert next(number for number, step in enumerate(steps, 1) if step <= 0.05) == stopped.epoch
+    start = {name: np.zeros_like(values) for name, values in path[0].items()}
+    steps = [
+        max(float(np.linalg.norm((now[name] - then[name]).astype(np.float64))) for name in now)
+        for then, now in itertools.pairwise([start, *path])
+    ]
+    eps = (steps[149] + steps[150]) / 2
+    first = next(number for number, step in enumerate(steps, 1) if step <= eps)
+    assert 1 < first <= 151
+    (stopped,) = last(dataset, [config.with_(eps=eps)], [draw(dataset)])
+    assert (stopped.status, stopped.epoch) == ("stopped", first)
     assert stopped.weights is not None
-    assert all(np.array_equal(stopped.weights[name], weights[stopped.epoch - 1][name]) for name in weights[0])
+    assert all(np.array_equal(stopped.weights[name], path[first - 1][name]) for name in start)
 
 
 def test_a_stopped_model_does_not_hold_up_its_neighbours() -> None:
     dataset = make_dataset()
-    cells = [TrainConfig(lr=lr, epochs=150, eps=0.02) for lr in (1e-6, 1e-3)]
+    cells = [TrainConfig(lr=lr, epochs=150, eps=1e-4) for lr in (1e-6, 1e-3)]
     stopped, other = last(dataset, cells, [draw(dataset)])
     assert (stopped.status, stopped.epoch) == ("stopped", 1)
-    assert other.epoch > 1
+    assert other.status == "ok"
     assert_same(other, last(dataset, cells[1:], [draw(dataset)])[0])
 
 
-@pytest.mark.parametrize("config", [TrainConfig(epochs=120), FACE.with_(batch_size=6, optimizer="gd", epochs=120)])
+@pytest.mark.parametrize("config", [TrainConfig(epochs=120), FACE.with_(batch_size=6, optimizer="gd", epochs=90)])
 def test_a_diverging_model_is_labelled_and_does_not_hurt_its_neighbours(config: TrainConfig) -> None:
     dataset = make_dataset()
-    cells = [config.with_(lr=lr) for lr in (1e-4, 1e30, 1e-3)]
+    cells = [config.with_(lr=lr) for lr in (1e-4, 1e38, 1e-3)]
     measures = last(dataset, cells, [draw(dataset)])
     assert [measure.status for measure in measures] == ["ok", "diverged", "ok"]
     lost = measures[1]
@@ -382,7 +390,7 @@ def histories(config: TrainConfig) -> Iterator[tuple[Epoch, Epoch]]:
     )
 
 
-@pytest.mark.parametrize("config", [TrainConfig(lr=0.02, momentum=0.9), FACE.with_(lr=0.03, batch_size=5)])
+@pytest.mark.parametrize("config", [TrainConfig(lr=0.3, momentum=0.9), FACE.with_(lr=0.1, batch_size=5)])
 def test_selecting_the_best_keeps_the_weights_of_the_lowest_validation_loss_so_far(config: TrainConfig) -> None:
     best: Measure | None = None
     for plain, selected in histories(config):
@@ -396,7 +404,11 @@ def test_selecting_the_best_keeps_the_weights_of_the_lowest_validation_loss_so_f
 
 
 def test_a_device_that_is_not_there_is_a_usage_error() -> None:
-    absent = [name for name, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if not there]
+    absent = [
+        name
+        for name, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available()))
+        if not there
+    ]
     for name in absent:
         with pytest.raises(UsageError, match=f"--device {name}: this machine has none"):
             choose_device(name)  # type: ignore[arg-type]

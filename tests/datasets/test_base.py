@@ -125,9 +125,7 @@ def test_the_folds_test_every_image_once(seed: int, folds: int, brings_test: boo
 
 def test_folds_without_near_duplicates_have_equal_sizes_in_every_class() -> None:
     dataset = make_dataset((33, 24, 41), inputs=3)
-    sizes = np.array(
-        [per_class(dataset, draw_split(dataset, SplitConfig(folds=5), 0, fold).test) for fold in range(5)]
-    )
+    sizes = np.array([per_class(dataset, draw_split(dataset, SplitConfig(folds=5), 0, fold).test) for fold in range(5)])
     assert (sizes.max(axis=0) - sizes.min(axis=0) <= 1).all()
 
 
