@@ -96,9 +96,9 @@ class Stack:
         return self._passes[k][1]
 
     def weights(self, k: int) -> dict[str, NDArray[Any]]:
-        """Returns one model's parameters by their `torch.nn.Sequential` names, as float arrays."""
+        """Returns a copy of one model's parameters by their `torch.nn.Sequential` names, as float arrays."""
         arrays = [
-            np.ascontiguousarray(parameter[k][tuple(slice(size) for size in shape)].cpu().numpy())
+            parameter[k][tuple(slice(size) for size in shape)].cpu().numpy().copy()
             for parameter, shape in zip(self.parameters, self.model.shapes, strict=True)
         ]
         if self.columns is not None:
@@ -165,7 +165,7 @@ class Stack:
         blocks = len(batch.inputs)
         activations, log_probs = self._passes.get(k) or self._forward(self._of(k, blocks), batch, k)
         if not self._partial:
-            self._partial = [grad.new_empty(blocks, *grad.shape[1:]) for grad in self.grads]
+            self._partial = [grad.new_zeros(blocks, *grad.shape[1:]) for grad in self.grads]  # padding stays 0
         residual = _residual(log_probs, batch.labels, batch.weight)
         self.model.backward(self._of(k, blocks), batch.inputs, activations, residual, self._partial)
         for grad, partial in zip(self.grads, self._partial, strict=True):
