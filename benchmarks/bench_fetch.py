@@ -130,7 +130,7 @@ from img2dataset import download
 if __name__ == "__main__":
     download(url_list=sys.argv[1], input_format="csv", url_col="url", output_folder=sys.argv[2], output_format="files",
              processes_count=1, thread_count=64, timeout=10, retries=2, resize_mode="no", encode_quality=95,
-             skip_reencode=True, compute_hash="sha256", save_additional_columns=["sha256"])
+             skip_reencode=True, compute_hash="sha256")
 """
 
 
@@ -138,7 +138,7 @@ def bench_img2dataset(rows: Sequence[Sequence[str]], folder: Path, python: str) 
     """The same rows with as many threads and as many retries; what it keeps is judged by the listed SHA-256."""
     listed, program = folder / "urls.csv", folder / "run_img2dataset.py"
     with listed.open("w", newline="") as file:
-        csv.writer(file).writerows([["url", "sha256"], *([row[3], row[5]] for row in rows)])
+        csv.writer(file).writerows([["url"], *([row[3]] for row in rows)])
     program.write_text(IMG2DATASET)
     with replay() as proxy:
         began = time.monotonic()
