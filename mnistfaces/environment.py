@@ -10,7 +10,21 @@ from mnistfaces.datasets import NAMES, load_dataset
 from mnistfaces.datasets.store import data_dir as resolve
 from mnistfaces.errors import MnistFacesError
 
-PACKAGES = ["mnistfaces", "numpy", "torch", "torchvision", "scipy", "matplotlib", "pillow", "requests", "rich", "safetensors", "typer", "platformdirs", "filelock"]
+PACKAGES = (
+    "mnistfaces",
+    "numpy",
+    "torch",
+    "torchvision",
+    "scipy",
+    "matplotlib",
+    "pillow",
+    "requests",
+    "rich",
+    "safetensors",
+    "typer",
+    "platformdirs",
+    "filelock",
+)
 
 
 def items(data_dir: Path | None = None) -> Iterator[tuple[str, str]]:

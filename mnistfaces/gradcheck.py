@@ -16,7 +16,7 @@ from mnistfaces.models.softmax import Softmax
 Floats = NDArray[np.float64]
 POINTS_AT_ONCE = 512
 ROUNDING = 1e-7
-IMAGES_PER_CLASS = 2
+IMAGES_PER_CLASS = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ class SoftmaxCost:
 
     def _parameters(self, points: Floats) -> list[torch.Tensor]:
         """Returns weights and biases as the engine keeps them, (T, ...) each, from points, (T, P)."""
-        parts = torch.from_numpy(points).split(self.sizes, dim=1)
+        parts = torch.split(torch.from_numpy(points), self.sizes, dim=1)
         parameters = []
         for part, shape, padded in zip(parts, self.model.shapes, self.model.padded, strict=True):
             whole = part.new_zeros(len(points), *padded)

@@ -130,6 +130,11 @@ def nested_row(results: Sequence[CellResult]) -> Row | None:
     }
 
 
+def count_tested(result: CellResult) -> int:
+    """Returns how many distinct images a cell's trials were tested on."""
+    return len({name for score in result.scores.values() for name in score.ids.tolist()})
+
+
 def train_command(cell: Cell, dataset: str, kind: DatasetKind, seed: int) -> str:
     """Returns the `mnf train` line that trains a cell with a seed: the options that are not the default."""
     words = ["mnf", "train", dataset]

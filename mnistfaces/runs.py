@@ -73,12 +73,11 @@ class RunFolder:
         self.hash = hash_of(asked)[:HASH_LENGTH]
         self.path = out or RUNS / f"{asked['command']}-{self.hash}"
         known = read_config(self.path) if (self.path / CONFIG).exists() else None
-        if known is not None and known["hash"] != self.hash:
-            if not force:
-                raise RunError(
-                    f"{self.path} holds another run ({known['command']} {known['hash']}): "
-                    "choose another --out, or replace it with --force"
-                )
+        if known is not None and known["hash"] != self.hash and not force:
+            raise RunError(
+                f"{self.path} holds another run ({known['command']} {known['hash']}): "
+                "choose another --out, or replace it with --force"
+            )
         self._old: list[str] = known["files"] if known is not None and known["hash"] != self.hash else []
         self.finished = known is not None and known["hash"] == self.hash and known["sha256"] != {}
 

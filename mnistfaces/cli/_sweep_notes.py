@@ -28,10 +28,11 @@ def conclude(streams: Output, job: "Sweep") -> None:
             f"choosing by validation inside each fold: test accuracy {nested['accuracy']:.1%} "
             f"[{100 * nested['low']:.1f}, {100 * nested['high']:.1f}]"
         )
-    if best["test_n"]:
+    tested = job.summary["tested"]
+    if tested:
         tied = sum(bool(row["tied"]) for row in job.summary["cells"]) - 1
         streams.note(
-            f"{best['test_n']:g} test images, one is worth {1 / best['test_n']:.2%}; {tied} of "
+            f"{tested} test images, one is worth {1 / tested:.2%}; {tied} of "
             f"{len(job.grid.cells) - 1} other cells cannot be told from the best (~); test was not used to choose"
         )
     streams.note(f"best by validation ({best['val_accuracy']:.1%}): {job.summary['best_command']}")
