@@ -1,0 +1,29 @@
+"""The cost over two weights of a model: its surface, and the paths that descend across it."""
+
+from mnistfaces.landscape.build import Method, Origin, Problem, Surface, SurfaceConfig, surface
+from mnistfaces.landscape.pair import Axis, Pair, Weight, parse_weight
+from mnistfaces.landscape.paths import Descent, Path, projected_path, restricted_path
+from mnistfaces.landscape.plane import Plane
+from mnistfaces.landscape.softmax import SoftmaxProblem
+from mnistfaces.landscape.store import load_surface, save_surface
+
+__all__ = [
+    "Axis",
+    "Descent",
+    "Method",
+    "Origin",
+    "Pair",
+    "Path",
+    "Plane",
+    "Problem",
+    "SoftmaxProblem",
+    "Surface",
+    "SurfaceConfig",
+    "Weight",
+    "load_surface",
+    "parse_weight",
+    "projected_path",
+    "restricted_path",
+    "save_surface",
+    "surface",
+]
