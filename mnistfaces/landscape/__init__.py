@@ -1,6 +1,6 @@
 """The cost over two weights of a model: its surface, and the paths that descend across it."""
 
-from mnistfaces.landscape.build import Method, Origin, Problem, Surface, SurfaceConfig, surface
+from mnistfaces.landscape.build import Method, Origin, Problem, Surface, SurfaceConfig, Window, surface, window
 from mnistfaces.landscape.pair import Axis, Pair, Weight, parse_weight
 from mnistfaces.landscape.paths import Descent, Path, projected_path, restricted_path
 from mnistfaces.landscape.plane import Plane
@@ -20,10 +20,12 @@ __all__ = [
     "Surface",
     "SurfaceConfig",
     "Weight",
+    "Window",
     "load_surface",
     "parse_weight",
     "projected_path",
     "restricted_path",
     "save_surface",
     "surface",
+    "window",
 ]

@@ -86,6 +86,15 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Window:
+    """A rectangle of a surface: `w1` (X,), `w2` (Y,), `loss` (Y, X) by the surface's reduction."""
+
+    w1: Floats
+    w2: Floats
+    loss: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Surface:
     """A cost surface over two weights and all that drawing it or descending on it needs.
 
@@ -195,6 +204,22 @@ def surface(problem: Problem, pair: Pair, config: SurfaceConfig | None = None, o
     )
 
 
+def window(surface: Surface, first: tuple[float, float], second: tuple[float, float], points: int) -> Window:
+    """Returns the surface over a rectangle of its plane, inside or outside its range, from its own file alone.
+
+    Args:
+        surface: whose plane.
+        first: lower and upper end of the first weight.
+        second: lower and upper end of the second weight.
+        points: along either axis, ends included.
+    """
+    grid = np.linspace(*first, points), np.linspace(*second, points)
+    count = node_counts(surface.plane, grid, SurfaceConfig.tol)
+    few = 4 * count[0] * count[1] <= points * points
+    cost = interpolated(surface.plane, grid, count) if few else cost_on_grid(surface.plane, *grid)
+    return Window(w1=grid[0], w2=grid[1], loss=cost * surface.scale)
+
+
 def node_counts(plane: Plane, grid: Grid, tol: float) -> tuple[int, int]:
     """Returns how many nodes along either axis interpolation to `tol` needs."""
     first, second = (
@@ -217,12 +242,16 @@ def largest_error(plane: Plane, grid: Grid, cost: Floats) -> tuple[float, int]:
     return float(errors.max()), len(flat)
 
 
-def _spectral(_: Problem, __: Pair, plane: Plane, grid: Grid, count: tuple[int, int]) -> Floats:
-    """Returns the summed cost by interpolation, (Y, X)."""
+def interpolated(plane: Plane, grid: Grid, count: tuple[int, int]) -> Floats:
+    """Returns the summed cost by interpolation in so many nodes along either axis, (Y, X)."""
     at = [nodes(float(axis[0]), float(axis[-1]), number) for axis, number in zip(grid, count, strict=True)]
     first, second = (interpolation(axis, number) for axis, number in zip(grid, count, strict=True))
     cost: Floats = (second @ cost_on_grid(plane, at[0], at[1])) @ first.T
     return cost
+
+
+def _spectral(_: Problem, __: Pair, plane: Plane, grid: Grid, count: tuple[int, int]) -> Floats:
+    return interpolated(plane, grid, count)
 
 
 def _exact(_: Problem, __: Pair, plane: Plane, grid: Grid, ___: tuple[int, int]) -> Floats:
