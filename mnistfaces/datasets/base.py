@@ -55,7 +55,8 @@ class Dataset:
         """Returns the inputs of some images, (n, D), pixels scaled to [0, 1]."""
         chosen: NDArray[Any] = self.inputs[indices]
         if chosen.dtype == np.uint8:
-            return np.divide(chosen, FULL_INTENSITY, dtype=dtype)
+            scaled: NDArray[Any] = np.divide(chosen, FULL_INTENSITY, dtype=dtype)
+            return scaled
         return chosen.astype(dtype)
 
     def images(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:

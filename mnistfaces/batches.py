@@ -1,0 +1,137 @@
+"""Images on the device, ready for a stack of models: whole sets in blocks, and seeded minibatches.
+
+Legend: S draws, J blocks of B images a batch, D inputs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mnistfaces.config import TrainConfig
+from mnistfaces.datasets.base import Dataset, Split
+from mnistfaces.models.tiles import count_blocks
+
+ORDER_STREAM = 1  # the second number of a seed's stream of minibatch orders; splits use the seed alone
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Draw:
+    """What a seed decides: the split, and through `seed` the initial weights and the order of minibatches."""
+
+    split: Split
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Images that go through the models together.
+
+    Attributes:
+        inputs: (S * J, B, D).
+        labels: (S * J, 1, B) int64.
+        weight: (S * J, 1, B); what an image counts in the cost, 0 for padding.
+        padding: (S * J, 1, B) bool; which images are none.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    weight: Tensor
+    padding: Tensor
+
+    def of_draw(self, draw: int, blocks: int) -> "Batch":
+        """Returns the part of one draw, `blocks` blocks long."""
+        rows = slice(draw * blocks, (draw + 1) * blocks)
+        return Batch(
+            inputs=self.inputs[rows],
+            labels=self.labels[rows],
+            weight=self.weight[rows],
+            padding=self.padding[rows],
+        )
+
+
+def is_full_batch(config: TrainConfig, images: int) -> bool:
+    """Returns whether a step uses all training images: no batch size given, or one that holds them all."""
+    return config.batch_size is None or config.batch_size >= images
+
+
+def count_steps(config: TrainConfig, images: int) -> int:
+    """Returns the number of optimizer steps in an epoch over so many training images."""
+    if config.batch_size is None or is_full_batch(config, images):
+        return 1
+    return images // config.batch_size if config.drop_last else -(-images // config.batch_size)
+
+
+def load_whole(values: NDArray[Any], labels: NDArray[np.int64], device: torch.device, *, mean: bool = False) -> Batch:
+    """Returns a whole set, (N, D), as one batch of J blocks; an image weighs 1, or 1/N for the `mean` cost."""
+    blocks = count_blocks(len(values))
+    padding = -len(values) % blocks
+    inputs = np.pad(values, ((0, padding), (0, 0)))
+    weights = np.pad(np.full(len(values), 1 / len(values) if mean else 1, values.dtype), (0, padding))
+    weight = torch.from_numpy(weights).view(blocks, 1, -1).to(device)
+    return Batch(
+        inputs=torch.from_numpy(inputs).view(blocks, -1, values.shape[1]).to(device),
+        labels=torch.from_numpy(np.pad(labels, (0, padding))).view(blocks, 1, -1).to(device),
+        weight=weight,
+        padding=weight == 0,
+    )
+
+
+class Minibatches:
+    """The minibatches of S draws, step by step, each draw in the order that its own seed gives.
+
+    Attributes:
+        steps: in an epoch.
+        blocks: J, into which a minibatch is cut.
+    """
+
+    def __init__(self, dataset: Dataset, draws: Sequence[Draw], config: TrainConfig, device: torch.device) -> None:
+        self.size = config.batch_size or 0
+        self.steps = count_steps(config, len(draws[0].split.train))
+        self.blocks = count_blocks(self.size)
+        self.padded = -(-self.size // self.blocks) * self.blocks
+        self._generators = [np.random.default_rng((draw.seed, ORDER_STREAM)) for draw in draws]
+        used = np.unique(np.concatenate([draw.split.train for draw in draws]))
+        self._train = [np.searchsorted(used, draw.split.train) for draw in draws]
+        self._inputs = torch.from_numpy(dataset.values(used, config.dtype)).to(device)  # (N, D)
+        self._labels = torch.from_numpy(dataset.labels[used]).to(device)
+        self._gathered = self._inputs.new_empty(len(draws) * self.padded, self._inputs.shape[1])
+        self._mean = config.reduction == "mean"
+
+    def shuffle(self) -> None:
+        """Draws the order of the next epoch."""
+        capacity = self.steps * self.size
+        order = np.zeros((len(self._train), capacity), np.int64)
+        weight = np.zeros((len(self._train), capacity))
+        for row, (generator, train) in enumerate(zip(self._generators, self._train, strict=True)):
+            shuffled = generator.permutation(train)[:capacity]
+            order[row, : len(shuffled)] = shuffled
+            weight[row, : len(shuffled)] = 1
+        order, weight = (self._by_step(array) for array in (order, weight))  # (steps, S, padded)
+        if self._mean:
+            weight /= weight.sum(axis=2, keepdims=True)
+        device, dtype = self._inputs.device, self._inputs.dtype
+        self._order = torch.from_numpy(order.reshape(self.steps, -1)).to(device)
+        shape = (self.steps, -1, 1, self.padded // self.blocks)
+        self._weight = torch.from_numpy(weight).to(device, dtype).view(shape)
+        self._order_labels = self._labels[self._order].view(shape)
+        self._padding = self._weight == 0
+
+    def load(self, step: int) -> Batch:
+        """Returns the minibatches of one step, (S * J, B, D); the next call overwrites their inputs."""
+        torch.index_select(self._inputs, 0, self._order[step], out=self._gathered)
+        return Batch(
+            inputs=self._gathered.view(-1, self.padded // self.blocks, self._gathered.shape[1]),
+            labels=self._order_labels[step],
+            weight=self._weight[step],
+            padding=self._padding[step],
+        )
+
+    def _by_step(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Returns (steps, S, padded) from (S, steps * size), each minibatch padded with zeros."""
+        steps = array.reshape(len(array), self.steps, self.size).swapaxes(0, 1)
+        return np.pad(steps, ((0, 0), (0, 0), (0, self.padded - self.size)))

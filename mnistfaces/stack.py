@@ -1,0 +1,168 @@
+"""K models of one architecture on the device, and one step of training for all of them.
+
+Legend: G cells (configurations), S draws (a split and a seed), K = G * S models, cell-major: model k has draw
+k mod S. J blocks of B images a batch, D inputs, C classes.
+
+Each model's arithmetic is laid out by its own configuration and data alone (see `models.tiles`), so its numbers
+do not depend on which others train beside it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mnistfaces.batches import Batch, Draw, Minibatches, is_full_batch, load_whole
+from mnistfaces.config import TrainConfig
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.models import build_model
+from mnistfaces.models.tiles import FEWEST_TILES
+from mnistfaces.optim import build_optimizer
+
+SHARED = -1  # the owner of buffers that no later step relies on
+
+
+class Stack:
+    """K models, trained side by side on S draws of one dataset.
+
+    Args:
+        dataset: the images.
+        cells: G configurations that differ in learning rate, momentum, weight decay and epochs only.
+        draws: S draws with equally many steps an epoch; full batches take one draw.
+        device: where to compute.
+
+    Attributes:
+        count: K.
+        parameters: of all models, (K, ...) each; one more copy of the only model where a batch needs two.
+    """
+
+    def __init__(
+        self, dataset: Dataset, cells: Sequence[TrainConfig], draws: Sequence[Draw], device: torch.device
+    ) -> None:
+        torch.set_flush_denormal(True)  # a step on small residuals is several times slower without
+        config, split = cells[0], draws[0].split
+        self.config, self.draws, self.device, self.dataset = config, draws, device, dataset
+        self.count = len(cells) * len(draws)
+        full = is_full_batch(config, len(split.train))
+        self.columns = self._used_columns(full=full)
+        inputs = dataset.inputs.shape[1] if self.columns is None else len(self.columns)
+        self.model = build_model(config, inputs, len(dataset.classes))
+        self.minibatches = None if full else Minibatches(dataset, draws, config, device)
+        self.train = self.load(split.train, mean=config.reduction == "mean") if full else None
+        alone = self.count == 1 and self.minibatches is not None and self.minibatches.blocks == 1
+        cells = [*cells] * (FEWEST_TILES if alone else 1)
+        initial = [self.model.initial(draw.seed) for draw in draws]
+        dtype = getattr(torch, config.dtype)
+        self.parameters = [
+            torch.stack([start[part] for start in initial] * len(cells)).to(device, dtype)
+            for part in range(len(self.model.shapes))
+        ]
+        self.grads = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.optimizer = build_optimizer([cell for cell in cells for _ in draws], self.parameters)
+        self._buffers: dict[tuple[int, int, int], list[Tensor]] = {}
+        self._passes: dict[int, tuple[list[Tensor], Tensor]] = {}
+        self._partial: list[Tensor] = []
+
+    def load(self, indices: NDArray[np.int64], *, mean: bool = False) -> Batch:
+        """Returns images of the dataset as the models take them; each weighs 1, or 1/n for the `mean` cost."""
+        values = self.dataset.values(indices, self.config.dtype)
+        if self.columns is not None:
+            values = np.ascontiguousarray(values[:, self.columns])
+        return load_whole(values, self.dataset.labels[indices], self.device, mean=mean)
+
+    def train_epoch(self) -> None:
+        """Moves every model through one epoch."""
+        if self.train is not None:
+            self._step_full(self.train)
+        elif self.minibatches is not None:
+            self.minibatches.shuffle()
+            for step in range(self.minibatches.steps):
+                self._step_minibatch(self.minibatches.load(step))
+        self.forget_passes()
+
+    def forget_passes(self) -> None:
+        """Drops the passes that were kept, for weights that are no longer these."""
+        self._passes.clear()
+
+    def log_probs(self, k: int, batch: Batch) -> Tensor:
+        """Returns the log-probabilities of one model for a whole set, (J, C, B).
+
+        For the training set of full batches they are kept, and the next step starts from them.
+        """
+        parameters = self._of(k, len(batch.inputs))
+        if batch is not self.train:
+            return self._forward(parameters, batch, SHARED)[1]
+        if k not in self._passes:
+            self._passes[k] = self._forward(parameters, batch, k)
+        return self._passes[k][1]
+
+    def weights(self, k: int, parameters: Sequence[Tensor] | None = None) -> dict[str, NDArray[Any]]:
+        """Returns one model's parameters by their `torch.nn.Sequential` names, as float arrays."""
+        arrays = [parameter[k].cpu().numpy().copy() for parameter in parameters or self.parameters]
+        if self.columns is not None:
+            whole = np.zeros((len(arrays[0]), self.dataset.inputs.shape[1]), arrays[0].dtype)
+            whole[:, self.columns] = arrays[0]
+            arrays[0] = whole
+        return dict(zip(self.model.names, arrays, strict=True))
+
+    def _used_columns(self, *, full: bool) -> NDArray[np.int64] | None:
+        """Returns the inputs that some training image uses, where the weights of the others stay zero for good."""
+        if not full or self.config.model != "softmax":
+            return None
+        used = np.zeros(self.dataset.inputs.shape[1], bool)
+        for start in range(0, len(self.draws[0].split.train), 4096):
+            used |= self.dataset.inputs[self.draws[0].split.train[start : start + 4096]].any(axis=0)
+        return np.flatnonzero(used)
+
+    def _of(self, k: int, blocks: int) -> list[Tensor]:
+        """Returns the parameters of one model, (J, ...) each: the same for every block of images."""
+        return [parameter[k].expand(blocks, *parameter.shape[1:]) for parameter in self.parameters]
+
+    def _forward(self, parameters: Sequence[Tensor], batch: Batch, owner: int) -> tuple[list[Tensor], Tensor]:
+        """Returns activations, in buffers that `owner` alone uses, and log-probabilities, (T, C, B)."""
+        key = (owner, len(parameters[0]), batch.inputs.shape[1])
+        if key not in self._buffers:
+            self._buffers[key] = self.model.activations(*key[1:], batch.inputs)
+        activations = self._buffers[key]
+        return activations, torch.log_softmax(self.model.forward(parameters, batch.inputs, activations), 1)
+
+    def _step_full(self, batch: Batch) -> None:
+        """One step on all images, model by model: the tiles of a product are the blocks of images."""
+        for k in range(self.count):
+            activations, log_probs = self._passes.get(k) or self._forward(self._of(k, len(batch.inputs)), batch, k)
+            self._descend_blocks(k, batch, activations, log_probs)
+        self.optimizer.step(self.parameters, self.grads)
+
+    def _step_minibatch(self, batch: Batch) -> None:
+        """One step on a minibatch of every draw: the tiles are the models or, where it is cut, its blocks."""
+        blocks = len(batch.inputs) // len(self.draws)
+        if blocks == 1:
+            copies = len(self.parameters[0]) // len(self.draws)
+            activations, log_probs = self._forward(self.parameters, batch, SHARED)
+            residual = _residual(log_probs, batch.labels.repeat(copies, 1, 1), batch.weight.repeat(copies, 1, 1))
+            self.model.backward(self.parameters, batch.inputs, activations, residual, self.grads)
+        else:
+            for k in range(self.count):
+                own = batch.of_draw(k % len(self.draws), blocks)
+                activations, log_probs = self._forward(self._of(k, blocks), own, SHARED)
+                self._descend_blocks(k, own, activations, log_probs)
+        self.optimizer.step(self.parameters, self.grads)
+
+    def _descend_blocks(self, k: int, batch: Batch, activations: Sequence[Tensor], log_probs: Tensor) -> None:
+        """Writes the gradient of model k: the sum of the gradients of its blocks of images."""
+        blocks = len(batch.inputs)
+        if not self._partial:
+            self._partial = [grad.new_empty(blocks, *grad.shape[1:]) for grad in self.grads]
+        residual = _residual(log_probs, batch.labels, batch.weight)
+        self.model.backward(self._of(k, blocks), batch.inputs, activations, residual, self._partial)
+        for grad, partial in zip(self.grads, self._partial, strict=True):
+            torch.sum(partial, dim=0, out=grad[k])
+
+
+def _residual(log_probs: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
+    """Returns dC/dlogits = weight * (p - y), (T, C, B), in the place of the log-probabilities."""
+    probs = log_probs.exp_()
+    return probs.scatter_add_(1, labels, weight.new_full((), -1).expand_as(weight)).mul_(weight)
