@@ -139,13 +139,13 @@ def _draw_path(axes: Axes, path: Path, number: int) -> None:
 
 
 def _arrows(points: Floats) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Returns the steps on which an arrow tells the direction: those that pass a quarter and 60 % of the way."""
+    """Returns the steps on which an arrow tells the direction: those that pass half and 85 % of the way."""
     points = points[np.isfinite(points).all(axis=1)]
     lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
     if not lengths.sum() > 0:
         return []
     way = np.cumsum(lengths) / lengths.sum()
-    steps = {int(np.searchsorted(way, part)) for part in (0.25, 0.6)}
+    steps = {int(np.searchsorted(way, part)) for part in (0.5, 0.85)}
     places = [(float(w1), float(w2)) for w1, w2 in points]
     return [(places[step], places[step + 1]) for step in sorted(steps)]
 
