@@ -8,7 +8,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from mnistfaces.errors import DataError, UsageError
-from mnistfaces.landscape import Axis, Pair, SoftmaxProblem, SurfaceConfig, Weight, parse_weight, surface
+from mnistfaces.landscape import Axis, Method, Pair, SoftmaxProblem, SurfaceConfig, Weight, parse_weight, surface
 from mnistfaces.landscape.build import largest_error
 from mnistfaces.landscape.plane import Floats
 from mnistfaces.landscape.product import cost_on_grid
@@ -155,6 +155,20 @@ def test_a_range_of_a_thousand_does_not_overflow() -> None:
     assert relative(ours, by_torch(problem, pair, corners)) < 1e-11
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("method", ["spectral", "exact"])
+def test_a_long_narrow_surface_is_computed_in_parts(method: Method, *, turned: bool) -> None:
+    problem, pair = problem_of(15, 12, 3), Pair(weight(1, 0), weight(2, 1))
+    axes = [Axis(-4, 4, 1e-3), Axis(-0.1, 0.1, 0.02)]
+    first, second = axes[::-1] if turned else axes
+    computed = surface(problem, pair, SurfaceConfig(first=first, second=second, method=method))
+    assert computed.method == method
+    rng = np.random.default_rng(0)
+    rows, columns = (rng.integers(size, size=40) for size in computed.loss.shape)
+    points = np.stack([computed.w1[columns], computed.w2[rows]], axis=1)
+    assert relative(computed.loss[rows, columns], by_torch(problem, pair, points)) < 1e-9
+
+
 def test_a_step_of_thousands_of_nats_is_still_exact() -> None:
     problem, pair = problem_of(3, 20, 3), Pair(weight(1, 0), weight(2, 1))
     axis = Axis(-20_000, 20_000, 4000)
@@ -254,14 +268,14 @@ def test_the_predicted_nodes_are_enough_and_not_many(reach: int, most: int) -> N
 
     count = nodes_for(-reach, reach, 1.0, 1e-9)
     points = np.linspace(-reach, reach, 3001)
-    ours = interpolation(points, count) @ of(nodes(-reach, reach, count))
+    ours = interpolation(points, -reach, reach, count) @ of(nodes(-reach, reach, count))
     assert np.abs(ours - of(points)).max() < 1e-9
     assert count < most
 
 
 def test_chebyshev_interpolation_is_exact_for_polynomials() -> None:
     points = np.linspace(-2, 5, 30)
-    ours = interpolation(points, 6) @ (nodes(-2, 5, 6) ** 5 - 3 * nodes(-2, 5, 6))
+    ours = interpolation(points, -2, 5, 6) @ (nodes(-2, 5, 6) ** 5 - 3 * nodes(-2, 5, 6))
     assert ours == pytest.approx(points**5 - 3 * points, rel=1e-12, abs=1e-10)
 
 

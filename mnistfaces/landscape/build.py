@@ -14,7 +14,7 @@ from mnistfaces.errors import UsageError
 from mnistfaces.landscape.pair import Axis, Pair, check_points
 from mnistfaces.landscape.plane import Floats, Plane
 from mnistfaces.landscape.product import cost_on_grid
-from mnistfaces.landscape.spectral import interpolation, nodes, nodes_for
+from mnistfaces.landscape.spectral import interpolated, nodes_for
 
 Method = Literal["spectral", "exact", "forward"]
 
@@ -240,14 +240,6 @@ def largest_error(plane: Plane, grid: Grid, cost: Floats) -> tuple[float, int]:
     direct = plane.cost_at(np.stack([grid[0][columns], grid[1][rows]], axis=1))
     errors = np.abs(cost[rows, columns] - direct) / np.maximum(direct, 1.0)
     return float(errors.max()), len(flat)
-
-
-def interpolated(plane: Plane, grid: Grid, count: tuple[int, int]) -> Floats:
-    """Returns the summed cost by interpolation in so many nodes along either axis, (Y, X)."""
-    at = [nodes(float(axis[0]), float(axis[-1]), number) for axis, number in zip(grid, count, strict=True)]
-    first, second = (interpolation(axis, number) for axis, number in zip(grid, count, strict=True))
-    cost: Floats = (second @ cost_on_grid(plane, at[0], at[1])) @ first.T
-    return cost
 
 
 def _spectral(_: Problem, __: Pair, plane: Plane, grid: Grid, count: tuple[int, int]) -> Floats:

@@ -30,14 +30,22 @@ DEPTH = 600.0
 IMAGES = 512
 """Images whose factors along both axes are held at once."""
 
+POINTS = 2048
+"""Points of either axis for which they are held."""
+
 
 def cost_on_grid(plane: Plane, w1: Floats, w2: Floats) -> Floats:
     """Returns the summed cost in nats at every point of a grid, sorted axes (X,), (Y,) -> (Y, X)."""
+    cost = np.full((len(w2), len(w1)), plane.constant)
     uses_first, uses_second = (plane.pixels != 0).T
     nowhere = np.zeros(1)
-    cost = plane.constant + _cost(plane, uses_first & uses_second, w1, w2)
-    cost += _cost(plane, uses_first & ~uses_second, w1, nowhere)
-    cost += _cost(plane, uses_second & ~uses_first, nowhere, w2)
+    for top in range(0, len(w2), POINTS):
+        for left in range(0, len(w1), POINTS):
+            columns, rows = w1[left : left + POINTS], w2[top : top + POINTS]
+            part = cost[top : top + POINTS, left : left + POINTS]
+            part += _cost(plane, uses_first & uses_second, columns, rows)
+            part += _cost(plane, uses_first & ~uses_second, columns, nowhere)
+            part += _cost(plane, uses_second & ~uses_first, nowhere, rows)
     return cost
 
 

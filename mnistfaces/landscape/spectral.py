@@ -11,10 +11,33 @@ import math
 
 import numpy as np
 
-from mnistfaces.landscape.plane import Floats
+from mnistfaces.landscape.plane import Floats, Plane
+from mnistfaces.landscape.product import cost_on_grid
 
 MARGIN = 10.0
 """How much smaller than asked the predicted error is: the bound's factor in front of rho^-n is not known."""
+
+POINTS = 4096
+"""Points of the longer axis that are interpolated at once."""
+
+
+def interpolated(plane: Plane, grid: tuple[Floats, Floats], count: tuple[int, int]) -> Floats:
+    """Returns the summed cost on a grid by interpolation in so many nodes along either axis, (Y, X)."""
+    w1, w2 = grid
+    ends = [(float(axis[0]), float(axis[-1])) for axis in grid]
+    at = [nodes(*end, number) for end, number in zip(ends, count, strict=True)]
+    cost = np.empty((len(w2), len(w1)))
+    if len(w1) > len(w2):
+        rows = interpolation(w2, *ends[1], count[1]) @ cost_on_grid(plane, at[0], at[1])  # (Y, n)
+        for start in range(0, len(w1), POINTS):
+            block = slice(start, start + POINTS)
+            cost[:, block] = rows @ interpolation(w1[block], *ends[0], count[0]).T
+    else:
+        columns = cost_on_grid(plane, at[0], at[1]) @ interpolation(w1, *ends[0], count[0]).T  # (n, X)
+        for start in range(0, len(w2), POINTS):
+            block = slice(start, start + POINTS)
+            np.matmul(interpolation(w2[block], *ends[1], count[1]), columns, out=cost[block])
+    return cost
 
 
 def nodes_for(low: float, high: float, pixel: float, tol: float) -> int:
@@ -38,9 +61,8 @@ def nodes(low: float, high: float, count: int) -> Floats:
     return (low + high) / 2 + (high - low) / 2 * np.cos(math.pi * (np.arange(count)[::-1] + 0.5) / count)
 
 
-def interpolation(points: Floats, count: int) -> Floats:
-    """Returns the matrix that takes values at the nodes between the ends of `points` to `points`, (X, n)."""
-    low, high = points[0], points[-1]
+def interpolation(points: Floats, low: float, high: float, count: int) -> Floats:
+    """Returns the matrix that takes values at the nodes between two ends to points between them, (X, n)."""
     angle = math.pi * (np.arange(count)[::-1] + 0.5) / count
     degree = np.arange(count)
     at_nodes = np.cos(np.multiply.outer(degree, angle)) * (2 / count)  # (n, n): values to coefficients
