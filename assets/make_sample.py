@@ -55,6 +55,4 @@ def build_sample(table: bytes) -> Dataset:
 
 if __name__ == "__main__":
     with gzip.open(sys.argv[1]) as file:
-        save_dataset(
-            Path(__file__).with_name("digits-sample.npz"), build_sample(file.read()), compressed=True
-        )
+        save_dataset(Path(__file__).with_name("digits-sample.npz"), build_sample(file.read()), compressed=True)

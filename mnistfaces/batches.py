@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset, Split
-from mnistfaces.models.tiles import count_blocks
+from mnistfaces.models.tiles import aligned, count_blocks
 
 ORDER_STREAM = 1  # the second number of a seed's stream of minibatch orders; splits use the seed alone
 
@@ -69,12 +69,12 @@ def count_steps(config: TrainConfig, images: int) -> int:
 def load_whole(values: NDArray[Any], labels: NDArray[np.int64], device: torch.device, *, mean: bool = False) -> Batch:
     """Returns a whole set, (N, D), as one batch of J blocks; an image weighs 1, or 1/N for the `mean` cost."""
     blocks = count_blocks(len(values))
-    padding = -len(values) % blocks
-    inputs = np.pad(values, ((0, padding), (0, 0)))
+    padding = blocks * aligned(-(-len(values) // blocks)) - len(values)
+    inputs = np.pad(values, ((0, padding), (0, aligned(values.shape[1]) - values.shape[1])))
     weights = np.pad(np.full(len(values), 1 / len(values) if mean else 1, values.dtype), (0, padding))
     weight = torch.from_numpy(weights).view(blocks, 1, -1).to(device)
     return Batch(
-        inputs=torch.from_numpy(inputs).view(blocks, -1, values.shape[1]).to(device),
+        inputs=torch.from_numpy(inputs).view(blocks, -1, inputs.shape[1]).to(device),
         labels=torch.from_numpy(np.pad(labels, (0, padding))).view(blocks, 1, -1).to(device),
         weight=weight,
         padding=weight == 0,
@@ -93,11 +93,13 @@ class Minibatches:
         self.size = config.batch_size or 0
         self.steps = count_steps(config, len(draws[0].split.train))
         self.blocks = count_blocks(self.size)
-        self.padded = -(-self.size // self.blocks) * self.blocks
+        self.padded = self.blocks * aligned(-(-self.size // self.blocks))
         self._generators = [np.random.default_rng((draw.seed, ORDER_STREAM)) for draw in draws]
         used = np.unique(np.concatenate([draw.split.train for draw in draws]))
         self._train = [np.searchsorted(used, draw.split.train) for draw in draws]
-        self._inputs = torch.from_numpy(dataset.values(used, config.dtype)).to(device)  # (N, D)
+        values = dataset.values(used, config.dtype)
+        values = np.pad(values, ((0, 0), (0, aligned(values.shape[1]) - values.shape[1])))
+        self._inputs = torch.from_numpy(values).to(device)  # (N, D)
         self._labels = torch.from_numpy(dataset.labels[used]).to(device)
         self._gathered = self._inputs.new_empty(len(draws) * self.padded, self._inputs.shape[1])
         self._mean = config.reduction == "mean"

@@ -66,9 +66,7 @@ class TrialScores:
 
     def values(self) -> Values:
         """Returns 1 for each image that was right, 0 for each that was wrong."""
-        return Values(
-            values=self.correct.astype(np.float64), ids=self.ids, groups=self.groups, train_n=self.train_n
-        )
+        return Values(values=self.correct.astype(np.float64), ids=self.ids, groups=self.groups, train_n=self.train_n)
 
 
 def subtract(a: Sequence[TrialScores], b: Sequence[TrialScores]) -> list[Values]:
@@ -78,9 +76,7 @@ def subtract(a: Sequence[TrialScores], b: Sequence[TrialScores]) -> list[Values]
         DataError: the trials or their images do not match; the message says where.
     """
     if len(a) != len(b) and 1 not in (len(a), len(b)):
-        raise DataError(
-            f"{len(a)} trials against {len(b)}: a paired comparison needs the same trials of both"
-        )
+        raise DataError(f"{len(a)} trials against {len(b)}: a paired comparison needs the same trials of both")
     total = max(len(a), len(b)) if a and b else 0
     differences = []
     for number in range(total):

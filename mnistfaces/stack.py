@@ -54,12 +54,7 @@ class Stack:
         self.train = self.load(split.train, mean=config.reduction == "mean") if full else None
         alone = self.count == 1 and self.minibatches is not None and self.minibatches.blocks == 1
         cells = [*cells] * (FEWEST_TILES if alone else 1)
-        initial = [self.model.initial(draw.seed) for draw in draws]
-        dtype = getattr(torch, config.dtype)
-        self.parameters = [
-            torch.stack([start[part] for start in initial] * len(cells)).to(device, dtype)
-            for part in range(len(self.model.shapes))
-        ]
+        self.parameters = self._initial(len(cells))
         self.grads = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.optimizer = build_optimizer([cell for cell in cells for _ in draws], self.parameters)
         self._buffers: dict[tuple[int, int, int], list[Tensor]] = {}
@@ -99,14 +94,27 @@ class Stack:
             self._passes[k] = self._forward(parameters, batch, k)
         return self._passes[k][1]
 
-    def weights(self, k: int, parameters: Sequence[Tensor] | None = None) -> dict[str, NDArray[Any]]:
+    def weights(self, k: int) -> dict[str, NDArray[Any]]:
         """Returns one model's parameters by their `torch.nn.Sequential` names, as float arrays."""
-        arrays = [parameter[k].cpu().numpy().copy() for parameter in parameters or self.parameters]
+        arrays = [
+            np.ascontiguousarray(parameter[k][tuple(slice(size) for size in shape)].cpu().numpy())
+            for parameter, shape in zip(self.parameters, self.model.shapes, strict=True)
+        ]
         if self.columns is not None:
             whole = np.zeros((len(arrays[0]), self.dataset.inputs.shape[1]), arrays[0].dtype)
             whole[:, self.columns] = arrays[0]
             arrays[0] = whole
         return dict(zip(self.model.names, arrays, strict=True))
+
+    def _initial(self, copies: int) -> list[Tensor]:
+        """Returns the parameters that the draws' seeds give, `copies` times, (K, ...) each."""
+        starts = [self.model.initial(draw.seed) for draw in self.draws] * copies
+        parameters = []
+        for part, (shape, padded) in enumerate(zip(self.model.shapes, self.model.padded, strict=True)):
+            whole = torch.zeros(len(starts), *padded, dtype=getattr(torch, self.config.dtype))
+            whole[(slice(None), *(slice(size) for size in shape))] = torch.stack([start[part] for start in starts])
+            parameters.append(whole.to(self.device))
+        return parameters
 
     def _used_columns(self, *, full: bool) -> NDArray[np.int64] | None:
         """Returns the inputs that some training image uses, where the weights of the others stay zero for good."""

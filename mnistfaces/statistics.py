@@ -140,9 +140,7 @@ def accuracy_interval(trials: Sequence[TrialScores], *, level: float = LEVEL) ->
     )
 
 
-def paired_difference(
-    a: Sequence[TrialScores], b: Sequence[TrialScores], *, level: float = LEVEL
-) -> PairedDifference:
+def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, level: float = LEVEL) -> PairedDifference:
     """Returns by how much a is more accurate than b, trial by trial on the same images.
 
     - One trial, or several whose differences agree on every unit: the exact McNemar test over the units. The
@@ -268,9 +266,7 @@ def nested_accuracy(
         )
         scores = test[ranked[0][-1]][t] if ranked else None
         if scores is None:
-            raise DataError(
-                f"every cell failed in trial {t + 1} of {val_accuracy.shape[1]}: none can be chosen"
-            )
+            raise DataError(f"every cell failed in trial {t + 1} of {val_accuracy.shape[1]}: none can be chosen")
         trials.append(scores)
         chosen.append(ranked[0][-1])
     return NestedAccuracy(accuracy=accuracy_interval(trials, level=level), chosen=tuple(chosen))

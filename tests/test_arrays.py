@@ -115,9 +115,7 @@ def test_stored_arrays_are_mapped_read_only_and_aligned(tmp_path: Path) -> None:
 @pytest.mark.parametrize("compressed", [False, True])
 def test_the_same_arrays_give_the_same_bytes(tmp_path: Path, *, compressed: bool) -> None:
     write_npz(tmp_path / "a.npz", EXAMPLE, compressed=compressed)
-    write_npz(
-        tmp_path / "b.npz", {name: array.copy() for name, array in EXAMPLE.items()}, compressed=compressed
-    )
+    write_npz(tmp_path / "b.npz", {name: array.copy() for name, array in EXAMPLE.items()}, compressed=compressed)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
@@ -273,9 +271,7 @@ def mutate(whole: bytes, rng: random.Random) -> bytes:
         if kind == 0:
             content[at] ^= 1 << rng.randrange(8)
         elif kind == 1:
-            content[at : at + 4] = struct.pack(
-                "<I", rng.choice([0, 1, 0x7FFFFFFF, 0xFFFFFFFF, rng.getrandbits(32)])
-            )
+            content[at : at + 4] = struct.pack("<I", rng.choice([0, 1, 0x7FFFFFFF, 0xFFFFFFFF, rng.getrandbits(32)]))
         elif kind == 2:
             del content[at : at + rng.randrange(1, 40)]
         else:
@@ -316,9 +312,7 @@ def test_many_mutated_files_are_refused_or_read_unchanged(tmp_path: Path) -> Non
     assert fuzz(tmp_path, range(3000, 43_000)) < 20_000
 
 
-def test_without_checksums_a_changed_pixel_would_pass(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_checksums_a_changed_pixel_would_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_npz(tmp_path / "a.npz", EXAMPLE)
     content = bytearray((tmp_path / "a.npz").read_bytes())
     content[content.index(EXAMPLE["features"].tobytes())] ^= 1

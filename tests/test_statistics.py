@@ -38,9 +38,7 @@ def trial(
     correct = np.asarray(correct, bool)
     images = np.arange(len(correct)) if images is None else np.asarray(images)
     groups = images if groups is None else np.asarray(groups)
-    return TrialScores(
-        correct=correct, ids=np.char.add("image-", images.astype(str)), groups=groups, train_n=train_n
-    )
+    return TrialScores(correct=correct, ids=np.char.add("image-", images.astype(str)), groups=groups, train_n=train_n)
 
 
 def one_pair(b: int, c: int, n: int) -> tuple[Trials, Trials]:
@@ -92,9 +90,7 @@ def test_tango_ends_where_the_score_test_at_the_likeliest_shares_rejects(b: int,
         def minus_log_likelihood(share_c: float, difference: float = difference) -> float:
             shares = (share_c + difference, share_c, 1 - 2 * share_c - difference)
             return -sum(
-                count * math.log(share)
-                for count, share in zip((b, c, n - b - c), shares, strict=True)
-                if count
+                count * math.log(share) for count, share in zip((b, c, n - b - c), shares, strict=True) if count
             )
 
         bounds = (max(0.0, -difference) + 1e-13, (1 - difference) / 2 - 1e-13)
@@ -256,10 +252,7 @@ def test_the_interval_of_many_trials_holds_0_exactly_when_p_is_above_005(
         a = draw(seed)
         rng = np.random.default_rng(seed + 1000)
         misses = [rng.random(len(t.ids)) < 0.12 for t in a]
-        b = [
-            trial(t.correct & ~missed, t.groups, train_n=t.train_n)
-            for missed, t in zip(misses, a, strict=True)
-        ]
+        b = [trial(t.correct & ~missed, t.groups, train_n=t.train_n) for missed, t in zip(misses, a, strict=True)]
         result = paired_difference(a, b)
         assert (result.low <= 0 <= result.high) == (result.p > 0.05)
         assert result.low <= result.difference <= result.high
@@ -273,9 +266,7 @@ def test_swapping_the_two_models_turns_the_sign() -> None:
         flip = np.random.default_rng(9)
         b = [trial(flip.random(len(t.ids)) < 0.6, t.groups) for t in a]
         there, back = paired_difference(a, b), paired_difference(b, a)
-        assert (there.difference, there.low, there.high) == pytest.approx(
-            (-back.difference, -back.high, -back.low)
-        )
+        assert (there.difference, there.low, there.high) == pytest.approx((-back.difference, -back.high, -back.low))
         assert there.p == pytest.approx(back.p)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
+from mnistfaces.cli import fetch_digits
 from mnistfaces.errors import MnistFacesError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -50,6 +51,11 @@ def mnf(
     """
     if context.invoked_subcommand is None:
         print(context.get_help())
+
+
+fetch = typer.Typer(rich_markup_mode=None, help="Get data: digits.")
+fetch.command("digits")(fetch_digits.digits)
+app.add_typer(fetch, name="fetch")
 
 
 def main() -> NoReturn:

@@ -141,9 +141,7 @@ def _typed(
     """Returns a member that must have one of these kinds of type, `ndim` axes, and `size` rows."""
     _require(name in members, f"it has no array {name!r}")
     array = members[name]
-    _require(
-        array.dtype.kind in kinds and array.ndim == ndim, f"{name!r} is {array.dtype} of shape {array.shape}"
-    )
+    _require(array.dtype.kind in kinds and array.ndim == ndim, f"{name!r} is {array.dtype} of shape {array.shape}")
     if size is not None and len(array) != size:
         raise _NoDatasetError(f"{name!r} has {len(array)} rows, 'features' has {size}")
     return array

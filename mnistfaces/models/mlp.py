@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mnistfaces.config import Activation
 from mnistfaces.models import tiles
@@ -19,6 +20,7 @@ class Mlp:
     Attributes:
         names: of its parameters, as `torch.nn.Sequential(Linear(D, H), ReLU(), Linear(H, C))` calls them.
         shapes: of its parameters for one model: (H, D), (H,), (C, H) and (C,).
+        padded: the shapes in memory: zeros fill every model's part up to a multiple of the alignment.
         starts_at_zero: no: every weight matters from the start.
     """
 
@@ -27,6 +29,8 @@ class Mlp:
 
     def __init__(self, inputs: int, classes: int, hidden: int, activation: Activation) -> None:
         self.shapes = ((hidden, inputs), (hidden,), (classes, hidden), (classes,))
+        rows = tiles.aligned(classes)
+        self.padded = ((hidden, tiles.aligned(inputs)), (tiles.aligned(hidden),), (rows, hidden), (rows,))
         self.activation = activation
 
     def initial(self, seed: int) -> list[Tensor]:
@@ -43,8 +47,8 @@ class Mlp:
         ]
 
     def activations(self, tile_count: int, images: int, like: Tensor) -> list[Tensor]:
-        """Returns buffers for one forward pass: hidden units (T, H, B) and logits (T, C, B)."""
-        return [like.new_empty(tile_count, shape[0], images) for shape in (self.shapes[0], self.shapes[2])]
+        """Returns buffers for one forward pass: hidden units (T, H, B) and padded logits."""
+        return [like.new_empty(tile_count, shape[0], images) for shape in (self.padded[0], self.padded[2])]
 
     def forward(self, parameters: Sequence[Tensor], inputs: Tensor, out: Sequence[Tensor]) -> Tensor:
         """Writes hidden activations and logits of the images into `out`; returns the logits, (T, C, B).
@@ -55,9 +59,10 @@ class Mlp:
             out: buffers from `activations`.
         """
         weight1, bias1, weight2, bias2 = parameters
-        hidden = tiles.project(weight1, inputs, out[0]).add_(bias1.unsqueeze(-1))  # (T, H, B)
+        hidden = tiles.project(weight1, inputs, out[0]).add_(bias1[:, : weight1.shape[1], None])  # (T, H, B)
         hidden = hidden.relu_() if self.activation == "relu" else hidden.tanh_()
-        return torch.bmm(weight2, hidden, out=out[1]).add_(bias2.unsqueeze(-1))  # (T, C, B)
+        logits = torch.bmm(weight2, hidden, out=out[1]).add_(bias2.unsqueeze(-1))
+        return logits[:, : self.shapes[2][0]]  # (T, C, B)
 
     def backward(
         self,
@@ -77,10 +82,11 @@ class Mlp:
             out: shaped like the parameters.
         """
         hidden = activations[0]  # (T, H, B)
+        residual = pad(residual, (0, 0, 0, self.padded[2][0] - residual.shape[1]))
         torch.bmm(residual, hidden.transpose(1, 2), out=out[2])
         torch.sum(residual, dim=2, out=out[3])
         back = torch.bmm(parameters[2].transpose(1, 2), residual)  # (T, H, B)
         slope = hidden.sign_() if self.activation == "relu" else hidden.square_().neg_().add_(1)
         back.mul_(slope)
         tiles.correlate(back, inputs, out[0])
-        torch.sum(back, dim=2, out=out[1])
+        torch.sum(back, dim=2, out=out[1][:, : back.shape[1]])

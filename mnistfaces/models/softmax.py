@@ -17,6 +17,7 @@ class Softmax:
     Attributes:
         names: of its parameters, as `torch.nn.Sequential(Linear(D, C))` calls them.
         shapes: of its parameters for one model: (C, D) and (C,).
+        padded: the shapes in memory: zeros fill every model's part up to a multiple of the alignment.
         starts_at_zero: inputs that are zero in every training image never move their weights.
     """
 
@@ -25,6 +26,7 @@ class Softmax:
 
     def __init__(self, inputs: int, classes: int) -> None:
         self.shapes = ((classes, inputs), (classes,))
+        self.padded = ((classes, tiles.aligned(inputs)), (tiles.aligned(classes),))
 
     def initial(self, _seed: int) -> list[Tensor]:
         """Returns zeros: the cost is convex, so the start is a convention."""
@@ -43,7 +45,7 @@ class Softmax:
             out: buffers from `activations`.
         """
         weight, bias = parameters
-        return tiles.project(weight, inputs, out[0]).add_(bias.unsqueeze(-1))
+        return tiles.project(weight, inputs, out[0]).add_(bias[:, : weight.shape[1], None])
 
     def backward(
         self,
@@ -63,4 +65,4 @@ class Softmax:
             out: (T, C, D) and (T, C).
         """
         tiles.correlate(residual, inputs, out[0])
-        torch.sum(residual, dim=2, out=out[1])
+        torch.sum(residual, dim=2, out=out[1][:, : residual.shape[1]])

@@ -3,16 +3,23 @@
 Legend: T tiles, S sets of images, B images a set, D inputs, R rows of a model (classes or hidden units).
 
 A tile is the product of one model's weights with one block of images. All tiles of a batch have one shape, and
-a batch holds at least two (a batch of one would take another kernel, with other rounding), so that a tile's
-bits depend on its own shape and content alone: a model trained alone and in a stack of fifty comes out equal.
+a batch holds at least two (a batch of one would take another kernel, with other rounding) and every tile starts
+on a cache line (kernels treat the edges of unaligned data differently), so that a tile's bits depend on its own
+shape and content alone: a model trained alone and in a stack of fifty comes out equal.
 """
 
 import torch
 from torch import Tensor
 
 FEWEST_TILES = 2
+ALIGNMENT = 16  # numbers; images a block, inputs and padded classes are multiples of it
 BLOCK_IMAGES = 2048
 SPLIT_IMAGES = 256
+
+
+def aligned(size: int) -> int:
+    """Returns the next multiple of the alignment."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def count_blocks(images: int) -> int:

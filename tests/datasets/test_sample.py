@@ -54,12 +54,8 @@ def test_the_images_are_the_first_five_hundred_training_images_of_each_digit() -
     folder = SHARED / "data" / "mnist"
     if not folder.is_dir():
         pytest.skip(f"the full MNIST is not at {folder}")
-    images = np.frombuffer(
-        gzip.decompress((folder / "train-images-idx3-ubyte.gz").read_bytes()), np.uint8, offset=16
-    )
-    labels = np.frombuffer(
-        gzip.decompress((folder / "train-labels-idx1-ubyte.gz").read_bytes()), np.uint8, offset=8
-    )
+    images = np.frombuffer(gzip.decompress((folder / "train-images-idx3-ubyte.gz").read_bytes()), np.uint8, offset=16)
+    labels = np.frombuffer(gzip.decompress((folder / "train-labels-idx1-ubyte.gz").read_bytes()), np.uint8, offset=8)
     sample = load_sample()
     for digit in range(10):
         first = images.reshape(-1, 784)[labels == digit][:500]

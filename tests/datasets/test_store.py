@@ -140,9 +140,7 @@ def put(name: str, value: object) -> Callable[[Members], None]:
         (put("meta", 3), "'meta' is int64"),
     ],
 )
-def test_what_is_no_dataset_is_named_in_one_line(
-    tmp_path: Path, damage: Callable[[Members], None], words: str
-) -> None:
+def test_what_is_no_dataset_is_named_in_one_line(tmp_path: Path, damage: Callable[[Members], None], words: str) -> None:
     save_dataset(tmp_path / "a.npz", example())
     members = dict(read_npz(tmp_path / "a.npz"))
     damage(members)

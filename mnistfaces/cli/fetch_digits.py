@@ -1,0 +1,72 @@
+"""`mnf fetch digits`: the full MNIST into the data folder."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistfaces.cli._options import DataDirOption, DryRunOption, OutputOptions, flat
+from mnistfaces.cli._output import Output, Row, number, text
+
+if TYPE_CHECKING:
+    from mnistfaces.fetching.digits import FetchedDigits
+    from mnistfaces.fetching.mirrors import Step
+
+COLUMNS = (
+    text("source"),
+    number("train_n", "train", digits=6),
+    number("val_n", "val", digits=6),
+    number("test_n", "test", digits=6),
+    text("sha256"),
+    text("path"),
+)
+
+
+@flat
+def digits(
+    *,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FILE_OR_URL",
+            help="mnist_all.mat or the folder of the four IDX files, or a URL of either [default: mirrors in turn].",
+        ),
+    ] = None,
+    data_dir: DataDirOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Fetch again what is there already.")] = False,
+    dry_run: DryRunOption = False,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Connect to addresses that are not public, too.")
+    ] = False,
+    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+) -> None:
+    """\b
+    $ mnf fetch digits
+    $ mnf fetch digits --from mnist_all.mat
+
+    Get the full MNIST, verify it to the last byte, and convert it once.
+    """
+    from mnistfaces.datasets import store  # noqa: PLC0415  --help does without
+    from mnistfaces.fetching.digits import fetch_digits, plan_digits  # noqa: PLC0415  likewise
+    from mnistfaces.fetching.mirrors import FetchDigitsConfig  # noqa: PLC0415  likewise
+
+    config = FetchDigitsConfig(source=source, force=force, allow_private=allow_private)
+    folder = store.data_dir(data_dir)
+    out = output.open()
+    records = plan_digits(folder, config) if dry_run else fetch_digits(folder, config)
+    out.rows(_rows(records, out, "would ask" if dry_run else "got"), COLUMNS)
+
+
+def _rows(records: "Iterator[Step | FetchedDigits]", out: Output, verb: str) -> Iterator[Row]:
+    """Yields the row of the result; what happens on the way becomes notes."""
+    from mnistfaces.fetching.mirrors import Step  # noqa: PLC0415  --help does without
+
+    for record in records:
+        if not isinstance(record, Step):
+            yield asdict(record)
+        elif record.problem is None:
+            out.note(f"{verb} {record.source}")
+        else:
+            out.note(record.problem if record.source in record.problem else f"{record.source}: {record.problem}")

@@ -1,0 +1,198 @@
+"""The full MNIST: what makes it genuine, and its one file in the data folder.
+
+N images, 784 inputs an image. In canonical order the training part stands before the test part, each sorted by
+digit, images of a digit in the order of the original files. `mnist_all.mat` keeps the same twenty blocks as arrays
+`train0` to `train9` and `test0` to `test9`.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.store import fingerprint_of, open_dataset, save_dataset
+from mnistfaces.errors import DataError
+
+PIXELS = 784
+DIGITS = 10
+IMAGES_HEADER, LABELS_HEADER = 16, 8
+"""Bytes before the pixels, and before the labels, of an IDX file."""
+GZIP_WBITS = zlib.MAX_WBITS | 16
+IDX_PREFIXES = {"train": "train", "test": "t10k"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edition:
+    """What MNIST must be, to the byte.
+
+    Attributes:
+        files: SHA-256 of each unpacked IDX file, by name.
+        arrays: number of images and SHA-256 of their pixels, for `train0` to `test9` in canonical order.
+        fingerprint: of the dataset.
+    """
+
+    files: Mapping[str, str]
+    arrays: Mapping[str, tuple[int, str]]
+    fingerprint: str
+
+    def count(self, part: str) -> int:
+        """Returns the number of images of `train` or `test`."""
+        return sum(count for name, (count, _) in self.arrays.items() if name.startswith(part))
+
+    def size(self, file: str) -> int:
+        """Returns the bytes of an unpacked IDX file."""
+        count = self.count("train" if file.startswith("train") else "test")
+        return IMAGES_HEADER + PIXELS * count if "images" in file else LABELS_HEADER + count
+
+
+MNIST = Edition(
+    files={
+        "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    },
+    arrays={
+        "train0": (5923, "ac32299b7a58d418c8bcb1e668fa360716ade1a4c81cfdc2ba6914a31d05b8cd"),
+        "train1": (6742, "8d1ab004905a007f65808105fdb05248e189671173fd4c4ffd06ea8357eb38e0"),
+        "train2": (5958, "cd4bd073b33ad01acf11d98e7334594667d477619d617ce652e19be49e2ffe0b"),
+        "train3": (6131, "712a2ccea98c9f1cdf41f2ecbcd97b15e3038a4c56b8c0fc236ccec390ab8129"),
+        "train4": (5842, "ab3e7cd66679a44d07c64aa23e4c8027502939bb3938308a392661dd18250c74"),
+        "train5": (5421, "621a80fc01b5963adced1e8721f80fd8a46ca8d800eac34c3decbd10290d0972"),
+        "train6": (5918, "0edeaa3db8db90c2d7b03d4ab81d50f23a126cacf3fb29a01eadce0ba8d22636"),
+        "train7": (6265, "0f1e799c10b5f94f7c926a33543b5e6556e6d20054214a3747b894ffb72c215f"),
+        "train8": (5851, "429af3186c4b98ee938df30b582d93588566acc99e0088b91b4adda36b63b0f7"),
+        "train9": (5949, "f5c5775a87782374c601e922e2632b32b83ecce22de9c1b55dc3e82a6e60000a"),
+        "test0": (980, "76e662bbe0db1cfcd75a913f7013ddfa7b22b6d3b5bd6c2ba7290190c64a0f3f"),
+        "test1": (1135, "f8d7faaf92eb3879f464b8f054dc492532dbf421dae46ab9ac9e032b49b971d8"),
+        "test2": (1032, "a85ce777f11ec29ef43a88a1a3436354bba1118efd11998903c34417934e849d"),
+        "test3": (1010, "7cf593ff68e89942b35d2acc1776c0ef6b6725aec61732f9c11ef48b56a0be70"),
+        "test4": (982, "7d88c774d5f69305f477c0b0133d82521f8ff184b82285c7520d8cf9d01f4c8a"),
+        "test5": (892, "df5a3dbb0c5da0a93cbd5b454ed68644b0f35fbbeb6ef009bd9dcab435012336"),
+        "test6": (958, "188dc544a5a9dc4f4c259cd9669b4cecc6491a22fa2b554562e5fd74bf156311"),
+        "test7": (1028, "64ac4f6c60a827535970295bd1405c41e7c9934951907afd5b435b9a32104edf"),
+        "test8": (974, "9ad48a5ef5e7c7b0e75472f498a5ea745d85db113223482ece8f3a7853b2e992"),
+        "test9": (1009, "c013e188edcc19815b52793c02d07b8f75f23b51d2793614ba695dc379e1496c"),
+    },
+    fingerprint="856653a2a3824ca8020893ad7d0ef3d9faf771bf508d4f48e98b64fd06f15a82",
+)
+
+
+def digits_path(data_dir: Path) -> Path:
+    """Returns where the full MNIST lies once it was fetched."""
+    return data_dir / "digits.npz"
+
+
+def load_digits(data_dir: Path, edition: Edition = MNIST) -> Dataset:
+    """Returns the dataset `digits-full`, its images mapped from the file.
+
+    Raises:
+        DataError: it was not fetched, or the file is no longer what was fetched.
+    """
+    path = digits_path(data_dir)
+    if not path.exists():
+        raise DataError(f"the full MNIST is not in {data_dir}: get it with `mnf fetch digits`")
+    try:
+        dataset = open_dataset(path)
+    except DataError as error:
+        raise DataError(f"{error}: get it again with `mnf fetch digits`") from error
+    if dataset.fingerprint != edition.fingerprint:
+        raise DataError(f"{path} is not MNIST as it was fetched: get it again with `mnf fetch digits`")
+    return dataset
+
+
+def save_digits(data_dir: Path, arrays: Mapping[str, NDArray[Any]], edition: Edition = MNIST) -> Path:
+    """Verifies the twenty arrays and writes the full MNIST; the file's bytes are the same whatever the source.
+
+    Raises:
+        DataError: names the first array that is not MNIST's; nothing is written.
+        FileError: the folder or the disk refuses.
+    """
+    dataset = build_digits(arrays, edition)
+    path = digits_path(data_dir)
+    save_dataset(path, dataset)
+    return path
+
+
+def build_digits(arrays: Mapping[str, NDArray[Any]], edition: Edition = MNIST) -> Dataset:
+    """Returns the dataset `digits-full` of the arrays `train0` to `test9`, each verified.
+
+    Raises:
+        DataError: names the first array that is not MNIST's.
+    """
+    counts = [count for count, _ in edition.arrays.values()]
+    inputs = np.empty((sum(counts), PIXELS), np.uint8)
+    start = 0
+    for name, (count, sha256) in edition.arrays.items():
+        _check_shape(name, arrays.get(name), count)
+        block = inputs[start : start + count]
+        block[:] = arrays[name]
+        if (got := hashlib.sha256(block.data).hexdigest()) != sha256:
+            raise DataError(f"{name} holds other images than MNIST: SHA-256 {got}, expected {sha256}")
+        start += count
+    rank = np.concatenate([np.arange(count) for count in counts])
+    block_names = np.repeat([f"{name[:-1]}-{name[-1]}" for name in edition.arrays], counts)
+    dataset = Dataset(
+        name="digits-full",
+        kind="digits",
+        inputs=inputs,
+        labels=np.repeat([int(name[-1]) for name in edition.arrays], counts),
+        classes=tuple(str(digit) for digit in range(DIGITS)),
+        ids=np.array([f"{name}-{number:05d}" for name, number in zip(block_names, rank, strict=True)]),
+        shape=(28, 28),
+        groups=np.arange(len(inputs)),
+        given_test=np.char.startswith(block_names, "test"),
+        fingerprint="",
+        meta={"licence": "CC BY-SA 3.0 (Y. LeCun, C. Cortes, C. J. C. Burges)"},
+    )
+    return replace(dataset, fingerprint=fingerprint_of(dataset))
+
+
+def _check_shape(name: str, array: NDArray[Any] | None, count: int) -> None:
+    """Raises DataError unless the array can be the images of one digit."""
+    if array is None:
+        raise DataError(f"array {name} is missing")
+    if array.dtype != np.uint8:
+        raise DataError(f"{name} is an array of {array.dtype}, not of uint8")
+    if array.ndim != 2 or array.shape[1] != PIXELS:  # noqa: PLR2004  rows and columns
+        raise DataError(f"{name} has the shape {array.shape}, not ({count}, {PIXELS})")
+    if len(array) != count:
+        raise DataError(f"{name} has {len(array)} images, not {count}")
+
+
+def unpack_idx(name: str, content: bytes, edition: Edition = MNIST) -> bytes:
+    """Returns an IDX file without its gzip packing, if it has one, once its content is verified.
+
+    Raises:
+        DataError: it is damaged or not MNIST's.
+    """
+    size = edition.size(name)
+    if content[:2] == b"\x1f\x8b":
+        unpacker = zlib.decompressobj(GZIP_WBITS)
+        try:
+            content = unpacker.decompress(content, size + 1)
+        except zlib.error as error:
+            raise DataError(f"{name}.gz is damaged: {error}") from error
+    if len(content) != size:
+        length = f"more than {size}" if len(content) > size else f"{len(content)} of {size}"
+        raise DataError(f"{name} is not MNIST's: it has {length} bytes")
+    if (got := hashlib.sha256(content).hexdigest()) != edition.files[name]:
+        raise DataError(f"{name} is not MNIST's: SHA-256 {got}, expected {edition.files[name]}")
+    return content
+
+
+def split_idx(files: Mapping[str, bytes]) -> dict[str, NDArray[np.uint8]]:
+    """Returns the arrays `train0` to `test9` of the four unpacked and verified IDX files."""
+    arrays: dict[str, NDArray[np.uint8]] = {}
+    for part, prefix in IDX_PREFIXES.items():
+        images = np.frombuffer(files[f"{prefix}-images-idx3-ubyte"], np.uint8, offset=IMAGES_HEADER)
+        labels = np.frombuffer(files[f"{prefix}-labels-idx1-ubyte"], np.uint8, offset=LABELS_HEADER)
+        for digit in range(DIGITS):
+            arrays[f"{part}{digit}"] = images.reshape(-1, PIXELS)[labels == digit]  # (n, 784)
+    return arrays
