@@ -7,8 +7,19 @@ import torch
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError, UsageError
-from mnistfaces.landscape import Axis, Method, Pair, SoftmaxProblem, SurfaceConfig, Weight, parse_weight, surface
+from mnistfaces.landscape import (
+    Axis,
+    Method,
+    Pair,
+    SoftmaxProblem,
+    SurfaceConfig,
+    Weight,
+    parse_weight,
+    softmax_problem,
+    surface,
+)
 from mnistfaces.landscape.build import largest_error
 from mnistfaces.landscape.plane import Floats
 from mnistfaces.landscape.product import cost_on_grid
@@ -342,3 +353,44 @@ def test_a_model_for_other_images_is_refused() -> None:
     good = problem_of(14, 5, 3)
     with pytest.raises(DataError, match="6 inputs an image, the images have 4"):
         SoftmaxProblem(inputs=good.inputs[:, :4], labels=good.labels, weight=good.weight, bias=good.bias)
+
+
+@pytest.fixture
+def digits() -> Dataset:
+    rng = np.random.default_rng(0)
+    return Dataset(
+        name="few",
+        kind="digits",
+        inputs=rng.integers(256, size=(9, 4), dtype=np.uint8),
+        labels=np.arange(9) % 3,
+        classes=("a", "b", "c"),
+        ids=np.arange(9).astype(str),
+        shape=(2, 2),
+        groups=np.arange(9),
+        given_test=np.zeros(9, bool),
+        fingerprint="",
+    )
+
+
+def test_a_kept_model_is_judged_by_the_images_that_are_named(digits: Dataset) -> None:
+    weights = {"0.weight": np.ones((3, 4), np.float32), "0.bias": np.arange(3, dtype=np.float32)}
+    chosen = np.array([1, 5, 8])
+    problem = softmax_problem(digits, chosen, weights)
+    logits = torch.tensor(digits.values(chosen, "float64")) @ torch.ones(4, 3).double() + torch.arange(3)
+    cost = torch.nn.functional.cross_entropy(logits, torch.tensor(digits.labels[chosen]), reduction="sum").item()
+    assert problem.cost(problem.weight, problem.bias) == pytest.approx(cost, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ({"0.weight": (5, 4), "0.bias": (5,), "2.weight": (3, 5), "2.bias": (3,)}, "softmax regression"),
+        ({"0.weight": (10, 4), "0.bias": (10,)}, "10 classes apart, few has 3"),
+        ({"0.weight": (3, 7), "0.bias": (3,)}, "7 inputs"),
+    ],
+)
+def test_a_model_that_has_no_surface_here_is_refused(
+    digits: Dataset, shapes: dict[str, tuple[int, ...]], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        softmax_problem(digits, np.arange(9), {name: np.zeros(shape) for name, shape in shapes.items()})

@@ -4,7 +4,7 @@ from mnistfaces.landscape.build import Method, Origin, Problem, Surface, Surface
 from mnistfaces.landscape.pair import Axis, Pair, Weight, parse_weight
 from mnistfaces.landscape.paths import Descent, Path, projected_path, restricted_path
 from mnistfaces.landscape.plane import Plane
-from mnistfaces.landscape.softmax import SoftmaxProblem
+from mnistfaces.landscape.softmax import SoftmaxProblem, softmax_problem
 from mnistfaces.landscape.store import load_surface, save_surface
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "projected_path",
     "restricted_path",
     "save_surface",
+    "softmax_problem",
     "surface",
     "window",
 ]

@@ -3,12 +3,13 @@
 N images, B images of a block, D inputs, C classes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError
 from mnistfaces.landscape.pair import Pair
 from mnistfaces.landscape.plane import Floats, Plane
@@ -128,6 +129,32 @@ class SoftmaxProblem:
             block = slice(start, start + BLOCK)
             values = scaled(self.inputs[block])
             yield block, values, values @ weight.T + bias
+
+
+def softmax_problem(
+    dataset: Dataset, images: NDArray[np.int64], weights: Mapping[str, NDArray[np.floating]]
+) -> SoftmaxProblem:
+    """Returns the problem of a kept softmax regression and some images of a dataset.
+
+    Args:
+        dataset: what the model was trained on.
+        images: positions in the dataset.
+        weights: parameters by their `torch.nn.Sequential` names.
+
+    Raises:
+        DataError: the model has hidden units, or does not fit the dataset.
+    """
+    if set(weights) != {"0.weight", "0.bias"}:
+        raise DataError("a cost surface is drawn of a softmax regression: train one with --model softmax")
+    weight, bias = weights["0.weight"], weights["0.bias"]
+    if weight.ndim != 2 or len(weight) != len(dataset.classes):  # noqa: PLR2004  (C, D)
+        raise DataError(f"the model tells {len(weight)} classes apart, {dataset.name} has {len(dataset.classes)}")
+    return SoftmaxProblem(
+        inputs=dataset.inputs[images],
+        labels=dataset.labels[images],
+        weight=weight.astype(np.float64),
+        bias=bias.astype(np.float64),
+    )
 
 
 def scaled(inputs: NDArray[np.generic]) -> Floats:
