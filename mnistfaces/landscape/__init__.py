@@ -1,9 +1,10 @@
 """The cost over two weights of a model: its surface, and the paths that descend across it."""
 
-from mnistfaces.landscape.build import Method, Origin, Problem, Surface, SurfaceConfig, Window, surface, window
+from mnistfaces.landscape.build import Problem, SurfaceConfig, surface, window
 from mnistfaces.landscape.pair import Axis, Pair, Weight, parse_weight
 from mnistfaces.landscape.paths import Descent, Path, projected_path, restricted_path
 from mnistfaces.landscape.plane import Plane
+from mnistfaces.landscape.result import Method, Origin, Surface, Window
 from mnistfaces.landscape.softmax import SoftmaxProblem, softmax_problem
 from mnistfaces.landscape.store import load_surface, save_surface
 

@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 
 from mnistfaces.errors import UsageError
-from mnistfaces.landscape.build import Surface
 from mnistfaces.landscape.plane import Floats
+from mnistfaces.landscape.result import Surface
 from mnistfaces.landscape.softmax import SoftmaxProblem
 
 Mode = Literal["restricted", "projected"]

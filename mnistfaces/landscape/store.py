@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from mnistfaces.arrays import read_npz, write_npz
 from mnistfaces.config import Reduction
 from mnistfaces.errors import DataError, UsageError
-from mnistfaces.landscape.build import Method, Origin, Surface
 from mnistfaces.landscape.pair import Pair, Weight
 from mnistfaces.landscape.plane import Plane
+from mnistfaces.landscape.result import Method, Origin, Surface
 
 KIND = "surface"
 
