@@ -2,7 +2,7 @@
 
 from mnistfaces.landscape.build import Problem, SurfaceConfig, surface, window
 from mnistfaces.landscape.pair import Axis, Pair, Weight, parse_weight
-from mnistfaces.landscape.paths import Descent, Path, projected_path, restricted_path
+from mnistfaces.landscape.paths import Descent, Mode, Path, projected_path, restricted_path
 from mnistfaces.landscape.plane import Plane
 from mnistfaces.landscape.result import Method, Origin, Surface, Window
 from mnistfaces.landscape.softmax import SoftmaxProblem, softmax_problem
@@ -12,6 +12,7 @@ __all__ = [
     "Axis",
     "Descent",
     "Method",
+    "Mode",
     "Origin",
     "Pair",
     "Path",
