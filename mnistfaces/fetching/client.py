@@ -105,9 +105,7 @@ class Client:
             if reply.location is None:
                 return reply
             url = reply.location
-        raise RequestFailed(
-            "redirects", f"more than {self.config.max_redirects} redirects, the last to {url}"
-        )
+        raise RequestFailed("redirects", f"more than {self.config.max_redirects} redirects, the last to {url}")
 
     def get_once(self, url: str, *, limit_bytes: int, deadline_s: float) -> Reply:
         """Returns the reply to one request; a redirect is a reply like any other.
@@ -147,9 +145,7 @@ class Client:
             )
             with response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                blocks = (
-                    _raw_blocks(response, budget.limit_bytes) if response.status_code in WHOLE else iter(())
-                )
+                blocks = _raw_blocks(response, budget.limit_bytes) if response.status_code in WHOLE else iter(())
                 body = _decoded(blocks, headers.get("content-encoding", ""), budget.limit_bytes)
         seconds = time.monotonic() - began
         return Reply(url=url, status=response.status_code, headers=headers, body=body, seconds=seconds)

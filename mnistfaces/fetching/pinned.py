@@ -110,9 +110,7 @@ def _metered_response(
     return response
 
 
-def connect_checked(
-    host: str, port: int, budget: Budget, *, connect_s: float, allow_private: bool
-) -> socket.socket:
+def connect_checked(host: str, port: int, budget: Budget, *, connect_s: float, allow_private: bool) -> socket.socket:
     """Returns a socket connected to one of the host's addresses, all of which were found public.
 
     Raises:
@@ -126,9 +124,7 @@ def connect_checked(
         raise RequestFailed("dns", f"{host} has no address: {error}") from None
     for _, address in addresses:
         if not allow_private and not is_public(address[0]):
-            raise RequestFailed(
-                "private_address", f"{host} is at {address[0]}, which is not a public address"
-            )
+            raise RequestFailed("private_address", f"{host} is at {address[0]}, which is not a public address")
     failure: OSError = OSError("no address")
     for family, address in addresses:
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -154,9 +150,7 @@ class _Pinned:
     def _new_conn(self: Any) -> socket.socket:
         # the address of a proxy is the user's own choice
         allowed = self.allow_private or self.proxy is not None
-        return connect_checked(
-            self._dns_host, self.port, self.budget, connect_s=self.timeout, allow_private=allowed
-        )
+        return connect_checked(self._dns_host, self.port, self.budget, connect_s=self.timeout, allow_private=allowed)
 
 
 class _PinnedHTTP(_Pinned, HTTPConnection):
