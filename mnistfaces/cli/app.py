@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
-from mnistfaces.cli import fetch_digits
+from mnistfaces.cli import contour, fetch_digits, trajectory, visualize_weights
 from mnistfaces.errors import MnistFacesError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -56,6 +56,9 @@ def mnf(
 fetch = typer.Typer(rich_markup_mode=None, help="Get data: digits.")
 fetch.command("digits")(fetch_digits.digits)
 app.add_typer(fetch, name="fetch")
+app.command("contour")(contour.contour)
+app.command("trajectory")(trajectory.trajectory)
+app.command("visualize-weights")(visualize_weights.visualize_weights)
 
 
 def main() -> NoReturn:
