@@ -10,7 +10,7 @@ import http.client
 import io
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -83,6 +83,7 @@ class _Metered(io.RawIOBase):
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, budget: Budget, read_s: float) -> None:
         self._raw, self._sock, self._budget, self._read_s = raw, sock, budget, read_s
+        self.ended = False
 
     def readable(self) -> bool:
         return True
@@ -91,6 +92,7 @@ class _Metered(io.RawIOBase):
         self._sock.settimeout(self._budget.seconds(self._read_s))
         count: int | None = self._raw.readinto(buffer)
         self._budget.spend(count or 0)
+        self.ended = count == 0
         return count
 
     def close(self) -> None:
@@ -98,16 +100,26 @@ class _Metered(io.RawIOBase):
         super().close()
 
 
-def _metered_response(
-    sock: socket.socket,
-    *args: Any,  # noqa: ANN401  passed on
-    budget: Budget,
-    read_s: float,
-    **kwargs: Any,  # noqa: ANN401  passed on
-) -> http.client.HTTPResponse:
-    response = http.client.HTTPResponse(sock, *args, **kwargs)
-    response.fp = io.BufferedReader(_Metered(response.fp.detach(), sock, budget, read_s))
-    return response
+class _MeteredResponse(http.client.HTTPResponse):
+    """A response read within the budget, whose headers must be whole."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *args: Any,  # noqa: ANN401  passed on
+        budget: Budget,
+        read_s: float,
+        **kwargs: Any,  # noqa: ANN401  passed on
+    ) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._meter = _Metered(self.fp.detach(), sock, budget, read_s)
+        self.fp = io.BufferedReader(self._meter)
+
+    def begin(self) -> None:
+        """Reads status and headers; http.client takes the end of the stream for the end of the headers."""
+        super().begin()
+        if self._meter.ended:
+            raise RequestFailed("truncated", "the headers ended early")
 
 
 def connect_checked(host: str, port: int, budget: Budget, *, connect_s: float, allow_private: bool) -> socket.socket:
@@ -145,7 +157,7 @@ class _Pinned:
 
     def pin(self, budget: Budget, read_s: float, *, allow_private: bool) -> None:
         self.budget, self.allow_private = budget, allow_private
-        self.response_class: Any = functools.partial(_metered_response, budget=budget, read_s=read_s)
+        self.response_class: Any = functools.partial(_MeteredResponse, budget=budget, read_s=read_s)
 
     def _new_conn(self: Any) -> socket.socket:
         # the address of a proxy is the user's own choice
@@ -169,6 +181,12 @@ class PinnedAdapter(HTTPAdapter):
         self._pin: Callable[..., None] = functools.partial(
             _Pinned.pin, budget=budget, read_s=read_s, allow_private=allow_private
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def get_connection_with_tls_context(
         self,
