@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mnistfaces import landscape
 from mnistfaces.config import DatasetKind, DeviceName, SplitConfig, default_split, default_training
 from mnistfaces.datasets import load_dataset
 from mnistfaces.datasets.base import Dataset, draw_split
@@ -21,13 +22,14 @@ from mnistfaces.landscape import (
     parse_weight,
     save_surface,
     softmax_problem,
-    surface,
 )
 from mnistfaces.runs import RESULTS, WEIGHTS, Run, RunFolder, configuration, describe, find_runs, load_run
 from mnistfaces.trials import Cell, Trial
 
 SURFACE = "surface.npz"
 ALL = -1
+
+PART_6_WEIGHTS = ("5,13,14", "5,15,14")
 
 MEASURED = 100
 """How many points the learning curve of a surface's own model has."""
@@ -143,11 +145,10 @@ def contour(
         RunError: the model is gone or was made with other images, or the folder holds another run.
     """
     problem = problem_of(model, dataset)
-    checksum = str(model.config["sha256"][WEIGHTS])
     asked = configuration(
         "contour",
         dataset=describe(dataset),
-        model=checksum,
+        model=model.config["sha256"][WEIGHTS],
         split=model.split,
         split_seed=model.config["split_seed"],
         weights=[request.pair.first.name, request.pair.second.name],
@@ -155,23 +156,52 @@ def contour(
     )
     folder = RunFolder(asked, [SURFACE, RESULTS], out=out, force=force)
     path, train_seconds = folder.path / SURFACE, model.row.get("seconds")
-    if folder.finished:
+    if folder.finished and not force:
         return Contour(surface=load_surface(path), path=path, train_seconds=train_seconds)
     folder.claim()
-    origin = Origin(
-        run=str(model.path),
-        checksum=checksum,
-        dataset=dataset.name,
-        fingerprint=dataset.fingerprint,
-        split={**asdict(model.split), "seed": model.config["split_seed"]},
-    )
     computed = Contour(
-        surface=surface(problem, request.pair, request.surface, origin), path=path, train_seconds=train_seconds
+        surface=landscape.surface(problem, request.pair, request.surface, _origin(model, dataset)),
+        path=path,
+        train_seconds=train_seconds,
     )
     save_surface(path, computed.surface)
     write_text(folder.path / RESULTS, json.dumps(computed.row(), allow_nan=False) + "\n")
     folder.finish()
     return computed
+
+
+def surface(
+    model: Run,
+    weights: Sequence[str] = PART_6_WEIGHTS,
+    config: SurfaceConfig | None = None,
+    dataset: Dataset | None = None,
+) -> Surface:
+    """Returns the cost over two weights of a kept softmax regression, without keeping it.
+
+    Args:
+        model: a run of `mnf train`, as `load_run` gives it.
+        weights: two names `CLASS,ROW,COLUMN`.
+        config: axes and method; None is -10 to 10 in steps of 0.01, interpolated and checked.
+        dataset: what the model was trained on; None loads what the run names.
+
+    Raises:
+        UsageError: these are no two weights.
+        DataError: the model is no softmax regression, or has no such weights.
+        RunError: the model's weights are gone, or it was made with other images.
+    """
+    dataset = dataset or dataset_of(model, None)
+    problem = problem_of(model, dataset)
+    return landscape.surface(problem, pair_of(dataset, weights), config, _origin(model, dataset))
+
+
+def _origin(model: Run, dataset: Dataset) -> Origin:
+    return Origin(
+        run=str(model.path),
+        checksum=str(model.config["sha256"][WEIGHTS]),
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        split={**asdict(model.split), "seed": model.config["split_seed"]},
+    )
 
 
 def dataset_of(model: Run, data_dir: Path | None) -> Dataset:

@@ -79,7 +79,7 @@ def trajectories(
         mode=request.mode,
     )
     folder = RunFolder(asked, [RESULTS], out=out, force=force)
-    if folder.finished:
+    if folder.finished and not force:
         return paths_of(load_run(folder.path).rows(), descents, request.mode)
     if request.mode == "restricted":
         paths = [restricted_path(contour.surface, descent) for descent in descents]
