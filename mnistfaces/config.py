@@ -19,6 +19,22 @@ Status = Literal["ok", "stopped", "collapsed", "diverged", "failed"]
 STATUS_SEVERITY: tuple[Status, ...] = ("ok", "stopped", "collapsed", "diverged", "failed")
 """From harmless to grave: a cell's status is the gravest of its trials'."""
 
+SWEPT = (
+    "lr",
+    "momentum",
+    "batch_size",
+    "epochs",
+    "hidden",
+    "model",
+    "optimizer",
+    "weight_decay",
+    "reduction",
+    "activation",
+    "train_per_class",
+    "res",
+)
+"""The options that take lists, in the order in which a grid's product runs through them."""
+
 COLLAPSE_EPOCHS = 100
 """Epochs after which a class never predicted on the training images means that the model collapsed."""
 
