@@ -53,15 +53,9 @@ class SplitConfig:
 
     def __post_init__(self) -> None:
         """Raises UsageError for numbers that no split can have."""
-        _require(
-            self.train_per_class is None or self.train_per_class >= 1, "--train-per-class must be at least 1"
-        )
-        _require(
-            self.val_per_class is None or self.val_per_class >= 0, "--val-per-class must not be negative"
-        )
-        _require(
-            self.test_per_class is None or self.test_per_class >= 1, "--test-per-class must be at least 1"
-        )
+        _require(self.train_per_class is None or self.train_per_class >= 1, "--train-per-class must be at least 1")
+        _require(self.val_per_class is None or self.val_per_class >= 0, "--val-per-class must not be negative")
+        _require(self.test_per_class is None or self.test_per_class >= 1, "--test-per-class must be at least 1")
         _require(0 <= self.val_fraction < 1, "--val-fraction must be at least 0 and below 1")
         _require(self.folds is None or self.folds >= 2, "--folds must be at least 2")  # noqa: PLR2004  one fold is none
         _require(

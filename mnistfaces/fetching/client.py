@@ -105,12 +105,16 @@ class Client:
             if reply.location is None:
                 return reply
             url = reply.location
-        raise RequestFailed(
-            "redirects", f"more than {self.config.max_redirects} redirects, the last to {url}"
-        )
+        raise RequestFailed("redirects", f"more than {self.config.max_redirects} redirects, the last to {url}")
 
-    def get_once(self, url: str, *, limit_bytes: int, deadline_s: float) -> Reply:
+    def get_once(self, url: str, *, limit_bytes: int, deadline_s: float, read_s: float | None = None) -> Reply:
         """Returns the reply to one request; a redirect is a reply like any other.
+
+        Args:
+            url: http or https.
+            limit_bytes: cap on the body, as sent and as decoded.
+            deadline_s: seconds for everything together.
+            read_s: seconds of silence; None for those of the configuration.
 
         Raises:
             RequestFailed: there is no whole reply within these bounds.
@@ -119,7 +123,7 @@ class Client:
         began = time.monotonic()
         budget = Budget(seconds=deadline_s, limit_bytes=limit_bytes)
         try:
-            return self._exchange(url, budget, began)
+            return self._exchange(url, budget, self.config.read_s if read_s is None else read_s, began)
         except (
             requests.RequestException,
             HTTPError,
@@ -129,34 +133,27 @@ class Client:
         ) as error:
             raise _named(error, url) from error
 
-    def _exchange(self, url: str, budget: Budget, began: float) -> Reply:
-        with requests.Session() as session:
-            session.trust_env = False  # no netrc passwords; proxies and certificates follow by hand
-            session.headers.clear()
-            session.headers.update(HEADERS)
-            adapter = PinnedAdapter(budget, self.config.read_s, allow_private=self.config.allow_private)
-            session.mount("http://", adapter)
-            session.mount("https://", adapter)
-            response = session.get(
-                url,
+    def _exchange(self, url: str, budget: Budget, read_s: float, began: float) -> Reply:
+        # no session: it would read redirects ahead, and send the passwords of a netrc file
+        request = requests.Request("GET", url, headers=HEADERS).prepare()
+        with PinnedAdapter(budget, read_s, allow_private=self.config.allow_private) as adapter:
+            response = adapter.send(
+                request,
                 stream=True,
-                allow_redirects=False,
-                timeout=(self.config.connect_s, self.config.read_s),
+                timeout=(self.config.connect_s, read_s),
                 proxies=get_environ_proxies(url),
                 verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             )
             with response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                blocks = (
-                    _raw_blocks(response, budget.limit_bytes) if response.status_code in WHOLE else iter(())
-                )
+                blocks = _raw_blocks(response, budget.limit_bytes)
                 body = _decoded(blocks, headers.get("content-encoding", ""), budget.limit_bytes)
         seconds = time.monotonic() - began
         return Reply(url=url, status=response.status_code, headers=headers, body=body, seconds=seconds)
 
 
 def host_of(url: str) -> str:
-    """Returns the host and port of an http or https URL, in lower case: the unit of politeness.
+    """Returns the host of an http or https URL, in lower case and without its port: the unit of politeness.
 
     Raises:
         RequestFailed: the URL cannot be asked for (`bad_url`).
@@ -165,14 +162,14 @@ def host_of(url: str) -> str:
         raise RequestFailed("bad_url", f"too long, or with control characters: {url[:80]!r}")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, _ = parts.hostname, parts.port  # a bad port is an error
     except ValueError as error:
         raise RequestFailed("bad_url", f"{error}: {url[:80]!r}") from None
     if parts.scheme not in ("http", "https"):
         raise RequestFailed("bad_url", f"neither http nor https: {url[:80]!r}")
     if not host:
         raise RequestFailed("bad_url", f"no host: {url[:80]!r}")
-    return f"{host.rstrip('.')}:{port or (443 if parts.scheme == 'https' else 80)}"
+    return host.rstrip(".")
 
 
 def _raw_blocks(response: requests.Response, limit_bytes: int) -> Iterator[bytes]:

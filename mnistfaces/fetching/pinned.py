@@ -10,7 +10,7 @@ import http.client
 import io
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -83,6 +83,7 @@ class _Metered(io.RawIOBase):
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, budget: Budget, read_s: float) -> None:
         self._raw, self._sock, self._budget, self._read_s = raw, sock, budget, read_s
+        self.ended = False
 
     def readable(self) -> bool:
         return True
@@ -91,6 +92,7 @@ class _Metered(io.RawIOBase):
         self._sock.settimeout(self._budget.seconds(self._read_s))
         count: int | None = self._raw.readinto(buffer)
         self._budget.spend(count or 0)
+        self.ended = count == 0
         return count
 
     def close(self) -> None:
@@ -98,21 +100,29 @@ class _Metered(io.RawIOBase):
         super().close()
 
 
-def _metered_response(
-    sock: socket.socket,
-    *args: Any,  # noqa: ANN401  passed on
-    budget: Budget,
-    read_s: float,
-    **kwargs: Any,  # noqa: ANN401  passed on
-) -> http.client.HTTPResponse:
-    response = http.client.HTTPResponse(sock, *args, **kwargs)
-    response.fp = io.BufferedReader(_Metered(response.fp.detach(), sock, budget, read_s))
-    return response
+class _MeteredResponse(http.client.HTTPResponse):
+    """A response read within the budget, whose headers must be whole."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *args: Any,  # noqa: ANN401  passed on
+        budget: Budget,
+        read_s: float,
+        **kwargs: Any,  # noqa: ANN401  passed on
+    ) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._meter = _Metered(self.fp.detach(), sock, budget, read_s)
+        self.fp = io.BufferedReader(self._meter)
+
+    def begin(self) -> None:
+        """Reads status and headers; http.client takes the end of the stream for the end of the headers."""
+        super().begin()
+        if self._meter.ended:
+            raise RequestFailed("truncated", "the headers ended early")
 
 
-def connect_checked(
-    host: str, port: int, budget: Budget, *, connect_s: float, allow_private: bool
-) -> socket.socket:
+def connect_checked(host: str, port: int, budget: Budget, *, connect_s: float, allow_private: bool) -> socket.socket:
     """Returns a socket connected to one of the host's addresses, all of which were found public.
 
     Raises:
@@ -126,9 +136,7 @@ def connect_checked(
         raise RequestFailed("dns", f"{host} has no address: {error}") from None
     for _, address in addresses:
         if not allow_private and not is_public(address[0]):
-            raise RequestFailed(
-                "private_address", f"{host} is at {address[0]}, which is not a public address"
-            )
+            raise RequestFailed("private_address", f"{host} is at {address[0]}, which is not a public address")
     failure: OSError = OSError("no address")
     for family, address in addresses:
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -149,14 +157,12 @@ class _Pinned:
 
     def pin(self, budget: Budget, read_s: float, *, allow_private: bool) -> None:
         self.budget, self.allow_private = budget, allow_private
-        self.response_class: Any = functools.partial(_metered_response, budget=budget, read_s=read_s)
+        self.response_class: Any = functools.partial(_MeteredResponse, budget=budget, read_s=read_s)
 
     def _new_conn(self: Any) -> socket.socket:
         # the address of a proxy is the user's own choice
         allowed = self.allow_private or self.proxy is not None
-        return connect_checked(
-            self._dns_host, self.port, self.budget, connect_s=self.timeout, allow_private=allowed
-        )
+        return connect_checked(self._dns_host, self.port, self.budget, connect_s=self.timeout, allow_private=allowed)
 
 
 class _PinnedHTTP(_Pinned, HTTPConnection):
@@ -175,6 +181,12 @@ class PinnedAdapter(HTTPAdapter):
         self._pin: Callable[..., None] = functools.partial(
             _Pinned.pin, budget=budget, read_s=read_s, allow_private=allow_private
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def get_connection_with_tls_context(
         self,

@@ -1,0 +1,156 @@
+"""`mnf fetch faces`: what is left of FaceScrub, verified, cropped and kept as the dataset `faces`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistfaces.cli._options import (
+    DataDirOption,
+    DryRunOption,
+    OutputOptions,
+    PlotOption,
+    Tokens,
+    flat,
+    read_integers,
+)
+from mnistfaces.cli._output import Column, Output, number, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mnistfaces.fetching.faces import Event, Finished
+
+LESS_THAN_ASKED = 3
+
+
+@flat
+def faces(
+    *,
+    res: Annotated[
+        list[str],
+        typer.Option("--res", metavar="LIST", help="Pixels a side of the crops; several are kept side by side."),
+    ] = ["32"],  # noqa: B006  Typer copies it
+    color: Annotated[
+        bool | None,
+        typer.Option("--color/--gray", help="Channels of the crops [default: gray up to 64 pixels]."),
+    ] = None,
+    source: Annotated[
+        list[str],
+        typer.Option(
+            "--source",
+            metavar="LIST",
+            help="Asked in turn: live, wayback, a folder, a URL with {sha256}, {url} or {face_id}.",
+        ),
+    ] = ["live"],  # noqa: B006  likewise
+    lists: Annotated[
+        Tokens,
+        typer.Option("--list", metavar="FILE_OR_URL", help="List of faces, may be repeated [default: public copies]."),
+    ] = None,
+    actor: Annotated[
+        Tokens, typer.Option("--actor", metavar="NAME", help="May be repeated [default: the report's six].")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="At most so many rows an actor.")] = None,
+    retry: Annotated[
+        Tokens, typer.Option("--retry", metavar="LIST", help="Ask again what ended so: all, or dns,timeout,…")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", help="Hosts asked at once.")] = 64,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds of silence before a host is left.")] = 5.0,
+    archive_url: Annotated[
+        str, typer.Option("--archive-url", help="Base of the archive.")
+    ] = "https://web.archive.org/web/",
+    archive_interval: Annotated[
+        float, typer.Option("--archive-interval", help="Seconds between two requests to the archive.")
+    ] = 1.0,
+    min_per_actor: Annotated[int, typer.Option("--min-per-actor", help="Fewer faces of an actor: exit 3.")] = 0,
+    keep_originals: Annotated[
+        bool, typer.Option("--keep-originals/--no-keep-originals", help="For other resolutions later.")
+    ] = True,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Make the dataset faces-synthetic instead: no network.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of the synthetic faces.")] = 0,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.csv", help="Write every row with its state.")
+    ] = None,
+    plot: PlotOption = None,
+    data_dir: DataDirOption = None,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Connect to addresses that are not public, too.")
+    ] = False,
+    dry_run: DryRunOption = False,
+    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+) -> None:
+    """\b
+    $ mnf fetch faces --res 32
+    $ mnf fetch faces --res 32,64,227 --source live,wayback
+
+    Download the photographs that the FaceScrub list names, keep those whose SHA-256 is the listed one, and cut
+    out the faces: gray by the luma 0.2989 R + 0.5870 G + 0.1140 B, resized by an antialiased Lanczos filter.
+    Most of the addresses are dead: every row ends in a named state, and the same command goes on where it stopped.
+    """
+    from mnistfaces.datasets.faces import variant_of  # noqa: PLC0415  --help does without
+    from mnistfaces.datasets.store import data_dir as data_folder  # noqa: PLC0415  likewise
+    from mnistfaces.fetching.faces import FacesRequest, fetch_faces, make_synthetic  # noqa: PLC0415  likewise
+    from mnistfaces.fetching.fates import write_report  # noqa: PLC0415  likewise
+
+    request = FacesRequest(
+        lists=lists or (),
+        actors=actor or (),
+        limit=limit,
+        sources=source,
+        archive_url=archive_url,
+        archive_interval_s=archive_interval,
+        retry=retry or (),
+        variants=tuple(variant_of(side, color) for side in read_integers(res, "--res")),
+        jobs=jobs,
+        timeout_s=timeout,
+        keep_originals=keep_originals,
+        allow_private=allow_private,
+        min_per_actor=min_per_actor,
+        dry_run=dry_run,
+    )
+    out = output.open()
+    folder = data_folder(data_dir)
+    finished = _follow(make_synthetic(folder, request, seed) if synthetic else fetch_faces(folder, request), out)
+    if report is not None:
+        write_report(report, finished.fates)
+    if plot is not None:
+        from mnistfaces.plots_faces import save_sheets  # noqa: PLC0415  only a figure pays for matplotlib
+
+        save_sheets(plot, finished.datasets.values())
+    out.rows(finished.counts, _columns(finished))
+    out.note(f"next: {finished.next_command}")
+    if not finished.complete:
+        raise typer.Exit(LESS_THAN_ASKED)
+
+
+def _follow(events: "Iterable[Event]", out: Output) -> "Finished":
+    """Shows what happens, and returns what it came to."""
+    from mnistfaces.fetching.faces import Finished, Note, Stage  # noqa: PLC0415  --help does without
+
+    waiting = iter(events)
+    stage: Stage | None = None
+    while True:
+        with out.progress(stage.name if stage else "", stage.total if stage else None) as bar:
+            stage = None
+            kept = size = 0
+            for event in waiting:
+                if isinstance(event, Finished):
+                    return event
+                if isinstance(event, Stage):
+                    stage = event
+                    break
+                if isinstance(event, Note):
+                    out.note(event.message)
+                    continue
+                kept += event.rows * (event.state == "ok")
+                size += event.size
+                bar.advance(event.rows, f"{kept} kept, {size / 1e6:.1f} MB")
+
+
+def _columns(finished: "Finished") -> list[Column]:
+    """Returns the table's columns: a state that no row is in has none."""
+    states = list(finished.counts[0])[3:] if finished.counts else []
+    used = [state for state in states if state != "ok" and any(row[state] for row in finished.counts)]
+    return [text("actor"), number("listed", digits=9), number("kept", digits=9), *(number(state) for state in used)]

@@ -1,0 +1,182 @@
+"""From the bytes of a photograph to a small array: decode within limits, crop, luma, resize; and near-duplicates.
+
+H height, W width in stored pixels, S side of a crop, N photographs.
+"""
+
+import io
+import warnings
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from mnistfaces.errors import DataError
+
+MAX_PIXELS = 50_000_000
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+LUMA = (0.2989, 0.5870, 0.1140)
+"""Weights of R, G and B in a gray value; a white pixel is 0.9999 x 255, which rounds to 255."""
+
+ROWS_AT_ONCE = 256
+_LUMA_10000 = np.array([round(weight * 10_000) for weight in LUMA], np.uint32)
+
+RESAMPLING = "lanczos"
+"""The filter of `resize`: Lanczos with three lobes, widened when shrinking so that nothing aliases."""
+
+THUMBNAIL = 32
+"""Side of the gray thumbnails that near-duplicates are told by."""
+
+SAME_PHOTO_BITS = 8
+SAME_CROP_CORRELATION = 0.925
+"""Looked at on real crops: all pairs above show one photograph, hardly a pair below does."""
+
+_HASH_SIDE = 8
+
+Box = tuple[int, int, int, int]
+
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # an error that decode() names
+
+
+class Undecodable(DataError):  # noqa: N818  it names an outcome among others
+    """Bytes that no image can be made of."""
+
+
+class BadBox(DataError):  # noqa: N818  likewise
+    """A box that is empty or leaves its image."""
+
+
+def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Returns the first image of a file as stored, (H, W, 3): whatever its EXIF orientation says.
+
+    Gray and palette images become RGB, CMYK is converted, 16 bits become 8, and what is transparent is laid on
+    white.
+
+    Args:
+        content: of a JPEG, PNG, GIF, WebP, BMP or TIFF file.
+        max_pixels: cap on H x W, checked before anything is decoded.
+
+    Raises:
+        Undecodable: the bytes are no such image, are cut off, or hold too many pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if image.width * image.height > max_pixels:
+                raise Undecodable(f"{image.width} x {image.height} pixels, more than {max_pixels}")
+            return _rgb(image)
+    except Undecodable:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Undecodable(f"more than {max_pixels} pixels") from None
+    except Exception as error:  # noqa: BLE001  a damaged file makes Pillow raise almost anything
+        raise Undecodable(f"cannot be decoded: {type(error).__name__}: {error}"[:200]) from None
+
+
+def _rgb(image: ImageFile.ImageFile) -> NDArray[np.uint8]:
+    """Returns an opened image as (H, W, 3)."""
+    if image.mode.startswith("I"):  # 16 bits a pixel, or 32 that hold 16
+        deep = np.asarray(image).astype(np.int64)
+        if deep.min(initial=0) < 0 or deep.max(initial=0) > 0xFFFF:  # noqa: PLR2004  the largest of 16 bits
+            raise Undecodable("more than 16 bits a pixel")
+        gray = ((deep + 128) // 257).astype(np.uint8)
+        return np.repeat(gray[:, :, np.newaxis], 3, axis=2)  # (H, W, 3)
+    if image.mode == "F":
+        raise Undecodable("pixels are floating-point numbers of unknown range")
+    if image.has_transparency_data:
+        whole = image.convert("RGBA")
+        paper = Image.new("RGBA", whole.size, "white")
+        return np.asarray(Image.alpha_composite(paper, whole).convert("RGB"))
+    return np.asarray(image.convert("RGB"))
+
+
+def crop(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """Returns the pixels inside a box, (y2 - y1, x2 - x1, 3): a view.
+
+    Raises:
+        BadBox: the box is empty or leaves the image.
+    """
+    height, width = pixels.shape[:2]
+    x1, y1, x2, y2 = box
+    if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
+        raise BadBox(f"box {x1},{y1},{x2},{y2} does not fit into {width} x {height} pixels")
+    return pixels[y1:y2, x1:x2]
+
+
+def luma(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns the gray values of RGB pixels, (H, W): 0.2989 R + 0.5870 G + 0.1140 B, rounded half up."""
+    gray = np.empty(pixels.shape[:2], np.uint8)
+    for top in range(0, len(pixels), ROWS_AT_ONCE):
+        block = pixels[top : top + ROWS_AT_ONCE].astype(np.uint32)
+        gray[top : top + ROWS_AT_ONCE] = (block @ _LUMA_10000 + 5000) // 10000  # (h, W, 3) -> (h, W)
+    return gray
+
+
+def resize(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Returns the pixels, (H, W) or (H, W, 3), brought to `side` x `side` by an antialiased Lanczos filter."""
+    small = Image.fromarray(np.ascontiguousarray(pixels)).resize((side, side), Image.Resampling.LANCZOS)
+    return np.asarray(small)
+
+
+def photo_hash(pixels: NDArray[np.uint8]) -> int:
+    """Returns 64 bits that near-identical photographs share but for a few: signs of the lowest frequencies.
+
+    The image is brought to 32 x 32 gray pixels, and the 8 x 8 lowest frequencies of its cosine transform but the
+    mean are compared with their median (Zauner, Implementation and Benchmarking of Perceptual Image Hash
+    Functions, 2010).
+    """
+    small = luma(resize(pixels, THUMBNAIL)).astype(np.float64)
+    points = (np.arange(THUMBNAIL) + 0.5) * np.pi / THUMBNAIL
+    waves = np.cos(np.outer(np.arange(_HASH_SIDE), points))  # (8, 32)
+    low = (waves @ small @ waves.T).ravel()  # (64,)
+    bits = low > np.median(low[1:])
+    bits[0] = False
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def near_duplicates(
+    hashes: Sequence[int],
+    thumbnails: NDArray[np.uint8],
+    *,
+    bits: int = SAME_PHOTO_BITS,
+    correlation: float = SAME_CROP_CORRELATION,
+    both: bool = False,
+) -> list[tuple[int, int]]:
+    """Returns the pairs i < j that show the same photograph.
+
+    Args:
+        hashes: of N photographs, by `photo_hash`.
+        thumbnails: (N, 32, 32) gray crops: they find a photograph again whose frame is another.
+        bits: photographs whose hashes differ in at most so many are the same.
+        correlation: crops whose pixels correlate at least so much are the same.
+        both: a pair must pass both tests, instead of either.
+    """
+    count = len(hashes)
+    flat = thumbnails.reshape(count, -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)  # (N, 1024)
+    packed = np.array([list(value.to_bytes(8, "big")) for value in hashes], np.uint8).reshape(count, 8)
+    signs = np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1  # (N, 64)
+    pairs: list[tuple[int, int]] = []
+    for top in range(0, count, ROWS_AT_ONCE):
+        rows = slice(top, top + ROWS_AT_ONCE)
+        differing = (64 - signs[rows] @ signs.T) / 2  # (n, N)
+        close, alike = differing <= bits, flat[rows] @ flat.T >= correlation
+        found = np.argwhere(close & alike if both else close | alike)
+        pairs += [(top + int(i), int(j)) for i, j in found if top + i < j]
+    return pairs
+
+
+def joined(count: int, pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
+    """Returns a group number for each of `count` items, (count,): those that pairs connect share one."""
+    leader = list(range(count))
+
+    def find(item: int) -> int:
+        while leader[item] != item:
+            leader[item] = leader[leader[item]]
+            item = leader[item]
+        return item
+
+    for first, second in pairs:
+        low, high = sorted((find(first), find(second)))
+        leader[high] = low
+    return np.unique([find(item) for item in range(count)], return_inverse=True)[1].astype(np.int64)
