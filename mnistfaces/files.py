@@ -71,6 +71,23 @@ def hash_of(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Returns the good records of a ledger that another process may be writing, and leaves the file alone."""
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    return [record for record in map(_record_of, lines) if record is not None]
+
+
+def _record_of(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
 class Ledger:
     """An append-only file of JSON records, one a line, safe against kills and against a second writer.
 
@@ -124,11 +141,8 @@ class Ledger:
         kept: list[bytes] = []
         bad: list[bytes] = []
         for line in complete.split(b"\n") if complete else []:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                record = None
-            if isinstance(record, dict):
+            record = _record_of(line)
+            if record is not None:
                 good.append(record)
                 kept.append(line + b"\n")
             else:

@@ -5,7 +5,7 @@ Legend: K models of a stack, J blocks of B images a set, C classes.
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,18 +84,20 @@ def fit(
     cells: Sequence[TrainConfig],
     draws: Sequence[Draw],
     *,
+    checkpoints: Collection[int] = (),
     every: int | None = None,
     device: DeviceName = "cpu",
 ) -> Iterator[Epoch]:
     """Trains a stack of models side by side, yielding a record per measured epoch.
 
-    Every cell's number of epochs is a checkpoint. A stack whose models have all stopped or diverged ends early;
+    A stack whose models have all stopped or diverged ends early;
     the state it reached then stands for the remaining checkpoints.
 
     Args:
         dataset: the images.
         cells: G configurations that differ in learning rate, momentum, weight decay and epochs only.
         draws: S splits with their seeds; full batches take one.
+        checkpoints: epochs whose records carry weights; none given are the cells' numbers of epochs.
         every: records epochs 0, every, 2 * every, ... too.
         device: where to compute.
 
@@ -103,7 +105,7 @@ def fit(
         Records of K = G * S measures, cell-major.
     """
     session = _Session(Stack(dataset, cells, draws, choose_device(device)))
-    checkpoints = {cell.epochs for cell in cells}
+    checkpoints = set(checkpoints) or {cell.epochs for cell in cells}
     last = max(checkpoints)
     if every is not None:
         yield session.measure(0, checkpoint=False)

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
-from mnistfaces.cli import fetch_digits
+from mnistfaces.cli import fetch_digits, fetch_faces
 from mnistfaces.errors import MnistFacesError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -53,8 +53,9 @@ def mnf(
         print(context.get_help())
 
 
-fetch = typer.Typer(rich_markup_mode=None, help="Get data: digits.")
+fetch = typer.Typer(rich_markup_mode=None, help="Get data: digits, faces.")
 fetch.command("digits")(fetch_digits.digits)
+fetch.command("faces")(fetch_faces.faces)
 app.add_typer(fetch, name="fetch")
 
 

@@ -146,8 +146,7 @@ class Client:
             )
             with response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                blocks = _raw_blocks(response, budget.limit_bytes)
-                body = _decoded(blocks, headers.get("content-encoding", ""), budget.limit_bytes)
+                body = _body(response, headers.get("content-encoding", ""), budget.limit_bytes)
         seconds = time.monotonic() - began
         return Reply(url=url, status=response.status_code, headers=headers, body=body, seconds=seconds)
 
@@ -172,10 +171,15 @@ def host_of(url: str) -> str:
     return host.rstrip(".")
 
 
-def _raw_blocks(response: requests.Response, limit_bytes: int) -> Iterator[bytes]:
-    """Yields the body as it was sent, up to the limit; nothing of a reply that is an error."""
+def _body(response: requests.Response, coding: str, limit_bytes: int) -> bytes:
+    """Returns the body, freed of its coding; nothing of a reply that is an error."""
     if response.status_code not in WHOLE:
-        return
+        return b""
+    return _decoded(_raw_blocks(response, limit_bytes), coding, limit_bytes)
+
+
+def _raw_blocks(response: requests.Response, limit_bytes: int) -> Iterator[bytes]:
+    """Yields the body as it was sent, up to the limit."""
     total = 0
     while block := response.raw.read(BLOCK, decode_content=False):
         total += len(block)

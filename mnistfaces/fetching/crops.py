@@ -66,7 +66,7 @@ class CropPlan:
         return [
             variant
             for variant in self.variants
-            if variant not in self.old or self.old[variant].meta.get("recipe") != self._recipe(variant)
+            if variant not in self.old or self.old[variant].meta.get("recipe") != recipe_of(self.faces, variant)
         ]
 
     def cut(self) -> Iterator[Crop]:
@@ -86,6 +86,7 @@ class CropPlan:
     def save(self) -> tuple[Dataset, ...]:
         """Writes the datasets that `cut` made; returns all that hold a face."""
         made = [self._crops[face.unit] for face in self.faces if face.unit in self._crops]
+        made = [crop for crop in made if crop.state != "not_tried"]
         kept = [crop for crop in made if crop.state == "ok"]
         refused = {crop.face.unit: [crop.state, crop.detail] for crop in made if crop.state != "ok"}
         datasets = {
@@ -95,13 +96,15 @@ class CropPlan:
         }
         for variant, sheet in self._sheets.items():
             if kept:
-                meta = {"source": SOURCE, "classes": self.classes, "refused": refused, "recipe": self._recipe(variant)}
+                meta = {
+                    "source": SOURCE,
+                    "classes": self.classes,
+                    "refused": refused,
+                    "recipe": recipe_of((crop.face for crop in made), variant),
+                }
                 datasets[variant] = assemble(kept, self._compacted(sheet, kept), variant, meta)
                 save_faces(self.folder, datasets[variant])
         return tuple(datasets[variant] for variant in self.variants if variant in datasets)
-
-    def _recipe(self, variant: Variant) -> str:
-        return recipe_of(self.faces, variant)
 
     def _take(self, crop: Crop) -> Crop:
         """Puts the pixels of a crop into their place and remembers the rest."""

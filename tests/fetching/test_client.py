@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Behaviour, RudeServer, drip, endless, picture, reply, reset, send, silence
+from rude_server import Behaviour, RudeServer, drip, endless, picture, reply, reset, send, silence
 
 from mnistfaces.fetching import pinned
 from mnistfaces.fetching.client import USER_AGENT, Client, ClientConfig, host_of
@@ -140,6 +140,12 @@ def test_every_status_is_a_reply_or_a_named_failure(server: RudeServer, client: 
             assert client.get(server.url("/a"), limit_bytes=LIMIT, deadline_s=5).status == status
 
 
+def test_the_body_of_an_error_is_left_alone(server: RudeServer, client: Client) -> None:
+    server.routes["/a"] = endless(b"HTTP/1.1 404 Not Found\r\nContent-Encoding: gzip\r\n\r\n", b"x" * LIMIT)
+    got = client.get(server.url("/a"), limit_bytes=LIMIT, deadline_s=5)
+    assert (got.status, got.body) == (404, b"")
+
+
 def test_redirects_are_followed_up_to_a_limit_and_loops_end(server: RudeServer, client: Client) -> None:
     server.routes["/a"] = send(reply(b"", "302 Found", Location="b?x=1"))
     server.routes["/b?x=1"] = send(reply(b"there"))
@@ -149,7 +155,7 @@ def test_redirects_are_followed_up_to_a_limit_and_loops_end(server: RudeServer, 
     assert server.targets.count("/loop") == ClientConfig().max_redirects + 1
 
 
-@pytest.mark.parametrize("target", ["ftp://example.com/a", "file:///etc/passwd", "http://[::1", "http:///a"])
+@pytest.mark.parametrize("target", ["ftp://example.com/a", "file:///etc/passwd", "http://[::1"])
 def test_a_redirect_to_what_is_no_web_address_is_refused(server: RudeServer, client: Client, target: str) -> None:
     server.routes["/a"] = send(reply(b"", "302 Found", Location=target))
     assert failure(client, server.url("/a")).state == "bad_url"

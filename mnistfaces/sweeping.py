@@ -1,0 +1,247 @@
+"""A sweep on disk: a grid of trials in a run directory that grows, resumes and gathers shards."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnistfaces.config import DeviceName
+from mnistfaces.errors import DataError
+from mnistfaces.evaluation import Predictions, load_predictions, save_predictions
+from mnistfaces.files import Ledger, read_records, write_json, write_text
+from mnistfaces.grid import PARTS, Draws, Grid, Group, plan, run_trials
+from mnistfaces.results import COUNTS, METRICS, CellResult, find_best, find_ties, nested_row, train_command
+from mnistfaces.runs import PREDICTIONS, RESULTS, RunFolder, configuration, describe
+from mnistfaces.statistics import accuracy_interval
+from mnistfaces.trials import Cell, LoadDataset, Row, Trial
+
+if TYPE_CHECKING:
+    from mnistfaces.datasets.base import Dataset
+
+LEDGER = "trials.ndjson"
+SUMMARY = "summary.json"
+WEIGHTS = "weights"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepConfig:
+    """How a grid is worked through.
+
+    Attributes:
+        grid: what to train.
+        swept: names of the options given as lists: their values are not part of the folder's hash.
+        device: where to compute; `cpu`, `cuda` or `mps`.
+        isolated: one model at a time, for times that are a model's own.
+        keep_weights: of the `best` cell or of `all`; None keeps none.
+        fail_fast: the first trial that fails ends the sweep.
+        out: the directory; None names it after the configuration.
+        force: replaces what another configuration left there.
+    """
+
+    grid: Grid
+    swept: tuple[str, ...] = ()
+    device: DeviceName = "cpu"
+    isolated: bool = False
+    keep_weights: str | None = None
+    fail_fast: bool = False
+    out: Path | None = None
+    force: bool = False
+
+
+class Sweep:
+    """A grid in its run directory.
+
+    Attributes:
+        folder: the run directory.
+        trials: all trials asked for.
+        failures: what went wrong, one line a stack that failed.
+    """
+
+    def __init__(self, config: SweepConfig, load: LoadDataset) -> None:
+        """Opens the run directory and reads what is done.
+
+        Raises:
+            DataError: a dataset is not there.
+            RunError: another configuration's results are in the directory.
+        """
+        self.config, self.grid = config, config.grid
+        self.datasets: dict[int | None, Dataset] = {}
+        for cell in self.grid.cells:
+            if cell.res not in self.datasets:
+                self.datasets[cell.res] = load(cell.res)
+        self.trials = self.grid.trials()
+        self.folder = RunFolder(
+            self._asked(), [LEDGER, RESULTS, PREDICTIONS, SUMMARY], out=config.out, force=config.force
+        )
+        shard = self.grid.shard
+        own = LEDGER if shard is None else f"trials-{shard[0]}-of-{shard[1]}.ndjson"
+        self.ledger = Ledger(self.folder.path / own)
+        others = [path for path in sorted(self.folder.path.glob("trials*.ndjson")) if path.name != own]
+        known = [record for path in others for record in read_records(path)] + self.ledger.records
+        self.records = {
+            record["trial"]: record
+            for record in known
+            if "trial" in record and (self.folder.path / PARTS / str(record.get("part"))).exists()
+        }
+        self.failures: list[str] = []
+        self._draws = Draws()
+        self._parts: dict[str, Predictions] = {}
+
+    @property
+    def dataset(self) -> "Dataset":
+        """Returns the dataset, at the first resolution."""
+        return next(iter(self.datasets.values()))
+
+    def key(self, trial: Trial) -> str:
+        """Returns the hash under which a trial is found."""
+        return trial.key(self.datasets[trial.cell.res], self.config.device)
+
+    def missing(self) -> list[Trial]:
+        """Returns the trials that are still to be done."""
+        return [trial for trial in self.trials if self.key(trial) not in self.records]
+
+    def groups(self, trials: Sequence[Trial]) -> Iterator[Group]:
+        """Yields the stacks in which these trials train."""
+        return plan(trials, self.datasets, self._draws, isolated=self.config.isolated)
+
+    def drawable(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Returns the trials whose splits can be drawn; the others are added to `failures`.
+
+        Raises:
+            DataError: a split cannot be drawn and the configuration says to fail fast.
+        """
+        able = []
+        for trial in trials:
+            try:
+                self._draws.of(trial, self.datasets[trial.cell.res])
+            except DataError as error:
+                if self.config.fail_fast:
+                    raise
+                if str(error) not in self.failures:
+                    self.failures.append(str(error))
+            else:
+                able.append(trial)
+        return able
+
+    def run(self) -> Iterator[Row]:
+        """Does what is missing, yielding each trial's record once it is on the disk.
+
+        Raises:
+            DataError: a trial failed and the configuration says to fail fast.
+            FileError: the disk refuses.
+        """
+        groups = self.groups(self.drawable(self.missing()))
+        keep = self.config.keep_weights is not None
+        for record in run_trials(groups, self.folder.path, self.ledger, self.config.device, keep_weights=keep):
+            self.records[record["trial"]] = record
+            yield record
+
+    def is_done(self, cell: Cell) -> bool:
+        """Returns whether every trial of a cell is done."""
+        return all(self.key(trial) in self.records for trial in self._trials_of(cell))
+
+    def result(self, cell: Cell) -> CellResult:
+        """Returns what the trials of a cell that are done come to."""
+        keys = [key for key in map(self.key, self._trials_of(cell)) if key in self.records]
+        records = [self.records[key] for key in keys]
+        parts = {record["part"]: self._part(record["part"]) for record in records}
+        scores = {(record["seed"], record["fold"]): parts[record["part"]].scores(record["trial"]) for record in records}
+        return CellResult(cell, records, scores)
+
+    def row(self, cell: Cell) -> Row:
+        """Returns the row of a cell."""
+        same = {"dataset": self.datasets[cell.res].name, "seed": self.grid.seeds[0]}
+        row = self.result(cell).row(len(self._trials_of(cell)), **same)
+        return {**row, "run": str(self.folder.path)}
+
+    def trial_rows(self, cell: Cell) -> list[Row]:
+        """Returns a row per trial of a cell; a trial that failed has no numbers."""
+        rows = []
+        for trial in self._trials_of(cell):
+            record = self.records.get(self.key(trial), {})
+            scores = self._part(record["part"]).scores(record["trial"]) if record else None
+            interval = accuracy_interval([scores]) if scores and record["test_loss"] is not None else None
+            rows.append(
+                {
+                    **cell.options(),
+                    "dataset": self.datasets[cell.res].name,
+                    "seed": trial.seed,
+                    "fold": trial.fold if cell.split.folds else None,
+                    **{field: record.get(field) for field in (*METRICS, *COUNTS)},
+                    "test_low": interval.low if interval else None,
+                    "test_high": interval.high if interval else None,
+                    "seconds": record.get("seconds"),
+                    "status": record.get("status", "failed"),
+                    "timing": record.get("timing"),
+                    "run": str(self.folder.path),
+                }
+            )
+        return rows
+
+    def summarise(self) -> Row:
+        """Returns what only all cells together can tell: every cell's row with `best` and `tied`, and `nested`."""
+        results = [self.result(cell) for cell in self.grid.cells]
+        best, nested = find_best(results), nested_row(results)
+        tied = find_ties(results, best)
+        command = None
+        if best is not None:
+            dataset = self.datasets[self.grid.cells[best].res]
+            command = train_command(self.grid.cells[best], dataset.name, dataset.kind, self.grid.seeds[0])
+        rows = [
+            {**self.row(cell), "best": number == best, "tied": tied[number]}
+            for number, cell in enumerate(self.grid.cells)
+        ]
+        return {
+            "best": None if best is None else rows[best],
+            "best_command": command,
+            "nested": nested,
+            "cells": rows,
+            "failures": self.failures,
+        }
+
+    def finish(self, summary: Row) -> None:
+        """Writes the summary, the rows and all predictions; drops the weights that were not asked for.
+
+        Raises:
+            FileError: the disk refuses.
+        """
+        path = self.folder.path
+        done = [self.records[key] for key in map(self.key, self.trials) if key in self.records]
+        if done:
+            parts = [self._part(name) for name in dict.fromkeys(record["part"] for record in done)]
+            joined = Predictions.joined(parts).only([record["trial"] for record in done])
+            save_predictions(path / PREDICTIONS, joined)
+        write_json(path / SUMMARY, summary)
+        write_text(path / RESULTS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in summary["cells"]))
+        if self.config.keep_weights == "best" and summary["best"] is not None:
+            best = next(cell for cell, row in zip(self.grid.cells, summary["cells"], strict=True) if row["best"])
+            kept = {self.key(trial) for trial in self._trials_of(best)}
+            for file in (path / WEIGHTS).glob("*.safetensors"):
+                if file.stem not in kept:
+                    file.unlink()
+        files = [file for folder in (PARTS, WEIGHTS) for file in sorted((path / folder).glob("*.*"))]
+        self.folder.finish([file.relative_to(path).as_posix() for file in files], best_command=summary["best_command"])
+
+    def _trials_of(self, cell: Cell) -> list[Trial]:
+        return [trial for trial in self.trials if trial.cell == cell]
+
+    def _part(self, name: str) -> Predictions:
+        if name not in self._parts:
+            self._parts[name] = load_predictions(self.folder.path / PARTS / name)
+        return self._parts[name]
+
+    def _asked(self) -> Row:
+        """Returns the configuration of the directory: all that its cells have in common, and no seeds."""
+        cell, swept = self.grid.cells[0], set(self.config.swept)
+        fixed: Mapping[str, object] = {**cell.training.to_dict(), **asdict(cell.split)}
+        return configuration(
+            "sweep",
+            datasets=[describe(dataset) for dataset in self.datasets.values()] if "res" not in swept else None,
+            dataset=self.dataset.name,
+            swept=sorted(swept),
+            fixed={name: value for name, value in fixed.items() if name not in swept},
+            fixed_split=self.grid.fixed_split,
+            device=self.config.device,
+            isolated=self.config.isolated,
+        )

@@ -1,0 +1,98 @@
+"""One trial: a cell of a grid, a seed and a fold; what identifies it and the row that tells of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from mnistfaces.config import ARITHMETIC, SplitConfig, TrainConfig
+from mnistfaces.files import hash_of
+from mnistfaces.runs import HASH_LENGTH
+
+if TYPE_CHECKING:
+    from mnistfaces.batches import Draw
+    from mnistfaces.datasets.base import Dataset
+    from mnistfaces.training import Measure, Score
+
+Row = dict[str, Any]
+LoadDataset = Callable[[int | None], "Dataset"]
+"""Returns the dataset at a resolution; None where it has but one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One combination of options: how a model is trained, on which part of the data, at which resolution."""
+
+    training: TrainConfig
+    split: SplitConfig
+    res: int | None = None
+
+    def options(self) -> Row:
+        """Returns the fields of a row that say what was asked."""
+        training = self.training
+        return {
+            "lr": training.lr,
+            "momentum": training.momentum,
+            "batch_size": training.batch_size,
+            "epochs": training.epochs,
+            "hidden": training.hidden if training.model == "mlp" else None,
+            "model": training.model,
+            "optimizer": training.optimizer,
+            "weight_decay": training.weight_decay,
+            "reduction": training.reduction,
+            "train_per_class": self.split.train_per_class,
+            "res": self.res,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A cell with the seed of its initial weights and minibatches, the seed of its split, and its fold."""
+
+    cell: Cell
+    seed: int
+    split_seed: int
+    fold: int = 0
+
+    def identity(self, dataset: "Dataset", device: str) -> Row:
+        """Returns everything that decides the trial's numbers."""
+        return {
+            "arithmetic": ARITHMETIC,
+            "dataset": [dataset.name, dataset.fingerprint],
+            "device": device,
+            "training": self.cell.training.to_dict(),
+            "split": asdict(self.cell.split),
+            "seed": self.seed,
+            "split_seed": self.split_seed,
+            "fold": self.fold if self.cell.split.folds else None,
+        }
+
+    def key(self, dataset: "Dataset", device: str) -> str:
+        """Returns the hash of the trial's identity."""
+        return hash_of(self.identity(dataset, device))[:HASH_LENGTH]
+
+    def pair(self) -> tuple[int, int]:
+        """Returns what trials of different cells share when they can be compared: seed and fold."""
+        return self.seed, self.fold
+
+
+def measured_fields(measure: "Measure", draw: "Draw") -> Row:
+    """Returns the fields of a row that say how a model did; null where there is no such number."""
+    split = draw.split
+    scores = {"train": measure.train, "val": measure.val, "test": measure.test}
+    return {
+        **{f"{side}_loss": score.loss if score else None for side, score in scores.items()},
+        **{f"{side}_accuracy": score.accuracy if score else None for side, score in scores.items()},
+        "train_n": len(split.train),
+        "val_n": len(split.val),
+        "test_n": len(split.test),
+    }
+
+
+def history_fields(measure: "Measure") -> Row:
+    """Returns one line of a learning curve."""
+    scores: Mapping[str, Score | None] = {"train": measure.train, "val": measure.val, "test": measure.test}
+    return {
+        "epoch": measure.epoch,
+        **{f"{side}_loss": score.loss if score else None for side, score in scores.items()},
+        **{f"{side}_accuracy": score.accuracy if score else None for side, score in scores.items()},
+    }

@@ -1,0 +1,136 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+
+from mnistfaces.datasets import synthetic
+from mnistfaces.datasets.faces import Face, cut_crops, face_ids, variant_of
+from mnistfaces.datasets.folder import load_folder
+from mnistfaces.datasets.synthetic import load_synthetic, make_synthetic, save_synthetic
+from mnistfaces.errors import DataError
+
+
+def face(name: str, face_id: int, unit: str = "0" * 64) -> Face:
+    return Face(name=name, face_id=face_id, sha256="0" * 64, box=(0, 0, 1, 1), unit=unit)
+
+
+def test_small_crops_are_gray_and_large_ones_coloured_unless_told() -> None:
+    assert [variant_of(res).label for res in (None, 32, 64, 65, 227)] == [
+        "32-gray",
+        "32-gray",
+        "64-gray",
+        "65-rgb",
+        "227-rgb",
+    ]
+    assert (variant_of(32, color=True).label, variant_of(227, color=False).label) == ("32-rgb", "227-gray")
+
+
+def test_a_face_is_named_by_surname_and_number_and_never_by_a_path() -> None:
+    named = face_ids(
+        [face("Alec Baldwin", 1862), face("Penélope Cruz", 5), face("../../etc ../passwd", 6), face("李", 7)]
+    )
+    assert named == ["baldwin-1862", "cruz-5", "passwd-6", "face-7"]
+
+
+def test_two_faces_of_one_name_and_number_stay_apart() -> None:
+    assert face_ids([face("A B", 1, "1" * 64), face("C B", 1, "2" * 64)]) == ["b-1-11111111", "b-1-22222222"]
+
+
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_faces_of_one_photograph_are_cut_from_one_decoding() -> None:
+    reads = []
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 30, 3), dtype=np.uint8)
+    faces = [
+        Face(name="A", face_id=n, sha256="s", box=box, unit=str(n))
+        for n, box in enumerate([(0, 0, 9, 9), (5, 5, 31, 31)])
+    ]
+    crops = list(cut_crops(faces, lambda sha256: reads.append(sha256) or png(pixels), [variant_of(9, color=True)]))
+    assert [crop.state for crop in crops] == ["ok", "bad_box"]
+    assert reads == ["s"]
+    assert np.array_equal(crops[0].pixels[variant_of(9, color=True)], pixels[:9, :9])
+
+
+@pytest.fixture(scope="module")
+def drawn() -> synthetic.Dataset:
+    return make_synthetic(seed=0)
+
+
+def test_synthetic_faces_are_the_same_for_the_same_seed(drawn: synthetic.Dataset, tmp_path: Path) -> None:
+    again = make_synthetic(seed=0)
+    assert again.fingerprint == drawn.fingerprint
+    save_synthetic(tmp_path, drawn)
+    assert np.array_equal(load_synthetic(tmp_path).inputs, drawn.inputs)
+    with pytest.raises(DataError, match="--synthetic --res 64"):
+        load_synthetic(tmp_path, 64)
+
+
+def test_another_seed_draws_other_faces(drawn: synthetic.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthetic, "PER_IDENTITY", 2)
+    few = [make_synthetic(seed=seed) for seed in (0, 1)]
+    assert np.array_equal(few[0].inputs[2:4], drawn.inputs[120:122])  # an image does not depend on how many there are
+    assert not np.array_equal(few[0].inputs, few[1].inputs)
+
+
+def test_synthetic_faces_are_six_identities_of_120_images(drawn: synthetic.Dataset) -> None:
+    assert np.bincount(drawn.labels).tolist() == [120] * 6
+    assert (drawn.shape, drawn.inputs.dtype, len(set(drawn.ids.tolist()))) == ((32, 32), np.uint8, 720)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_small_network_tells_synthetic_faces_apart_better_than_a_linear_model(drawn: synthetic.Dataset) -> None:
+    linear, network = [], []
+    inputs = drawn.inputs / 255.0
+    for seed in range(2):
+        order = np.random.default_rng(seed).permutation(720).reshape(-1)
+        train, test = order[:480], order[480:]
+        scores = [
+            LogisticRegression(C=strength, max_iter=300).fit(inputs[train], drawn.labels[train])
+            for strength in (0.01, 0.1)
+        ]
+        linear.append(max(model.score(inputs[test], drawn.labels[test]) for model in scores))
+        hidden = MLPClassifier((20,), batch_size=32, learning_rate_init=5e-4, max_iter=150, alpha=0, random_state=seed)
+        network.append(hidden.fit(inputs[train], drawn.labels[train]).score(inputs[test], drawn.labels[test]))
+    assert 0.5 < np.mean(linear) < np.mean(network) < 0.95
+
+
+def test_a_folder_of_images_is_a_dataset_and_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            (tmp_path / name / f"{number}.png").write_bytes(png(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)))
+    (tmp_path / "cat" / "notes.txt").write_text("not an image")
+    (tmp_path / "dog" / "copy.png").write_bytes((tmp_path / "cat" / "0.png").read_bytes())
+    data = load_folder(tmp_path, 20, color=True)
+    assert data.classes == ("cat", "dog")
+    assert data.labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert data.kind == "images"
+    assert data.meta["skipped"] == 1
+    assert data.meta["skipped_files"][0].startswith("cat/notes.txt: cannot be decoded")
+    first = np.asarray(Image.open(tmp_path / "cat" / "0.png"))[:, 5:25]
+    assert np.array_equal(data.images(np.array([0]))[0], first)
+    position = data.ids.tolist().index("dog/copy.png")
+    assert data.groups[position] == data.groups[0]
+    assert len(set(data.groups.tolist())) == 6
+
+
+def test_a_folder_without_two_classes_or_with_an_empty_one_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot read the folder"):
+        load_folder(tmp_path / "none")
+    (tmp_path / "cat").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    with pytest.raises(DataError, match="has 1 subfolders"):
+        load_folder(tmp_path)
+    (tmp_path / "dog").mkdir()
+    (tmp_path / "cat" / "0.png").write_bytes(png(np.zeros((4, 4, 3), np.uint8)))
+    with pytest.raises(DataError, match="dog holds no image"):
+        load_folder(tmp_path)
