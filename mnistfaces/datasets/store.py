@@ -15,7 +15,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistfaces.arrays import read_npz, write_npz
+from mnistfaces.arrays import read_npz, row_blocks, write_npz
 from mnistfaces.config import DatasetKind
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError
@@ -41,8 +41,8 @@ def fingerprint_of(dataset: Dataset) -> str:
     digest = hashlib.sha256()
     for array in (dataset.inputs, dataset.labels, dataset.ids, dataset.groups, dataset.given_test):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        for start in range(0, len(array), ROWS_AT_ONCE):
-            digest.update(np.ascontiguousarray(array[start : start + ROWS_AT_ONCE]).view(np.uint8).data)
+        for block in row_blocks(array):
+            digest.update(block.view(np.uint8).data)
     digest.update(hash_of([list(dataset.classes), list(dataset.shape)]).encode())
     return digest.hexdigest()
 
