@@ -22,6 +22,22 @@ FeatureDtypeName = Literal["float32", "bfloat16"]
 STATUS_SEVERITY: tuple[Status, ...] = ("ok", "stopped", "collapsed", "diverged", "failed")
 """From harmless to grave: a cell's status is the gravest of its trials'."""
 
+SWEPT = (
+    "lr",
+    "momentum",
+    "batch_size",
+    "epochs",
+    "hidden",
+    "model",
+    "optimizer",
+    "weight_decay",
+    "reduction",
+    "activation",
+    "train_per_class",
+    "res",
+)
+"""The options that take lists, in the order in which a grid's product runs through them."""
+
 COLLAPSE_EPOCHS = 100
 """Epochs after which a class never predicted on the training images means that the model collapsed."""
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 STACK_BYTES = 256 << 20
 """Weights, gradients, moments and activations of a stack stay under this; larger stacks are cut."""
 
+FLOPS_PER_WEIGHT = 4  # a multiplication and an addition, forward and back
+FLOPS_PER_SECOND = 1e11
+STEP_SECONDS = 2e-5  # of a model in a stack, besides its products
+
 PARTS = "parts"
 
 
@@ -82,6 +86,14 @@ class Group:
     def size(self) -> int:
         """Returns K, the number of models."""
         return len(self.cells) * len(self.draws)
+
+    def estimate_seconds(self) -> float:
+        """Returns about how long the stack trains on two ordinary cores: a guess for `--dry-run`."""
+        training, images = self.cells[0], len(self.draws[0].split.train)
+        weights = _count_weights(self.dataset, training)
+        steps = -(-images // min(training.batch_size or images, images))
+        per_epoch = images * weights * FLOPS_PER_WEIGHT / FLOPS_PER_SECOND + steps * STEP_SECONDS
+        return round(self.epochs[-1] * self.size * per_epoch, 1)
 
 
 DrawKey = tuple[SplitConfig, int, int, int]
@@ -186,12 +198,18 @@ def _cut(
 
 def _model_bytes(dataset: Dataset, training: TrainConfig) -> int:
     """Returns about how much memory a model takes in a stack: weights, gradient, two moments, activations."""
-    inputs, classes = dataset.inputs.shape[1], len(dataset.classes)
-    first = training.hidden if training.model == "mlp" else classes
-    weights = 4 * (first * inputs + training.hidden * classes)
+    copies = 4 * _count_weights(dataset, training)
+    first = training.hidden if training.model == "mlp" else len(dataset.classes)
     batch = min(training.batch_size or len(dataset), len(dataset))
-    size: int = (weights + 3 * batch * (first + classes)) * (8 if training.dtype == "float64" else 4)
+    size: int = (copies + 3 * batch * (first + len(dataset.classes))) * (8 if training.dtype == "float64" else 4)
     return size
+
+
+def _count_weights(dataset: Dataset, training: TrainConfig) -> int:
+    inputs, classes = int(dataset.inputs.shape[1]), len(dataset.classes)
+    if training.model == "softmax":
+        return inputs * classes
+    return training.hidden * (inputs + classes)
 
 
 def run_trials(

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mnistfaces.config import STATUS_SEVERITY, DatasetKind, default_split, default_training
 from mnistfaces.statistics import accuracy_interval, nested_accuracy, ties
 from mnistfaces.trials import Cell, Row
@@ -115,8 +117,8 @@ def nested_row(results: Sequence[CellResult]) -> Row | None:
     if any(records[pair]["val_accuracy"] is None for records in by_pair for pair in pairs[0]):
         return None
     nested = nested_accuracy(
-        [[records[pair]["val_accuracy"] for pair in pairs[0]] for records in by_pair],
-        [[records[pair]["val_loss"] for pair in pairs[0]] for records in by_pair],
+        np.array([[records[pair]["val_accuracy"] for pair in pairs[0]] for records in by_pair]),
+        np.array([[records[pair]["val_loss"] for pair in pairs[0]] for records in by_pair]),
         [[result.scores[pair] for pair in pairs[0]] for result in results],
     )
     return {
@@ -126,6 +128,11 @@ def nested_row(results: Sequence[CellResult]) -> Row | None:
         "n": nested.accuracy.n,
         "chosen": list(nested.chosen),
     }
+
+
+def count_tested(result: CellResult) -> int:
+    """Returns how many distinct images a cell's trials were tested on."""
+    return len({name for score in result.scores.values() for name in score.ids.tolist()})
 
 
 def train_command(cell: Cell, dataset: str, kind: DatasetKind, seed: int) -> str:

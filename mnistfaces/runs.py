@@ -24,6 +24,7 @@ CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 PREDICTIONS = "predictions.npz"
 RESULTS = "results.ndjson"
+SUMMARY = "summary.json"
 RUNS = Path("runs")
 HASH_LENGTH = 12
 
@@ -57,13 +58,13 @@ class RunFolder:
     def __init__(
         self, asked: Mapping[str, object], files: Sequence[str], *, out: Path | None = None, force: bool = False
     ) -> None:
-        """Opens or makes the folder.
+        """Looks at the folder; nothing is written before `claim`.
 
         Args:
             asked: the configuration that the folder stands for.
             files: names that the run will write, besides `config.json`.
             out: the folder; None is `runs/<command>-<hash>`.
-            force: removes what another configuration left: the files that its `config.json` lists, no others.
+            force: lets `claim` remove what another configuration left: the files that its `config.json` lists.
 
         Raises:
             RunError: another configuration's results are there.
@@ -72,16 +73,22 @@ class RunFolder:
         self.hash = hash_of(asked)[:HASH_LENGTH]
         self.path = out or RUNS / f"{asked['command']}-{self.hash}"
         known = read_config(self.path) if (self.path / CONFIG).exists() else None
-        if known is not None and known["hash"] != self.hash:
-            if not force:
-                raise RunError(
-                    f"{self.path} holds another run ({known['command']} {known['hash']}): "
-                    "choose another --out, or replace it with --force"
-                )
-            self._remove(known["files"])
-            known = None
-        self.finished = known is not None and known["sha256"] != {}
-        if known is None:
+        if known is not None and known["hash"] != self.hash and not force:
+            raise RunError(
+                f"{self.path} holds another run ({known['command']} {known['hash']}): "
+                "choose another --out, or replace it with --force"
+            )
+        self._old: list[str] = known["files"] if known is not None and known["hash"] != self.hash else []
+        self.finished = known is not None and known["hash"] == self.hash and known["sha256"] != {}
+
+    def claim(self) -> None:
+        """Makes the folder this configuration's, before any work goes into it.
+
+        Raises:
+            FileError: the disk refuses.
+        """
+        self._remove(self._old)
+        if not self.finished:
             self._write({})
 
     def finish(self, more: Sequence[str] = (), **found: object) -> None:
@@ -115,15 +122,27 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         RunError: there is none, or it is damaged.
     """
-    try:
-        known = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-        if not isinstance(known, dict) or not {"command", "hash", "files", "sha256"} <= known.keys():
-            raise ValueError("it is not a configuration of mnf")
-    except FileNotFoundError as error:
-        raise RunError(f"{path} is not a run directory: it has no {CONFIG}") from error
-    except (OSError, ValueError) as error:
-        raise RunError(f"cannot read {path / CONFIG}: {error}") from error
+    if not (path / CONFIG).exists():
+        raise RunError(f"{path} is not a run directory: it has no {CONFIG}")
+    known = read_json(path / CONFIG)
+    if not {"command", "hash", "files", "sha256"} <= known.keys():
+        raise RunError(f"{path / CONFIG} is not a configuration that mnf wrote")
     return known
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Returns the object in a JSON file of a run.
+
+    Raises:
+        RunError: the file is not there, or damaged.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"cannot read {path}: {error}") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{path} is not an object of JSON")
+    return value
 
 
 def save_weights(path: Path, weights: Mapping[str, "NDArray[Any]"]) -> None:

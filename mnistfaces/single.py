@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mnistfaces.batches import Draw
@@ -61,6 +61,7 @@ def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterato
         FileError: the disk refuses.
     """
     split = draw_split(dataset, trial.cell.split, trial.split_seed, trial.fold)
+    folder.claim()
     draw = Draw(split=split, seed=trial.seed)
     every, device = folder.asked["every"], folder.asked["device"]
     history: list[Row] = []
@@ -120,12 +121,13 @@ def _as_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def first_rise(epochs: Sequence[int], losses: Sequence[float | None]) -> int | None:
-    """Returns the epoch at which a loss was first higher than at the measured epoch before it."""
+def first_rise(history: Mapping[str, Sequence[float | None]]) -> int | None:
+    """Returns the epoch at which the validation cost was first higher than at the measured epoch before it."""
+    losses = history["val_loss"]
     for number in range(1, len(losses)):
         before, now = losses[number - 1], losses[number]
         if before is not None and now is not None and now > before:
-            return epochs[number]
+            return int(history["epoch"][number] or 0)
     return None
 
 

@@ -9,6 +9,7 @@ for different variances; the design is read off the trials. Accuracies are fract
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from scipy.special import bdtr, betaincinv, ndtri, stdtr, stdtrit
 from mnistfaces.errors import DataError
 from mnistfaces.scores import Design, Floats, Scores, TrialScores, subtract
 
+Pair = TypeVar("Pair", bound=Hashable)
 LEVEL = 0.95
 FEWEST_DISCORDANT = 6  # 2 / 2**6 = 0.03 is the first exact McNemar p below 0.05
 
@@ -201,8 +203,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def ties(
-    best: Mapping[Hashable, TrialScores],
-    others: Sequence[Mapping[Hashable, TrialScores]],
+    best: Mapping[Pair, TrialScores],
+    others: Sequence[Mapping[Pair, TrialScores]],
     *,
     level: float = LEVEL,
 ) -> list[bool]:

@@ -6,13 +6,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistfaces.config import DeviceName
+from mnistfaces.config import SWEPT, DeviceName
+from mnistfaces.datasets import load_dataset
 from mnistfaces.errors import DataError
 from mnistfaces.evaluation import Predictions, load_predictions, save_predictions
 from mnistfaces.files import Ledger, read_records, write_json, write_text
 from mnistfaces.grid import PARTS, Draws, Grid, Group, plan, run_trials
-from mnistfaces.results import COUNTS, METRICS, CellResult, find_best, find_ties, nested_row, train_command
-from mnistfaces.runs import PREDICTIONS, RESULTS, RunFolder, configuration, describe
+from mnistfaces.results import (
+    COUNTS,
+    METRICS,
+    CellResult,
+    count_tested,
+    find_best,
+    find_ties,
+    nested_row,
+    train_command,
+)
+from mnistfaces.runs import PREDICTIONS, RESULTS, SUMMARY, RunFolder, configuration, describe
 from mnistfaces.statistics import accuracy_interval
 from mnistfaces.trials import Cell, LoadDataset, Row, Trial
 
@@ -20,7 +30,6 @@ if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
 
 LEDGER = "trials.ndjson"
-SUMMARY = "summary.json"
 WEIGHTS = "weights"
 
 
@@ -55,7 +64,9 @@ class Sweep:
     Attributes:
         folder: the run directory.
         trials: all trials asked for.
-        failures: what went wrong, one line a stack that failed.
+        records: of the trials that are done, by key.
+        failures: why trials could not be done.
+        summary: what only all cells together can tell, once `finish` found it.
     """
 
     def __init__(self, config: SweepConfig, load: LoadDataset) -> None:
@@ -75,15 +86,14 @@ class Sweep:
             self._asked(), [LEDGER, RESULTS, PREDICTIONS, SUMMARY], out=config.out, force=config.force
         )
         shard = self.grid.shard
-        own = LEDGER if shard is None else f"trials-{shard[0]}-of-{shard[1]}.ndjson"
-        self.ledger = Ledger(self.folder.path / own)
-        others = [path for path in sorted(self.folder.path.glob("trials*.ndjson")) if path.name != own]
-        known = [record for path in others for record in read_records(path)] + self.ledger.records
+        self._own = self.folder.path / (LEDGER if shard is None else f"trials-{shard[0]}-of-{shard[1]}.ndjson")
         self.records = {
             record["trial"]: record
-            for record in known
+            for path in sorted(self.folder.path.glob("trials*.ndjson"))
+            for record in read_records(path)
             if "trial" in record and (self.folder.path / PARTS / str(record.get("part"))).exists()
         }
+        self.summary: Row = {}
         self.failures: list[str] = []
         self._draws = Draws()
         self._parts: dict[str, Predictions] = {}
@@ -131,9 +141,10 @@ class Sweep:
             DataError: a trial failed and the configuration says to fail fast.
             FileError: the disk refuses.
         """
-        groups = self.groups(self.drawable(self.missing()))
-        keep = self.config.keep_weights is not None
-        for record in run_trials(groups, self.folder.path, self.ledger, self.config.device, keep_weights=keep):
+        trials = self.drawable(self.missing())
+        self.folder.claim()
+        ledger, keep = Ledger(self._own), self.config.keep_weights is not None
+        for record in run_trials(self.groups(trials), self.folder.path, ledger, self.config.device, keep_weights=keep):
             self.records[record["trial"]] = record
             yield record
 
@@ -179,34 +190,38 @@ class Sweep:
             )
         return rows
 
-    def summarise(self) -> Row:
-        """Returns what only all cells together can tell: every cell's row with `best` and `tied`, and `nested`."""
-        results = [self.result(cell) for cell in self.grid.cells]
-        best, nested = find_best(results), nested_row(results)
-        tied = find_ties(results, best)
-        command = None
-        if best is not None:
-            dataset = self.datasets[self.grid.cells[best].res]
-            command = train_command(self.grid.cells[best], dataset.name, dataset.kind, self.grid.seeds[0])
-        rows = [
-            {**self.row(cell), "best": number == best, "tied": tied[number]}
-            for number, cell in enumerate(self.grid.cells)
-        ]
-        return {
-            "best": None if best is None else rows[best],
-            "best_command": command,
-            "nested": nested,
-            "cells": rows,
-            "failures": self.failures,
-        }
-
-    def finish(self, summary: Row) -> None:
-        """Writes the summary, the rows and all predictions; drops the weights that were not asked for.
+    def finish(self) -> None:
+        """Finds the best cell and its ties and, unless this is a shard, writes all that the sweep says.
 
         Raises:
             FileError: the disk refuses.
         """
-        path = self.folder.path
+        cells = self.grid.own_cells()
+        results = [self.result(cell) for cell in cells]
+        best, nested = find_best(results), nested_row(results)
+        tied = find_ties(results, best)
+        command = None
+        if best is not None:
+            dataset = self.datasets[cells[best].res]
+            command = train_command(cells[best], dataset.name, dataset.kind, self.grid.seeds[0])
+        rows = [{**self.row(cell), "best": number == best, "tied": tied[number]} for number, cell in enumerate(cells)]
+        self.summary = {
+            "best": None if best is None else rows[best],
+            "best_command": command,
+            "best_trials": [
+                {"trial": record["trial"], "seed": record["seed"], "fold": record["fold"]}
+                for record in results[best or 0].records
+            ],
+            "tested": count_tested(results[best or 0]),
+            "nested": nested,
+            "cells": rows,
+            "failures": self.failures,
+        }
+        if self.grid.shard is None:
+            self._write(None if best is None else cells[best])
+
+    def _write(self, best: Cell | None) -> None:
+        path, summary = self.folder.path, self.summary
         done = [self.records[key] for key in map(self.key, self.trials) if key in self.records]
         if done:
             parts = [self._part(name) for name in dict.fromkeys(record["part"] for record in done)]
@@ -214,8 +229,7 @@ class Sweep:
             save_predictions(path / PREDICTIONS, joined)
         write_json(path / SUMMARY, summary)
         write_text(path / RESULTS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in summary["cells"]))
-        if self.config.keep_weights == "best" and summary["best"] is not None:
-            best = next(cell for cell, row in zip(self.grid.cells, summary["cells"], strict=True) if row["best"])
+        if self.config.keep_weights == "best" and best is not None:
             kept = {self.key(trial) for trial in self._trials_of(best)}
             for file in (path / WEIGHTS).glob("*.safetensors"):
                 if file.stem not in kept:
@@ -239,9 +253,41 @@ class Sweep:
             "sweep",
             datasets=[describe(dataset) for dataset in self.datasets.values()] if "res" not in swept else None,
             dataset=self.dataset.name,
+            classes=list(self.dataset.classes),
             swept=sorted(swept),
             fixed={name: value for name, value in fixed.items() if name not in swept},
             fixed_split=self.grid.fixed_split,
             device=self.config.device,
             isolated=self.config.isolated,
         )
+
+
+def sweep(
+    grid: Grid,
+    dataset: str = "digits",
+    *,
+    out: Path | None = None,
+    data_dir: Path | None = None,
+    device: DeviceName = "cpu",
+) -> Row:
+    """Works through a grid, or through what is left of it, and returns what it says.
+
+    Args:
+        grid: what to train.
+        dataset: a name or a path, as for `load_dataset`.
+        out: the run directory; None names it after the configuration.
+        data_dir: where data live.
+        device: where to compute.
+
+    Returns:
+        `cells`, a row each with `best` and `tied`; `best`, its row; `best_command`; `nested`; `failures`.
+
+    Raises:
+        MnistFacesError: the dataset is not there, the directory holds another run, or the disk refuses.
+    """
+    config = SweepConfig(grid=grid, swept=SWEPT, device=device, out=out)
+    job = Sweep(config, lambda res: load_dataset(dataset, data_dir=data_dir, res=res))
+    for _ in job.run():
+        pass
+    job.finish()
+    return job.summary

@@ -16,6 +16,8 @@ import typer
 from mnistfaces import config
 from mnistfaces.cli._output import Format, Output
 
+FIGURE_ENDINGS = (".png", ".svg", ".pdf")
+
 Tokens = list[str] | None
 
 DatasetArgument = Annotated[
@@ -182,6 +184,16 @@ def flat(command: Callable[..., None]) -> Callable[..., None]:
     spread.__name__, spread.__doc__ = command.__name__, command.__doc__
     spread.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return spread
+
+
+def check_plot(path: Path | None, endings: Sequence[str] = FIGURE_ENDINGS) -> None:
+    """Refuses a figure of an unknown kind before any work starts.
+
+    Raises:
+        typer.BadParameter: the name does not end in one of `endings`.
+    """
+    if path is not None and path.suffix.lower() not in endings:
+        raise typer.BadParameter(f"{str(path)!r} must end in {', '.join(endings)}", param_hint="--plot")
 
 
 def read_floats(tokens: Sequence[str], option: str) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
-from mnistfaces.cli import fetch_digits, fetch_faces
+from mnistfaces.cli import compare, env, fetch_digits, fetch_faces, gradcheck, samples, sweep, train
 from mnistfaces.errors import MnistFacesError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -57,6 +57,12 @@ fetch = typer.Typer(rich_markup_mode=None, help="Get data: digits, faces.")
 fetch.command("digits")(fetch_digits.digits)
 fetch.command("faces")(fetch_faces.faces)
 app.add_typer(fetch, name="fetch")
+app.command("samples")(samples.samples)
+app.command("gradcheck")(gradcheck.gradcheck)
+app.command("train")(train.train)
+app.command("sweep")(sweep.sweep)
+app.command("compare")(compare.compare)
+app.command("env")(env.env)
 
 
 def main() -> NoReturn:
@@ -79,7 +85,7 @@ def main() -> NoReturn:
         code = _complain(str(error), error.exit_code)
     except UsageProblem as error:
         code = _complain(_usage(error), 2)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # Typer makes an exit of a closed stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered has no reader
         code = STDOUT_CLOSED
     except (KeyboardInterrupt, typer.Abort):

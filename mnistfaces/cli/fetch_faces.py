@@ -11,6 +11,7 @@ from mnistfaces.cli._options import (
     OutputOptions,
     PlotOption,
     Tokens,
+    check_plot,
     flat,
     read_integers,
 )
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mnistfaces.fetching.faces import Event, Finished
 
 LESS_THAN_ASKED = 3
+DRAWN = 12
 
 
 @flat
@@ -55,7 +57,7 @@ def faces(
         Tokens, typer.Option("--retry", metavar="LIST", help="Ask again what ended so: all, or dns,timeout,…")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", help="Hosts asked at once.")] = 64,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds of silence before a host is left.")] = 5.0,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds of silence that are waited out.")] = 5.0,
     archive_url: Annotated[
         str, typer.Option("--archive-url", help="Base of the archive.")
     ] = "https://web.archive.org/web/",
@@ -94,6 +96,7 @@ def faces(
     from mnistfaces.fetching.faces import FacesRequest, fetch_faces, make_synthetic  # noqa: PLC0415  likewise
     from mnistfaces.fetching.fates import write_report  # noqa: PLC0415  likewise
 
+    check_plot(plot)
     request = FacesRequest(
         lists=lists or (),
         actors=actor or (),
@@ -116,9 +119,7 @@ def faces(
     if report is not None:
         write_report(report, finished.fates)
     if plot is not None:
-        from mnistfaces.plots_faces import save_sheets  # noqa: PLC0415  only a figure pays for matplotlib
-
-        save_sheets(plot, finished.datasets.values())
+        _draw(plot, finished)
     out.rows(finished.counts, _columns(finished))
     out.note(f"next: {finished.next_command}")
     if not finished.complete:
@@ -147,6 +148,15 @@ def _follow(events: "Iterable[Event]", out: Output) -> "Finished":
                 kept += event.rows * (event.state == "ok")
                 size += event.size
                 bar.advance(event.rows, f"{kept} kept, {size / 1e6:.1f} MB")
+
+
+def _draw(path: Path, finished: "Finished") -> None:
+    """Draws some of the faces that were kept; nothing if none were."""
+    from mnistfaces import plots  # noqa: PLC0415  only a figure needs matplotlib
+
+    for dataset in list(finished.datasets.values())[:1]:
+        title = f"{dataset.name}: some of {len(dataset)} crops of {dataset.shape[0]} x {dataset.shape[1]} pixels"
+        plots.save(plots.image_sheet(dataset.draw_images(DRAWN, seed=0), title), path)
 
 
 def _columns(finished: "Finished") -> list[Column]:

@@ -70,13 +70,16 @@ class Dataset:
         chosen: NDArray[np.uint8] = self.inputs[indices]
         return chosen.reshape(-1, *self.shape)
 
-    def class_number(self, name: str) -> int:
-        """Returns the number of the class called `name`: its name, its number, or a surname.
+    def draw_images(self, per_class: int, seed: int) -> dict[str, NDArray[np.uint8]]:
+        """Returns some random images of each class, by its name, (n, H, W) or (n, H, W, 3).
 
         Raises:
-            DataError: no class, or more than one, is called so.
+            DataError: the dataset holds features, not images.
         """
-        return class_number(self.classes, name)
+        generator = np.random.default_rng(seed)
+        members = [np.flatnonzero(self.labels == number) for number in range(len(self.classes))]
+        drawn = [np.sort(generator.permutation(indices)[:per_class]) for indices in members]
+        return {name: self.images(indices) for name, indices in zip(self.classes, drawn, strict=True)}
 
 
 def class_number(classes: tuple[str, ...], name: str) -> int:

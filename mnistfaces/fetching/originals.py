@@ -25,12 +25,6 @@ class Originals:
     def __contains__(self, sha256: str) -> bool:
         return sha256 in self._paths
 
-    def clear_unfinished(self) -> None:
-        """Removes what a process that was killed had not finished writing."""
-        for path in self.folder.glob("??/.*.tmp"):
-            with contextlib.suppress(OSError):
-                path.unlink()
-
     def add(self, sha256: str, body: bytes) -> None:
         """Puts a photograph into the tree, whole or not at all.
 

@@ -28,7 +28,7 @@ from mnistfaces.fetching.pinned import RequestFailed
 from mnistfaces.fetching.policy import Outcome, is_host_failure
 from mnistfaces.fetching.sources import FolderSource, Source, WebSource
 from mnistfaces.fetching.states import State
-from mnistfaces.files import Ledger, hash_of
+from mnistfaces.files import Ledger, hash_of, read_records
 
 NEVER_ELSEWHERE: frozenset[State] = frozenset({"opted_out"})
 """What a site asked not to be used is not taken from another place either."""
@@ -89,11 +89,15 @@ class FacesPass:
         self._stack = contextlib.ExitStack()
         self.originals = Originals(self.folder / "originals")
         ledger = self.folder / "ledger.ndjson"
+        self.ledger: Ledger | None = None
+        records: list[dict[str, Any]] = []
         if not self.config.dry_run:
             self._lock()
-            self.originals.clear_unfinished()
-        self.ledger = Ledger(ledger) if ledger.exists() or not self.config.dry_run else None
-        records = self.ledger.records if self.ledger else []
+            self._clear_unfinished()
+            self.ledger = Ledger(ledger)
+            records = self.ledger.records
+        elif ledger.exists():
+            records = read_records(ledger)
         self.records: dict[str, Mapping[str, Any]] = {str(record.get("unit")): record for record in records}
         self.crops: CropPlan = self._plan_crops()
         return self
@@ -159,6 +163,13 @@ class FacesPass:
             ) from None
         except OSError as error:
             raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+
+    def _clear_unfinished(self) -> None:
+        """Removes what a killed pass was writing: whoever holds the lock is the only one to write these."""
+        for pattern in ("originals/??/.*.tmp", ".faces-[0-9]*.tmp", ".ledger.*.tmp"):
+            for path in self.folder.glob(pattern):
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def _plan_crops(self) -> CropPlan:
         return plan_crops(self.folder.parent, self.selection, self.originals, self.config.variants)

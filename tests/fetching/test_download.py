@@ -170,13 +170,3 @@ def test_a_photograph_that_was_damaged_on_the_disk_is_removed_unread(tmp_path: P
     assert tree.read(SHA) is None
     assert SHA not in tree
     assert not path.exists()
-
-
-def test_what_a_killed_process_left_half_written_is_cleared(tmp_path: Path) -> None:
-    Originals(tmp_path).add(SHA, PHOTO)
-    left = tmp_path / SHA[:2] / f".{SHA}.png.abc.tmp"
-    left.write_bytes(PHOTO[:9])
-    tree = Originals(tmp_path)
-    tree.clear_unfinished()
-    assert not left.exists()
-    assert tree.read(SHA) == PHOTO

@@ -270,6 +270,26 @@ def test_a_damaged_original_is_not_decoded_but_fetched_again(tmp_path: Path) -> 
     assert fetch(tmp_path).counts[1]["kept"] == 1
 
 
+@pytest.mark.usefixtures("web")
+def test_what_a_killed_pass_left_half_written_is_cleared(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "faces"
+    left = [folder / "originals" / "ab" / ".abc.png.x.tmp", folder / ".faces-16-gray.npz.x.tmp"]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    fetch(tmp_path)
+    assert not [path for path in left if path.exists()]
+
+
+def test_a_dry_run_after_a_pass_tells_what_is_settled_and_changes_nothing(web: RudeServer, tmp_path: Path) -> None:
+    counts = fetch(tmp_path).counts
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    asked = web.connections
+    assert fetch(tmp_path, dry_run=True).counts == counts
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert web.connections == asked
+
+
 def test_a_dry_run_asks_nothing_and_writes_nothing(web: RudeServer, tmp_path: Path) -> None:
     notes, finished = follow(tmp_path, dry_run=True, sources=("live", "wayback"))
     assert states(finished) == {"not_tried": 7, "bad_row": 1}

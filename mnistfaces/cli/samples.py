@@ -1,0 +1,53 @@
+"""`mnf samples`: what a dataset looks like."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistfaces.cli import _options as options
+from mnistfaces.datasets import kind_of, load_dataset
+
+if TYPE_CHECKING:
+    from mnistfaces.datasets.base import Dataset
+
+
+@options.flat
+def samples(
+    dataset: options.DatasetArgument = "digits",
+    *,
+    per_class: Annotated[int, typer.Option("--per-class", min=1, help="Images of each class on the sheet.")] = 12,
+    plot: options.PlotOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Which images are drawn.")] = 0,
+    res: Annotated[int | None, typer.Option("--res", min=1, help="Pixels a side of faces and folders.")] = None,
+    data_dir: options.DataDirOption = None,
+    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+) -> None:
+    """\b
+    $ mnf samples digits --plot samples.png
+    $ mnf samples faces --per-class 8 --plot faces.png
+
+    Count a dataset's images, and draw some of each class.
+    """
+    streams = output.open()
+    kind_of(dataset)
+    options.check_plot(plot)
+    images = load_dataset(dataset, data_dir=data_dir, res=res)
+    streams.rows(_counts(images))
+    if plot is not None:
+        from mnistfaces import plots  # noqa: PLC0415  only a figure needs matplotlib
+
+        plots.save(plots.image_sheet(images.draw_images(per_class, seed), f"{images.name}: random images"), plot)
+
+
+def _counts(images: "Dataset") -> list[dict[str, object]]:
+    """Returns a row per class."""
+    return [
+        {
+            "dataset": images.name,
+            "class": name,
+            "images": int((images.labels == number).sum()),
+            "test_n": int(images.given_test[images.labels == number].sum()),
+            "shape": list(images.shape),
+        }
+        for number, name in enumerate(images.classes)
+    ]

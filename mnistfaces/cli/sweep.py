@@ -1,0 +1,138 @@
+"""`mnf sweep`: a grid of trainings."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+from mnistfaces.cli import _options as options
+from mnistfaces.cli._grid import read_cells
+from mnistfaces.cli._output import Column, Output, Row, number, percent, seconds, text
+from mnistfaces.cli._sweep_notes import conclude, show_plan
+from mnistfaces.datasets import kind_of, load_dataset
+from mnistfaces.errors import UsageError
+
+if TYPE_CHECKING:
+    from mnistfaces.config import DeviceName
+    from mnistfaces.sweeping import Sweep
+
+COLUMNS: tuple[Column, ...] = (
+    Column("", lambda row: "*" if row.get("best") else "~" if row.get("tied") else "", number=False),
+    text("dataset", folds=True),
+    *(
+        number(field, field.replace("_", " "), digits=6, folds=True)
+        for field in ("lr", "momentum", "batch_size", "epochs", "hidden", "model", "optimizer")
+    ),
+    *(
+        number(field, field.replace("_", " "), digits=6, folds=True)
+        for field in ("weight_decay", "reduction", "train_per_class", "res", "fold", "n")
+    ),
+    percent("train_accuracy", "train"),
+    percent("val_accuracy", "val"),
+    percent("test_accuracy", "test [95 %]", "test_low", "test_high"),
+    seconds(),
+    text("status"),
+)
+
+
+@options.flat
+def sweep(
+    dataset: options.DatasetArgument = "digits",
+    *,
+    training: options.TrainingOptions = options.TrainingOptions(),  # noqa: B008  frozen
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trials a cell, with seeds S, S + 1, ...")] = 1,
+    seed: Annotated[
+        list[str] | None, typer.Option("--seed", metavar="LIST", help="First seed S, or all seeds [default: 0].")
+    ] = None,
+    folds: Annotated[int | None, typer.Option("--folds", min=2, help="Cross-validation instead of a test set.")] = None,
+    split: options.SplitOptions = options.SplitOptions(),  # noqa: B008  frozen
+    fixed_split: Annotated[
+        bool, typer.Option("--fixed-split", help="Every seed keeps the split of the first.")
+    ] = False,
+    per_seed: Annotated[bool, typer.Option("--per-seed", help="A row per trial instead of a row per cell.")] = False,
+    dry_run: options.DryRunOption = False,
+    isolated: Annotated[bool, typer.Option("--isolated", help="One model at a time.")] = False,
+    shard: Annotated[
+        str | None, typer.Option("--shard", metavar="I/N", help="Do part I of N of the cells, told apart by hash.")
+    ] = None,
+    keep_weights: Annotated[
+        Literal["best", "all"] | None, typer.Option("--keep-weights", help="Keep weights of the best cell or of all.")
+    ] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="End with the first trial that fails.")] = False,
+    out: options.OutOption = None,
+    force: options.ForceOption = False,
+    data_dir: options.DataDirOption = None,
+    device: options.DeviceOption = "auto",
+    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+) -> None:
+    """\b
+    $ mnf sweep --lr 1e-3,1e-4
+    $ mnf sweep digits --lr log:1e-5:1e-2:4 --epochs 100,1000 --seeds 5
+
+    Train every combination of the options given as lists; choose by validation, report on test.
+    """
+    streams = output.open()
+    cells, swept = read_cells(kind_of(dataset), training, split, folds)
+    numbers = _read_seeds(seed, seeds)
+    part = _read_shard(shard)
+    from mnistfaces.grid import Grid  # noqa: PLC0415  --help and bad options do without numpy and torch
+    from mnistfaces.sweeping import Sweep, SweepConfig  # noqa: PLC0415  likewise
+    from mnistfaces.training import choose_device  # noqa: PLC0415  likewise
+
+    config = SweepConfig(
+        grid=Grid(cells=cells, seeds=numbers, fixed_split=fixed_split, shard=part),
+        swept=swept,
+        device=cast("DeviceName", choose_device(device).type),
+        isolated=isolated,
+        keep_weights=keep_weights,
+        fail_fast=fail_fast,
+        out=out,
+        force=force,
+    )
+    job = Sweep(config, lambda res: load_dataset(dataset, data_dir=data_dir, res=res, color=split.color))
+    if dry_run:
+        show_plan(streams, job)
+        return
+    streams.rows(_rows(streams, job, per_seed=per_seed), COLUMNS, None if per_seed else lambda _: job.summary["cells"])
+    conclude(streams, job)
+    if job.failures:
+        raise typer.Exit(3)
+
+
+def _rows(streams: Output, job: "Sweep", *, per_seed: bool) -> Iterator[Row]:
+    """Yields the rows of each cell, in the order asked, as soon as it and those before it are done."""
+    cells = job.grid.own_cells()
+    missing = len(job.missing())
+    streams.note(
+        f"{len(cells)} cells, {len(job.trials)} trials on {job.dataset.name}, {missing} to do, into {job.folder.path}"
+    )
+    shown = 0
+    with streams.progress("sweep", missing) as bar:
+        for _ in job.run():
+            bar.advance()
+            while shown < len(cells) and job.is_done(cells[shown]):
+                yield from job.trial_rows(cells[shown]) if per_seed else [job.row(cells[shown])]
+                shown += 1
+    for cell in cells[shown:]:
+        yield from job.trial_rows(cell) if per_seed else [job.row(cell)]
+    job.finish()
+
+
+def _read_seeds(tokens: list[str] | None, count: int) -> tuple[int, ...]:
+    seeds = options.read_integers(tokens, "--seed") if tokens else (0,)
+    if min(seeds) < 0:
+        raise typer.BadParameter("must not be negative", param_hint="--seed")
+    if count == 1:
+        return seeds
+    if len(seeds) > 1:
+        raise typer.BadParameter("give a list of --seed or --seeds N, not both", param_hint="--seeds")
+    return tuple(range(seeds[0], seeds[0] + count))
+
+
+def _read_shard(text_: str | None) -> tuple[int, int] | None:
+    if text_ is None:
+        return None
+    part, _, parts = text_.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UsageError(f"--shard {text_!r} must read I/N with I from 1 to N")
+    return int(part), int(parts)

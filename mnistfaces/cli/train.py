@@ -1,0 +1,98 @@
+"""`mnf train`: one model, trained and kept."""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistfaces.cli import _options as options
+from mnistfaces.cli._grid import one_cell, read_cells, summed_rate
+from mnistfaces.cli._output import Column, Output, Row, number, percent, seconds, text
+from mnistfaces.datasets import kind_of, load_dataset
+from mnistfaces.trials import Trial
+
+if TYPE_CHECKING:
+    from mnistfaces.datasets.base import Dataset
+    from mnistfaces.runs import RunFolder
+
+COLUMNS: tuple[Column, ...] = (
+    text("dataset"),
+    number("train_loss", "train loss"),
+    number("val_loss", "val loss"),
+    percent("train_accuracy", "train"),
+    percent("val_accuracy", "val"),
+    percent("test_accuracy", "test [95 %]", "test_low", "test_high"),
+    seconds(),
+    text("status"),
+    text("run"),
+)
+
+
+@options.flat
+def train(
+    dataset: options.DatasetArgument = "digits",
+    *,
+    training: options.TrainingOptions = options.TrainingOptions(),  # noqa: B008  frozen
+    plot: options.PlotOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the subset, the split, the weights and the minibatches.")] = 0,
+    split: options.SplitOptions = options.SplitOptions(),  # noqa: B008  frozen
+    every: Annotated[
+        int | None,
+        typer.Option("--every", min=1, help="Measure every so many epochs [default: a curve of up to 3000 points]."),
+    ] = None,
+    out: options.OutOption = None,
+    force: options.ForceOption = False,
+    data_dir: options.DataDirOption = None,
+    device: options.DeviceOption = "auto",
+    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+) -> None:
+    """\b
+    $ mnf train digits --plot curve.png
+    $ mnf train digits-full --train-per-class all --lr 1e-5 --epochs 1000
+
+    Train one model, keep it in a run directory, and report it on the three sets.
+    """
+    streams = output.open()
+    cells, _ = read_cells(kind_of(dataset), training, split)
+    cell = one_cell(cells, "train")
+    trial = Trial(cell=cell, seed=seed, split_seed=seed)
+    options.check_plot(plot)
+    from mnistfaces import single  # noqa: PLC0415  --help and bad options do without torch
+
+    images = load_dataset(dataset, data_dir=data_dir, res=cell.res, color=split.color)
+    folder = single.open_training(images, trial, device=device, every=every, out=out, force=force)
+    streams.rows(_rows(streams, folder, images, trial), COLUMNS)
+    if plot is not None:
+        from mnistfaces import plots  # noqa: PLC0415  only a figure needs matplotlib
+
+        history = single.load_history(folder.path / single.HISTORY)
+        rise = single.first_rise(history)
+        title = f"{images.name}: {cell.training.model}, lr {cell.training.lr:g}, seed {seed}"
+        plots.save(plots.learning_curve(history, title, rise), plot)
+
+
+def _rows(streams: Output, folder: "RunFolder", images: "Dataset", trial: Trial) -> Iterator[Row]:
+    """Yields the row of the model, trained now or before."""
+    from mnistfaces import single  # noqa: PLC0415  as above
+    from mnistfaces.runs import load_run  # noqa: PLC0415  as above
+
+    if folder.finished:
+        streams.note(f"{folder.path} holds this run already: its results are shown again")
+        yield load_run(folder.path).row
+        return
+    streams.note(f"training on {images.name}, seed {trial.seed}, into {folder.path}")
+    with streams.progress("training", trial.cell.training.epochs) as bar:
+        before = 0
+        for record in single.train_and_keep(folder, images, trial):
+            if isinstance(record, dict):
+                if record["reduction"] == "sum" and record["optimizer"] == "gd":
+                    streams.note(summed_rate(record["lr"], min(record["batch_size"] or math.inf, record["train_n"])))
+                if not record["val_n"]:
+                    streams.note("no images were left to validate on: val_accuracy and val_loss are null")
+                yield record
+            else:
+                measure = record.measures[0]
+                detail = f"loss {measure.train.loss:.4g}" if measure.train else "diverged"
+                bar.advance(record.number - before, detail)
+                before = record.number

@@ -1,0 +1,53 @@
+"""What a machine has: versions, devices, and the data that are present."""
+
+import os
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from mnistfaces.datasets import NAMES, load_dataset
+from mnistfaces.datasets.store import data_dir as resolve
+from mnistfaces.errors import MnistFacesError
+
+PACKAGES = (
+    "mnistfaces",
+    "numpy",
+    "torch",
+    "torchvision",
+    "scipy",
+    "matplotlib",
+    "pillow",
+    "requests",
+    "rich",
+    "safetensors",
+    "typer",
+    "platformdirs",
+    "filelock",
+)
+
+
+def items(data_dir: Path | None = None) -> Iterator[tuple[str, str]]:
+    """Yields what there is, as pairs of an item and what is known of it."""
+    import torch  # noqa: PLC0415  1.6 s that only the devices need
+
+    yield "python", platform.python_version()
+    yield "platform", platform.platform()
+    for package in PACKAGES:
+        try:
+            yield package, metadata.version(package)
+        except metadata.PackageNotFoundError:
+            yield package, "missing"
+    yield "cpu", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads"
+    cuda = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    yield "cuda", ", ".join(cuda) or "none"
+    yield "mps", "available" if torch.backends.mps.is_available() else "none"
+    folder = resolve(data_dir)
+    writable = os.access(folder if folder.exists() else folder.parent, os.W_OK)
+    yield "data folder", f"{folder}{'' if folder.exists() else ' (not there yet)'}{'' if writable else ' (read-only)'}"
+    for name in NAMES:
+        try:
+            dataset = load_dataset(name, data_dir=data_dir)
+            yield f"dataset {name}", f"{len(dataset)} images of {len(dataset.classes)} classes ({dataset.name})"
+        except MnistFacesError as error:
+            yield f"dataset {name}", f"absent: {error}"
