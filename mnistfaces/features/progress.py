@@ -42,3 +42,6 @@ class Extracted:
     skipped: int
     images_per_second: float | None
     file: str
+
+
+Event = Stage | Advanced | Note | Extracted
