@@ -36,7 +36,7 @@ def extract_features(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DATASET]",
+            metavar="DATASET",
             help="digits, faces, faces-synthetic, a .npz, a folder of images, or image files [default: digits].",
             show_default=False,
         ),
@@ -72,7 +72,9 @@ def extract_features(
         FeatureDtypeName, typer.Option("--dtype", help="Of the network's arithmetic; features are kept as float32.")
     ] = ExtractConfig.dtype,
     batch_size: Annotated[int, typer.Option("--batch-size", help="Images at once.")] = ExtractConfig.batch_size,
-    jobs: Annotated[int | None, typer.Option("--jobs", help="Threads that decode images [default: one a core].")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", help="Threads that decode images [default: one a core].")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of random weights.")] = ExtractConfig.seed,
     device: DeviceOption = ExtractConfig.device,
     force: Annotated[bool, typer.Option("--force", help="Replace what another extraction left at --out.")] = False,

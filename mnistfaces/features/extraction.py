@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mnistfaces.features.network import Network
 
 FILE_NAME = "features.npz"
+HASH_LENGTH = 12
 NAMED = 20
 
 
@@ -107,7 +108,7 @@ def _open_source(images: str | Sequence[Path], config: ExtractConfig, data_dir: 
 
 def _target(out: Path | None, job: str) -> Path:
     if out is None:
-        return Path("runs") / f"extract-features-{job[:8]}" / FILE_NAME
+        return Path("runs") / f"extract-features-{job[:HASH_LENGTH]}" / FILE_NAME
     return out if out.suffix == ".npz" else out / FILE_NAME
 
 
@@ -127,7 +128,9 @@ def _finished(target: Path, job: str, *, force: bool) -> Extracted | None:
         return _row(dataset, target, None)
     if force:
         return None
-    raise FileError(f"{target} holds something else than what is asked for: give another --out, or --force to replace it")
+    raise FileError(
+        f"{target} holds something else than what is asked for: give another --out, or --force to replace it"
+    )
 
 
 def _row(dataset: Dataset, target: Path, rate: float | None) -> Extracted:
@@ -179,7 +182,9 @@ def _compute(
         if seen:
             rows["features"] = network.features(np.stack([cast("Any", item.pixels) for item in seen]))
             if not np.isfinite(rows["features"]).all():
-                raise DataError(f"{source.name}: a feature is not finite: the weights do not suit --dtype or --preprocess")
+                raise DataError(
+                    f"{source.name}: a feature is not finite: the weights do not suit --dtype or --preprocess"
+                )
         if source.looks:
             for row, item in zip(rows, seen, strict=True):
                 row["thumbnail"], row["photo_hash"] = item.thumbnail, item.photo_hash

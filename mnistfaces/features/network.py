@@ -70,7 +70,11 @@ class Recipe:
             recipe = cls(**fields)
         except TypeError as error:
             raise DataError("the features came without the recipe that made them: no image can be added") from error
-        closed = ((recipe.backbone, BackboneName), (recipe.preprocess, PreprocessName), (recipe.dtype, FeatureDtypeName))
+        closed = (
+            (recipe.backbone, BackboneName),
+            (recipe.preprocess, PreprocessName),
+            (recipe.dtype, FeatureDtypeName),
+        )
         for value, names in closed:
             if value not in get_args(names):
                 raise DataError(f"the recipe of the features names {value!r}, which is not known here")
@@ -104,7 +108,7 @@ class Network:
     def __init__(self, recipe: Recipe, layers: torch.nn.Sequential, size: int, device: torch.device) -> None:
         self.recipe, self.size, self.device = recipe, size, device
         self._dtype = torch.bfloat16 if recipe.dtype == "bfloat16" else torch.float32
-        self._layers = layers.to(device, self._dtype, memory_format=torch.channels_last)
+        self._layers = layers.to(device, self._dtype).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -122,9 +126,7 @@ class Network:
         return values
 
 
-def load_network(
-    config: ExtractConfig, *, data_dir: Path | None = None
-) -> Generator[Stage | Advanced, None, Network]:
+def load_network(config: ExtractConfig, *, data_dir: Path | None = None) -> Generator[Stage | Advanced, None, Network]:
     """Returns the network that a configuration asks for; yields how far a download is, where one is needed.
 
     Raises:

@@ -118,7 +118,7 @@ def _read_pth(path: Path) -> dict[str, Tensor]:
             _require_stored(path)
         with warnings.catch_warnings(action="ignore"):  # on old formats: they are read, or refused below
             loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  a damaged file makes the reader raise almost anything
+    except Exception as error:  # a damaged file makes the reader raise almost anything
         reason = "its pickle asks for more than tensors" if "Unsupported" in str(error) else _first_line(error)
         raise FileError(f"{path} is damaged or no state dict of tensors, and was not run: {reason}") from error
     if not isinstance(loaded, dict) or not all(isinstance(values, Tensor) for values in loaded.values()):

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +42,7 @@ class Item:
     photo_hash: int = 0
 
 
-class Source(Protocol):
+class Source:
     """Labelled images that are read one at a time.
 
     Attributes:
@@ -70,12 +69,16 @@ class Source(Protocol):
 
     def read(self, index: int) -> Item:
         """Returns one image; may be called from several threads."""
+        raise NotImplementedError
 
-    def groups(self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8], hashes: Sequence[int]) -> NDArray[np.int64]:
+    def groups(
+        self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8], hashes: Sequence[int]
+    ) -> NDArray[np.int64]:
         """Returns the groups of near-duplicates of the images at these positions, with their looks if any."""
+        raise NotImplementedError
 
 
-class DatasetSource:
+class DatasetSource(Source):
     """The images of a dataset; gray ones become RGB, and those of another size are resized."""
 
     looks = False
@@ -108,7 +111,7 @@ class DatasetSource:
         return chosen
 
 
-class FilesSource:
+class FilesSource(Source):
     """Image files, of each the largest square in the middle; the class is the folder."""
 
     looks = True
@@ -126,7 +129,9 @@ class FilesSource:
             DataError: there are no files.
         """
         if not files:
-            raise DataError(f"{name} holds no image: give a folder with one subfolder of images a class, or image files")
+            raise DataError(
+                f"{name} holds no image: give a folder with one subfolder of images a class, or image files"
+            )
         self.name, self._side = name, side
         self._paths = [path for _, _, path in files]
         self.ids = np.array([image for image, _, _ in files])
@@ -160,7 +165,9 @@ class FilesSource:
             photo_hash=images.photo_hash(whole),
         )
 
-    def groups(self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8], hashes: Sequence[int]) -> NDArray[np.int64]:
+    def groups(
+        self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8], hashes: Sequence[int]
+    ) -> NDArray[np.int64]:
         """Returns groups by looks, as a folder that is trained on directly has them."""
         pairs = images.near_duplicates(
             hashes,

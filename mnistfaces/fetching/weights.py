@@ -1,6 +1,7 @@
 """Pretrained weights from where torchvision keeps them, checked by hash before they get their name."""
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +64,11 @@ def fetch_weights(published: PublishedWeights, folder: Path, config: ClientConfi
         FileError: the folder or the disk refuses.
     """
     digest = hashlib.sha256()
+    arriving = Client(config).stream(published.url, limit_bytes=published.size, deadline_s=DEADLINE_S)
     try:
+        first = next(arriving, b"")  # without a network nothing is written at all
         with write_whole(folder / published.file_name) as file:
-            for block in Client(config).stream(published.url, limit_bytes=published.size, deadline_s=DEADLINE_S):
+            for block in itertools.chain([first], arriving):
                 file.write(block)
                 digest.update(block)
                 yield len(block)
