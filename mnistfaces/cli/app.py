@@ -14,6 +14,7 @@ from mnistfaces.cli import (
     compare,
     contour,
     env,
+    extract_features,
     fetch_digits,
     fetch_faces,
     gradcheck,
@@ -74,10 +75,11 @@ app.command("gradcheck")(gradcheck.gradcheck)
 app.command("train")(train.train)
 app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
-app.command("env")(env.env)
 app.command("contour")(contour.contour)
 app.command("trajectory")(trajectory.trajectory)
 app.command("visualize-weights")(visualize_weights.visualize_weights)
+app.command("extract-features")(extract_features.extract_features)
+app.command("env")(env.env)
 
 
 def main() -> NoReturn:
