@@ -1,7 +1,7 @@
 """A surface as a kept run: computed once from a kept model, found again by the same command."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,13 @@ from mnistfaces.landscape import (
     surface,
 )
 from mnistfaces.runs import RESULTS, WEIGHTS, Run, RunFolder, configuration, describe, find_runs, load_run
-from mnistfaces.single import open_training
 from mnistfaces.trials import Cell, Trial
 
 SURFACE = "surface.npz"
 ALL = -1
+
+MEASURED = 100
+"""How many points the learning curve of a surface's own model has."""
 
 PART_6 = SplitConfig(train_per_class=400, validation=False)
 """The images of the report's surface: 400 to train a digit, none to validate."""
@@ -36,9 +38,9 @@ PART_6 = SplitConfig(train_per_class=400, validation=False)
 
 @dataclass(frozen=True, kw_only=True)
 class ContourRequest:
-    """Which surface is asked for: two weights by name, axes and method."""
+    """Which surface is asked for: of which two weights, over which axes, by which method."""
 
-    weights: tuple[str, str] = ("5,13,14", "5,15,14")
+    pair: Pair
     surface: SurfaceConfig = field(default_factory=SurfaceConfig)
 
 
@@ -47,18 +49,16 @@ class ModelRequest:
     """How a surface's own model is trained; None stands for Part 6's, or for what the kind of dataset is trained with.
 
     Attributes:
-        train_per_class: images a class; -1 takes all.
+        train_per_class: images a class; ALL takes all there are.
         lr: learning rate.
         epochs: passes over the images.
         seed: of the draw of the images.
-        device: where to compute.
     """
 
     train_per_class: int | None = None
     lr: float | None = None
     epochs: int | None = None
     seed: int = 0
-    device: DeviceName = "cpu"
 
     def trial(self, kind: DatasetKind) -> Trial:
         """Returns what to train: a softmax regression without validation images."""
@@ -107,9 +107,23 @@ class Contour:
         }
 
 
-def open_model(dataset: Dataset, asked: ModelRequest) -> RunFolder:
+def open_model(dataset: Dataset, trial: Trial, device: DeviceName) -> RunFolder:
     """Returns the run directory of a surface's own model; `single.train_and_keep` fills it where it is not finished."""
-    return open_training(dataset, asked.trial(dataset.kind), device=asked.device, every=None, out=None)
+    from mnistfaces.single import open_training  # noqa: PLC0415  who finds a kept surface does without torch
+
+    every = max(1, trial.cell.training.epochs // MEASURED)
+    return open_training(dataset, trial, device=device, every=every, out=None)
+
+
+def pair_of(dataset: Dataset, names: Sequence[str]) -> Pair:
+    """Returns the two weights of a dataset's softmax regression that are called so.
+
+    Raises:
+        UsageError: these are no two weights.
+        DataError: the dataset has no such class or pixel.
+    """
+    first, second = (parse_weight(name, dataset.classes, dataset.shape) for name in names)
+    return Pair(first, second)
 
 
 def contour(
@@ -125,12 +139,9 @@ def contour(
         force: replaces what another configuration left there.
 
     Raises:
-        UsageError: these are no two weights.
         DataError: the model is no softmax regression, or has no such weights.
         RunError: the model is gone or was made with other images, or the folder holds another run.
     """
-    first, second = (parse_weight(text, dataset.classes, dataset.shape) for text in request.weights)
-    pair = Pair(first, second)
     problem = problem_of(model, dataset)
     checksum = str(model.config["sha256"][WEIGHTS])
     asked = configuration(
@@ -139,13 +150,14 @@ def contour(
         model=checksum,
         split=model.split,
         split_seed=model.config["split_seed"],
-        weights=[first.name, second.name],
+        weights=[request.pair.first.name, request.pair.second.name],
         surface=asdict(request.surface),
     )
     folder = RunFolder(asked, [SURFACE, RESULTS], out=out, force=force)
     path, train_seconds = folder.path / SURFACE, model.row.get("seconds")
     if folder.finished:
         return Contour(surface=load_surface(path), path=path, train_seconds=train_seconds)
+    folder.claim()
     origin = Origin(
         run=str(model.path),
         checksum=checksum,
@@ -153,7 +165,9 @@ def contour(
         fingerprint=dataset.fingerprint,
         split={**asdict(model.split), "seed": model.config["split_seed"]},
     )
-    computed = Contour(surface=surface(problem, pair, request.surface, origin), path=path, train_seconds=train_seconds)
+    computed = Contour(
+        surface=surface(problem, request.pair, request.surface, origin), path=path, train_seconds=train_seconds
+    )
     save_surface(path, computed.surface)
     write_text(folder.path / RESULTS, json.dumps(computed.row(), allow_nan=False) + "\n")
     folder.finish()

@@ -10,11 +10,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mnistfaces.landscape import Path, Surface, Window, window
+from mnistfaces.landscape import Box, Path, Surface, Window, window
 from mnistfaces.landscape.plane import Floats
-
-Box = tuple[float, float, float, float]
-"""Lowest and highest first weight, lowest and highest second weight."""
 
 DRAWN_POINTS = 500
 """Grid points along an axis that a figure shows: more than its pixels could tell apart."""

@@ -2,15 +2,33 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from mnistfaces import plots
 from mnistfaces.weights import WeightImage, symmetric_limit
 
 COLUMNS = 5
 TILE_INCHES = 1.9
+
+
+def save_weight_figures(
+    images: Sequence[WeightImage], title: str, *, plot: Path | None, each: Path | None, gray: bool
+) -> None:
+    """Writes the sheet of all images to `plot`, and one file an image into the folder `each`, where given.
+
+    Raises:
+        FileError: the folder or the disk refuses.
+    """
+    if plot is not None:
+        plots.save(weights_figure(images, title, gray=gray), plot)
+    if each is not None:
+        limit = symmetric_limit(images)
+        for image in images:
+            plots.save(weight_figure(image, limit, gray=gray), each / image.file_name)
 
 
 def weights_figure(images: Sequence[WeightImage], title: str, *, gray: bool = False) -> Figure:
@@ -20,7 +38,7 @@ def weights_figure(images: Sequence[WeightImage], title: str, *, gray: bool = Fa
     size = (TILE_INCHES * columns + 1.2, TILE_INCHES * rows + 0.6)
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
-    limit = symmetric_limit(list(images)) or 1.0
+    limit = symmetric_limit(images) or 1.0
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, image in zip(grid.flat, images, strict=False):

@@ -2,21 +2,18 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
 
-from mnistfaces.contours import Contour
+from mnistfaces.contours import Contour, dataset_of, model_of, problem_of
 from mnistfaces.errors import RunError
 from mnistfaces.files import sha256_of_file, write_text
-from mnistfaces.landscape import Descent, Mode, Path, SoftmaxProblem, projected_path, restricted_path
+from mnistfaces.landscape import Descent, Mode, Path, projected_path, restricted_path
 from mnistfaces.runs import RESULTS, RunFolder, configuration, load_run
-
-LoadProblem = Callable[[], SoftmaxProblem]
-"""Returns the whole model and its images; called only where a path needs them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +34,10 @@ class TrajectoryRequest:
     steps: int = 30
     mode: Mode = "restricted"
 
+    def __post_init__(self) -> None:
+        """Raises UsageError for a start, rate, momentum or number of steps that no descent can have."""
+        self.descents()
+
     def descents(self) -> list[Descent]:
         """Returns the combinations, learning rate by learning rate."""
         return [
@@ -49,8 +50,8 @@ class TrajectoryRequest:
 def trajectories(
     contour: Contour,
     request: TrajectoryRequest,
-    load_problem: LoadProblem,
     *,
+    data_dir: FilePath | None = None,
     out: FilePath | None = None,
     force: bool = False,
 ) -> list[Path]:
@@ -59,13 +60,13 @@ def trajectories(
     Args:
         contour: the surface.
         request: which paths.
-        load_problem: gives the model and its images to `projected` paths.
+        data_dir: where data live, for `projected` paths: they need the model and its images.
         out: the folder; None names it after the configuration.
         force: replaces what another configuration left there.
 
     Raises:
-        UsageError: a learning rate, momentum or start that no descent can have.
-        RunError: the folder holds another run, or, for `projected`, the model is gone.
+        RunError: the folder holds another run, or, for `projected`, the model is gone or the images are others.
+        DataError: for `projected`, the images are not on this machine.
     """
     descents = request.descents()
     asked = configuration(
@@ -83,8 +84,10 @@ def trajectories(
     if request.mode == "restricted":
         paths = [restricted_path(contour.surface, descent) for descent in descents]
     else:
-        problem = load_problem()
+        model = model_of(contour.surface)
+        problem = problem_of(model, dataset_of(model, data_dir))
         paths = [projected_path(contour.surface, problem, descent) for descent in descents]
+    folder.claim()
     write_text(folder.path / RESULTS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows_of(paths)))
     folder.finish()
     return paths

@@ -3,12 +3,19 @@
 C classes, D inputs, H x W pixels of an image.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces.errors import DataError
+
+if TYPE_CHECKING:
+    from mnistfaces.runs import Run
 
 IMAGE_AXES = (2, 3)
 """Axes of an image: rows and columns, and channels where it has colour."""
@@ -27,6 +34,39 @@ class WeightImage:
     class_name: str
     weights: NDArray[np.floating]
     score: float
+
+    @property
+    def file_name(self) -> str:
+        """The name of a file for this image alone: the class's own, without what is no part of a name."""
+        return f"{re.sub(r'[^0-9A-Za-z_-]+', '-', self.class_name).strip('-') or 'class'}.png"
+
+
+def images_of(model: "Run") -> list[WeightImage]:
+    """Returns the weights into every class of a kept softmax regression as images.
+
+    Raises:
+        RunError: the run keeps no weights.
+        DataError: its model is no softmax regression, or does not look at images.
+    """
+    weights, dataset = model.weights(), model.config["dataset"]
+    if "2.weight" in weights:
+        raise DataError(f"{model.path} keeps a network with hidden units, not a softmax regression")
+    return class_images(weights["0.weight"], tuple(dataset["shape"]), tuple(dataset["classes"]))
+
+
+def weight_rows(images: Sequence[WeightImage], plot: Path | None, each: Path | None) -> list[dict[str, Any]]:
+    """Returns a result row per image; `file` is its own where there is one, else the sheet of all."""
+    return [
+        {
+            "class": image.class_name,
+            "unit": None,
+            "score": image.score,
+            "sign": None,
+            "criterion": "norm",
+            "file": str(each / image.file_name if each else plot) if each or plot else None,
+        }
+        for image in images
+    ]
 
 
 def class_images(weight: NDArray[np.floating], shape: tuple[int, ...], classes: tuple[str, ...]) -> list[WeightImage]:
@@ -54,6 +94,6 @@ def class_images(weight: NDArray[np.floating], shape: tuple[int, ...], classes: 
     ]
 
 
-def symmetric_limit(images: list[WeightImage]) -> float:
+def symmetric_limit(images: Sequence[WeightImage]) -> float:
     """Returns the largest magnitude of any weight: one scale for all images, with 0 in its middle."""
     return max(float(np.abs(image.weights).max()) for image in images)

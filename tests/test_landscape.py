@@ -297,8 +297,26 @@ def test_an_axis_leaves_out_its_end_as_arange_does(low: float, high: float, step
     assert Axis(low, high, step).values() == pytest.approx(np.arange(low, high - 1e-9 * step, step))
 
 
+def test_the_values_of_an_axis_are_those_that_a_person_would_write() -> None:
+    assert [repr(value) for value in Axis(-10, 10, 0.01).values()[[979, 1000, 1030]].tolist()] == [
+        "-0.21",
+        "0.0",
+        "0.3",
+    ]
+
+
 @pytest.mark.parametrize(
-    "axis", [(1, -1, 0.1), (1, 1, 0.1), (0, 1, 0), (0, 1, -1), (0, math.inf, 1), (0, 1, math.nan), (0, 1, 1e-9)]
+    "axis",
+    [
+        (1, -1, 0.1),
+        (1, 1, 0.1),
+        (0, 1, 0),
+        (0, 1, -1),
+        (0, math.inf, 1),
+        (0, 1, math.nan),
+        (0, 1, 1e-9),
+        (1e9, 1e9 + 1e-4, 1e-5),
+    ],
 )
 def test_a_range_without_points_or_with_too_many_is_refused(axis: tuple[float, float, float]) -> None:
     with pytest.raises(UsageError):

@@ -1,10 +1,12 @@
 """`mnf contour`: the cost over two weights of a softmax regression."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mnistfaces import config
+from mnistfaces import config as configs
 from mnistfaces.cli._figures import PAGES, check_plot
 from mnistfaces.cli._options import (
     DataDirOption,
@@ -13,19 +15,18 @@ from mnistfaces.cli._options import (
     OutOption,
     OutputOptions,
     PlotOption,
-    Tokens,
     flat,
-    read_floats,
     read_numbers,
     read_sizes,
 )
 from mnistfaces.cli._output import Output, number, seconds, text
+from mnistfaces.datasets import load_dataset
 
 if TYPE_CHECKING:
-    from mnistfaces.contours import ModelRequest
     from mnistfaces.datasets.base import Dataset
-    from mnistfaces.landscape import Axis
+    from mnistfaces.landscape import Surface
     from mnistfaces.runs import Run
+    from mnistfaces.trials import Trial
 
 COLUMNS = (
     number("minimum", digits=7),
@@ -38,7 +39,8 @@ COLUMNS = (
     seconds("train_seconds", "training"),
     text("file"),
 )
-TWO = 2
+ALL = -1
+"""What --train-per-class all is to the core: None is the default there."""
 
 
 @flat
@@ -84,7 +86,7 @@ def contour(
         float, typer.Option("--tol", help="Largest error of spectral, relative to max(cost, 1 nat).")
     ] = 1e-9,
     reduction: Annotated[
-        config.Reduction, typer.Option("--reduction", help="The cost is the sum or the mean over the images.")
+        configs.Reduction, typer.Option("--reduction", help="The cost is the sum or the mean over the images.")
     ] = "sum",
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
@@ -100,22 +102,92 @@ def contour(
     The surface is interpolated from a few exact values and checked at random points; `--plot FILE.html` writes a
     page to play with. `mnf trajectory` descends on it.
     """
-    from mnistfaces.contours import ContourRequest, ModelRequest  # noqa: PLC0415  --help does without
-    from mnistfaces.contours import contour as keep_contour  # noqa: PLC0415  likewise
-    from mnistfaces.landscape import SurfaceConfig  # noqa: PLC0415  likewise
-
     check_plot(plot, PAGES)
     first, second = _axes(ranges, step)
-    request = ContourRequest(
-        weights=_pair(weight),
-        surface=SurfaceConfig(first=first, second=second, method=method, tol=tol, reduction=reduction),
-    )
-    model = ModelRequest(train_per_class=_per_class(train_per_class), lr=lr, epochs=epochs, seed=seed, device=device)
-    output_ = output.open()
-    images, kept = _model(dataset, run, model, data_dir, output_)
-    done = keep_contour(images, kept, request, out=out, force=force)
+    asked = {"train_per_class": train_per_class, "lr": lr, "epochs": epochs, "seed": seed}
+    streams = output.open()
+    from mnistfaces import contours  # noqa: PLC0415  --help and bad options do without NumPy and torch
+    from mnistfaces.landscape import Axis, SurfaceConfig  # noqa: PLC0415  likewise
+
+    config = SurfaceConfig(first=Axis(*first), second=Axis(*second), method=method, tol=tol, reduction=reduction)
+    names = _two(weight, "--weight")
+    if run is not None:
+        images, model = _kept_model(dataset, run, data_dir, asked)
+        pair = contours.pair_of(images, names)
+    else:
+        images = load_dataset(dataset or "digits", data_dir=data_dir)
+        pair = contours.pair_of(images, names)
+        model = _own_model(images, contours.ModelRequest(**_training(asked)).trial(images.kind), device, streams)
+    request = contours.ContourRequest(pair=pair, surface=config)
+    done = contours.contour(images, model, request, out=out, force=force)
     for note in done.surface.notes:
-        output_.note(note)
-    output_.rows([done.row()], COLUMNS)
+        streams.note(note)
+    streams.rows([done.row()], COLUMNS)
     if plot is not None:
-        _draw(plot, done, levels)
+        _draw(plot, done.surface, levels)
+
+
+def _axes(ranges: list[str], steps: list[str]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Returns low, high and step of both weights."""
+    ends = [read_numbers(token, 2, "--range") for token in _two_or_both(ranges, "--range")]
+    sizes = [read_numbers(token, 1, "--step") for token in _two_or_both(steps, "--step")]
+    return ends[0] + sizes[0], ends[1] + sizes[1]
+
+
+def _two_or_both(tokens: list[str], option: str) -> tuple[str, str]:
+    """Returns the first weight's and the second's token; a single one is both's."""
+    return _two(tokens * 2 if len(tokens) == 1 else tokens, option)
+
+
+def _two(tokens: list[str], option: str) -> tuple[str, str]:
+    if len(tokens) != 2:  # noqa: PLR2004  a surface has two weights
+        raise typer.BadParameter(f"given {len(tokens)} times, for two weights", param_hint=option)
+    return tokens[0], tokens[1]
+
+
+def _training(asked: dict[str, Any]) -> dict[str, Any]:
+    """Returns the training options that were given, read."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    if "train_per_class" in given:
+        given["train_per_class"] = read_sizes([given["train_per_class"]], "--train-per-class", "all")[0] or ALL
+    return given
+
+
+def _kept_model(dataset: str | None, run: str, data_dir: Path | None, asked: dict[str, Any]) -> "tuple[Dataset, Run]":
+    """Returns the model that --run names and its images."""
+    from mnistfaces import contours  # noqa: PLC0415  as above
+    from mnistfaces.runs import find_runs  # noqa: PLC0415  as above
+
+    if given := [name for name, value in asked.items() if value is not None]:
+        option = f"--{given[0].replace('_', '-')}"
+        raise typer.BadParameter("--run brings its own training: leave this out", param_hint=option)
+    model = find_runs(run, ("train",), sys.stdin if run == "-" else ())[0]
+    return load_dataset(dataset, data_dir=data_dir) if dataset else contours.dataset_of(model, data_dir), model
+
+
+def _own_model(images: "Dataset", trial: "Trial", device: configs.DeviceName, streams: Output) -> "Run":
+    """Returns the surface's own model, trained now or before."""
+    from mnistfaces import contours, single  # noqa: PLC0415  as above
+    from mnistfaces.runs import load_run  # noqa: PLC0415  as above
+
+    folder = contours.open_model(images, trial, device)
+    if not folder.finished:
+        streams.note(f"training a softmax regression on {images.name} into {folder.path}")
+        with streams.progress("training", trial.cell.training.epochs) as bar:
+            before = 0
+            for record in single.train_and_keep(folder, images, trial):
+                if not isinstance(record, dict):
+                    bar.advance(record.number - before)
+                    before = record.number
+    return load_run(folder.path)
+
+
+def _draw(plot: Path, surface: "Surface", levels: int) -> None:
+    if plot.suffix.lower() == ".html":
+        from mnistfaces.page import save_page  # noqa: PLC0415  only a page needs its template
+
+        save_page(plot, surface, levels=levels)
+        return
+    from mnistfaces import plots, plots_landscape  # noqa: PLC0415  only a figure needs matplotlib
+
+    plots.save(plots_landscape.contour_figure(surface, levels), plot)

@@ -12,6 +12,9 @@ from mnistfaces.errors import DataError, UsageError
 MOST_POINTS = 100_000_000
 """Points of the largest surface: 800 MB of float64."""
 
+DIGITS_OF_A_STEP = 6
+MOST_DECIMALS = 15
+
 
 @dataclass(frozen=True, kw_only=True)
 class Weight:
@@ -134,13 +137,19 @@ class Axis:
                 f"--range {self.low:g},{self.high:g} --step {self.step:g} has more than 10^8 points: widen --step"
             )
 
+        largest = max(abs(self.low), abs(self.high))
+        if self.step < largest * 1e-12:
+            raise UsageError(f"--step {self.step:g} is too small for numbers as large as {largest:g}")
+
     def __len__(self) -> int:
         intervals = (self.high - self.low) / self.step
         return max(1, math.ceil(intervals * (1 - 4e-16) - 1e-9))
 
     def values(self) -> NDArray[np.float64]:
-        """Returns the points, sorted."""
-        return self.low + self.step * np.arange(len(self), dtype=np.float64)
+        """Returns the points, sorted, without the noise of their last bits where the step has few digits."""
+        points = self.low + self.step * np.arange(len(self), dtype=np.float64)
+        decimals = DIGITS_OF_A_STEP - math.floor(math.log10(self.step))
+        return np.round(points, decimals) if 0 <= decimals <= MOST_DECIMALS else points
 
 
 def check_points(first: Axis, second: Axis) -> None:

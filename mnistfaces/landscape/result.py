@@ -12,6 +12,9 @@ from mnistfaces.config import Reduction
 from mnistfaces.landscape.pair import Pair
 from mnistfaces.landscape.plane import Floats, Plane
 
+Box = tuple[float, float, float, float]
+"""Lowest and highest first weight, lowest and highest second weight."""
+
 Method = Literal["spectral", "exact", "forward"]
 
 
@@ -90,6 +93,10 @@ class Surface:
         """Returns the lowest cost on the grid and the two weights there."""
         row, column = np.unravel_index(int(self.loss.argmin()), self.loss.shape)
         return float(self.loss[row, column]), float(self.w1[column]), float(self.w2[row])
+
+    def box(self) -> Box:
+        """Returns the rectangle that the grid covers."""
+        return float(self.w1[0]), float(self.w1[-1]), float(self.w2[0]), float(self.w2[-1])
 
     def maximum(self) -> float:
         """Returns the highest cost on the grid."""
