@@ -102,6 +102,14 @@ def crop(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     return pixels[y1:y2, x1:x2]
 
 
+def centre_square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns the largest square in the middle of an image, (S, S, 3): a view."""
+    height, width = pixels.shape[:2]
+    edge = min(height, width)
+    left, top = (width - edge) // 2, (height - edge) // 2
+    return crop(pixels, (left, top, left + edge, top + edge))
+
+
 def luma(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Returns the gray values of RGB pixels, (H, W): 0.2989 R + 0.5870 G + 0.1140 B, rounded half up."""
     gray = np.empty(pixels.shape[:2], np.uint8)

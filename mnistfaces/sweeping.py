@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistfaces.config import DeviceName
+from mnistfaces.config import SWEPT, DeviceName
 from mnistfaces.datasets import load_dataset
 from mnistfaces.errors import DataError
 from mnistfaces.evaluation import Predictions, load_predictions, save_predictions
@@ -310,7 +310,7 @@ def sweep(
     Raises:
         MnistFacesError: the dataset is not there, the directory holds another run, or the disk refuses.
     """
-    config = SweepConfig(grid=grid, swept=("cells",), device=device, out=out)
+    config = SweepConfig(grid=grid, swept=SWEPT, device=device, out=out)
     job = Sweep(config, lambda res: load_dataset(dataset, data_dir=data_dir, res=res))
     for _ in job.run():
         pass

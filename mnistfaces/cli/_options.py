@@ -209,6 +209,14 @@ def read_floats(tokens: Sequence[str], option: str) -> tuple[float, ...]:
     return _distinct(values, option)
 
 
+def read_numbers(token: str, count: int, option: str) -> tuple[float, ...]:
+    """Returns exactly `count` numbers such as the two of `-10,10`, in the order given."""
+    pieces = token.split(",")
+    if len(pieces) != count:
+        raise typer.BadParameter(f"{token!r} must be {count} numbers with commas between", param_hint=option)
+    return tuple(_number(piece.strip(), token, option) for piece in pieces)
+
+
 def read_integers(tokens: Sequence[str], option: str) -> tuple[int, ...]:
     """Returns the whole numbers of a list such as `1,10` or `log:10:10000:4`, each once, in the order given."""
     values = read_floats(tokens, option)

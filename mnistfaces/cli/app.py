@@ -10,7 +10,20 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
-from mnistfaces.cli import compare, env, fetch_digits, fetch_faces, gradcheck, samples, sweep, train
+from mnistfaces.cli import (
+    compare,
+    contour,
+    env,
+    extract_features,
+    fetch_digits,
+    fetch_faces,
+    gradcheck,
+    samples,
+    sweep,
+    train,
+    trajectory,
+    visualize_weights,
+)
 from mnistfaces.errors import MnistFacesError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -62,6 +75,10 @@ app.command("gradcheck")(gradcheck.gradcheck)
 app.command("train")(train.train)
 app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
+app.command("contour")(contour.contour)
+app.command("trajectory")(trajectory.trajectory)
+app.command("visualize-weights")(visualize_weights.visualize_weights)
+app.command("extract-features")(extract_features.extract_features)
 app.command("env")(env.env)
 
 
