@@ -86,13 +86,12 @@ class Mnf:
 
     def start(self, *arguments: object, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401  Popen's own
         """Starts the program and returns the process."""
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        usual = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
-            env=self.environment(),
             encoding="utf-8",
-            **{**streams, **options},
+            **{"env": self.environment(), **usual, **options},
         )
 
     def imports(self, *arguments: object) -> tuple[Answer, set[str]]:
