@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from mnistfaces.errors import DataError
 
@@ -66,6 +66,8 @@ def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
             return _rgb(image)
     except Undecodable:
         raise
+    except UnidentifiedImageError:
+        raise Undecodable(f"no image in any of the formats {', '.join(FORMATS)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Undecodable(f"more than {max_pixels} pixels") from None
     except Exception as error:  # noqa: BLE001  a damaged file makes Pillow raise almost anything
@@ -100,6 +102,14 @@ def crop(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
         raise BadBox(f"box {x1},{y1},{x2},{y2} does not fit into {width} x {height} pixels")
     return pixels[y1:y2, x1:x2]
+
+
+def centre_square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns the largest square in the middle of an image, (S, S, 3): a view."""
+    height, width = pixels.shape[:2]
+    edge = min(height, width)
+    left, top = (width - edge) // 2, (height - edge) // 2
+    return crop(pixels, (left, top, left + edge, top + edge))
 
 
 def luma(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -99,10 +99,7 @@ def _class_folders(path: Path) -> list[Path]:
 def _read(file: Path, name: str, label: int, side: int, *, color: bool) -> _Image:
     content = file.read_bytes()
     whole = images.decode(content)
-    height, width = whole.shape[:2]
-    edge = min(height, width)
-    left, top = (width - edge) // 2, (height - edge) // 2
-    square = images.crop(whole, (left, top, left + edge, top + edge))
+    square = images.centre_square(whole)
     gray = images.luma(square)
     return _Image(
         name=name,
