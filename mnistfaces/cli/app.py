@@ -14,6 +14,7 @@ from mnistfaces.cli import (
     compare,
     contour,
     env,
+    evaluate,
     fetch_digits,
     fetch_faces,
     gradcheck,
@@ -74,6 +75,7 @@ app.command("gradcheck")(gradcheck.gradcheck)
 app.command("train")(train.train)
 app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
+app.command("evaluate")(evaluate.evaluate)
 app.command("env")(env.env)
 app.command("contour")(contour.contour)
 app.command("trajectory")(trajectory.trajectory)
