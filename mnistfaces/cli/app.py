@@ -18,6 +18,7 @@ from mnistfaces.cli import (
     fetch_digits,
     fetch_faces,
     gradcheck,
+    predict,
     samples,
     sweep,
     train,
@@ -76,6 +77,7 @@ app.command("train")(train.train)
 app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("env")(env.env)
 app.command("contour")(contour.contour)
 app.command("trajectory")(trajectory.trajectory)
