@@ -1,0 +1,38 @@
+"""Train, sweep, map and explain small classifiers of digits and faces.
+
+The names below are promised; each is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnistfaces.contours import surface
+    from mnistfaces.datasets import load_dataset
+    from mnistfaces.features.extraction import extract_features
+    from mnistfaces.runs import load_run
+    from mnistfaces.sweeping import sweep
+    from mnistfaces.training import fit
+
+__all__ = ["extract_features", "fit", "load_dataset", "load_run", "surface", "sweep"]
+
+_HOMES = {
+    "extract_features": "mnistfaces.features.extraction",
+    "fit": "mnistfaces.training",
+    "load_dataset": "mnistfaces.datasets",
+    "load_run": "mnistfaces.runs",
+    "surface": "mnistfaces.contours",
+    "sweep": "mnistfaces.sweeping",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Returns a promised name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Returns the promised names."""
+    return __all__

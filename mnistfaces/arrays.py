@@ -12,7 +12,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ INFLATED_FREE = 64 << 20
 INFLATED_RATIO = 20
 """All compressed members together may take INFLATED_FREE bytes and INFLATED_RATIO times the file's size."""
 
+BLOCK_BYTES = 1 << 24
 LOCAL_HEADER = 30
 HEADER_LIMIT = 10_000
 ENCRYPTED = 0x1
@@ -63,12 +64,32 @@ class _BoundedFile(io.FileIO):
         return super().read(DIRECTORY_LIMIT if size is None or size < 0 else size)
 
 
-def write_npz(path: Path, arrays: Mapping[str, ArrayLike], *, compressed: bool = False) -> None:
+class Rows:
+    """An array that is read a slice of rows at a time, so that it never need be in memory as a whole.
+
+    Attributes:
+        shape: of the whole.
+        dtype: little-endian.
+        ndim: number of axes, at least one.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    ndim: int
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        raise NotImplementedError
+
+
+def write_npz(path: Path, arrays: "Mapping[str, ArrayLike | Rows]", *, compressed: bool = False) -> None:
     """Writes arrays as an `.npz`, whole or not at all; the same arrays always give the same bytes.
 
     Args:
         path: the file; an older one is replaced.
-        arrays: by name; booleans, integers, floats and strings.
+        arrays: by name; booleans, integers, floats and strings; what stands in `Rows` is read piece by piece.
         compressed: small rather than ready to be mapped. (The bytes then also depend on the version of zlib.)
 
     Raises:
@@ -82,18 +103,33 @@ def write_npz(path: Path, arrays: Mapping[str, ArrayLike], *, compressed: bool =
             info.create_system = 3  # the same on Windows as elsewhere
             info.external_attr = 0o644 << 16
             header = io.BytesIO()
-            np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-            content = array.reshape(-1).view(np.uint8)
+            described = {"descr": array.dtype.str, "fortran_order": False, "shape": tuple(array.shape)}
+            np.lib.format.write_array_header_1_0(header, described)
             if compressed:
-                archive.writestr(info, header.getvalue() + content.tobytes(), zipfile.ZIP_DEFLATED, 9)
+                content = b"".join(block.tobytes() for block in row_blocks(array))
+                archive.writestr(info, header.getvalue() + content, zipfile.ZIP_DEFLATED, 9)
                 continue
             info.extra = _padding(file.tell() + LOCAL_HEADER + len(info.filename.encode()))
             with archive.open(info, "w", force_zip64=True) as member:
                 member.write(header.getvalue())  # a multiple of ALIGNMENT
-                member.write(content.data)
+                for block in row_blocks(array):
+                    member.write(block.reshape(-1).view(np.uint8).data)
 
 
-def _plain(name: str, values: ArrayLike) -> NDArray[Any]:
+def row_blocks(array: "NDArray[Any] | Rows") -> Iterator[NDArray[Any]]:
+    """Yields an array's rows in order, BLOCK_BYTES or a single row at a time, each block in one piece of memory."""
+    if array.ndim == 0:
+        yield np.asarray(array)
+        return
+    row_bytes = max(1, math.prod(array.shape[1:]) * array.dtype.itemsize)
+    at_once = max(1, BLOCK_BYTES // row_bytes)
+    for start in range(0, len(array), at_once):
+        yield np.ascontiguousarray(array[start : start + at_once])
+
+
+def _plain(name: str, values: "ArrayLike | Rows") -> "NDArray[Any] | Rows":
+    if isinstance(values, Rows):
+        return values
     array = np.asarray(values, order="C")
     if array.dtype.kind not in "biufU":
         raise TypeError(f"{name}: arrays of {array.dtype} are not written")

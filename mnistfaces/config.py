@@ -15,9 +15,28 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DtypeName = Literal["float32", "float64"]
 DatasetKind = Literal["digits", "faces", "images", "features"]
 Status = Literal["ok", "stopped", "collapsed", "diverged", "failed"]
+BackboneName = Literal["alexnet", "squeezenet1_1", "pixels"]
+PreprocessName = Literal["course", "imagenet"]
+FeatureDtypeName = Literal["float32", "bfloat16"]
 
 STATUS_SEVERITY: tuple[Status, ...] = ("ok", "stopped", "collapsed", "diverged", "failed")
 """From harmless to grave: a cell's status is the gravest of its trials'."""
+
+SWEPT = (
+    "lr",
+    "momentum",
+    "batch_size",
+    "epochs",
+    "hidden",
+    "model",
+    "optimizer",
+    "weight_decay",
+    "reduction",
+    "activation",
+    "train_per_class",
+    "res",
+)
+"""The options that take lists, in the order in which a grid's product runs through them."""
 
 COLLAPSE_EPOCHS = 100
 """Epochs after which a class never predicted on the training images means that the model collapsed."""
@@ -129,6 +148,50 @@ class TrainConfig:
         return fields
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExtractConfig:
+    """Which numbers stand for an image.
+
+    Attributes:
+        backbone: the network, torchvision's; or `pixels`, the dataset as it is.
+        layer: of the network, by name (`conv2`) or by torchvision's (`features.3`); `features` is all convolutions.
+        weights: `imagenet`, `random`, or a file: .pth, .safetensors or .npz.
+        preprocess: `course` (minus the image's mean, over its largest absolute value) or `imagenet` (channel means
+            and deviations); None is what the weights were trained with.
+        res: pixels a side of what the network sees, or of the pixels; None is 227, for pixels 32.
+        color: RGB (True) or gray (False), of pixels.
+        dtype: of the network's arithmetic; features are stored as float32.
+        batch_size: images that go through the network together.
+        jobs: threads that decode images; None is one a core.
+        device: where the network runs.
+        seed: of `random` weights.
+    """
+
+    backbone: BackboneName = "alexnet"
+    layer: str = "features"
+    weights: str = "imagenet"
+    preprocess: PreprocessName | None = None
+    res: int | None = None
+    color: bool | None = None
+    dtype: FeatureDtypeName = "float32"
+    batch_size: int = 32
+    jobs: int | None = None
+    device: DeviceName = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for values that no extraction can have."""
+        _require(self.res is None or 1 <= self.res <= MAX_RES, f"--res must be from 1 to {MAX_RES}")
+        _require(self.batch_size >= 1, "--batch-size must be at least 1")
+        _require(self.jobs is None or self.jobs >= 1, "--jobs must be at least 1")
+        _require(self.color is None or self.backbone == "pixels", "--color and --gray are for --backbone pixels")
+
+    @property
+    def side(self) -> int:
+        """Pixels a side of what the network sees."""
+        return NETWORK_RES if self.res is None else self.res
+
+
 DIGITS_TRAINING = TrainConfig()
 DIGITS_SPLIT = SplitConfig(train_per_class=100)
 FACES_TRAINING = TrainConfig(model="mlp", optimizer="adam", batch_size=32, epochs=1000, reduction="mean")
@@ -136,6 +199,8 @@ FACES_SPLIT = SplitConfig(test_per_class=20)
 FEATURES_TRAINING = FACES_TRAINING.with_(batch_size=128)
 
 FACES_RES = 32
+NETWORK_RES = 227
+MAX_RES = 4096
 
 
 def default_training(kind: DatasetKind) -> TrainConfig:

@@ -2,38 +2,28 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mnistfaces.config import DatasetKind, DeviceName, SplitConfig, default_split, default_training
-from mnistfaces.datasets import load_dataset
-from mnistfaces.datasets.base import Dataset, draw_split
+from mnistfaces import landscape
+from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import RunError
 from mnistfaces.files import sha256_of_file, write_text
 from mnistfaces.landscape import (
     Origin,
     Pair,
-    SoftmaxProblem,
     Surface,
     SurfaceConfig,
     load_surface,
     parse_weight,
     save_surface,
-    softmax_problem,
-    surface,
 )
-from mnistfaces.runs import RESULTS, WEIGHTS, Run, RunFolder, configuration, describe, find_runs, load_run
-from mnistfaces.trials import Cell, Trial
+from mnistfaces.runs import RESULTS, WEIGHTS, Run, RunFolder, configuration, describe, find_runs
+from mnistfaces.surface_models import dataset_of, problem_of
 
 SURFACE = "surface.npz"
-ALL = -1
-
-MEASURED = 100
-"""How many points the learning curve of a surface's own model has."""
-
-PART_6 = SplitConfig(train_per_class=400, validation=False)
-"""The images of the report's surface: 400 to train a digit, none to validate."""
+PART_6_WEIGHTS = ("5,13,14", "5,15,14")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,32 +32,6 @@ class ContourRequest:
 
     pair: Pair
     surface: SurfaceConfig = field(default_factory=SurfaceConfig)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelRequest:
-    """How a surface's own model is trained; None stands for Part 6's, or for what the kind of dataset is trained with.
-
-    Attributes:
-        train_per_class: images a class; ALL takes all there are.
-        lr: learning rate.
-        epochs: passes over the images.
-        seed: of the draw of the images.
-    """
-
-    train_per_class: int | None = None
-    lr: float | None = None
-    epochs: int | None = None
-    seed: int = 0
-
-    def trial(self, kind: DatasetKind) -> Trial:
-        """Returns what to train: a softmax regression without validation images."""
-        split = PART_6 if kind == "digits" else replace(default_split(kind), validation=False)
-        if self.train_per_class is not None:
-            split = replace(split, train_per_class=None if self.train_per_class == ALL else self.train_per_class)
-        changes = {name: value for name in ("lr", "epochs") if (value := getattr(self, name)) is not None}
-        training = default_training(kind).with_(model="softmax", **changes)
-        return Trial(cell=Cell(training=training, split=split), seed=self.seed, split_seed=self.seed)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,14 +71,6 @@ class Contour:
         }
 
 
-def open_model(dataset: Dataset, trial: Trial, device: DeviceName) -> RunFolder:
-    """Returns the run directory of a surface's own model; `single.train_and_keep` fills it where it is not finished."""
-    from mnistfaces.single import open_training  # noqa: PLC0415  who finds a kept surface does without torch
-
-    every = max(1, trial.cell.training.epochs // MEASURED)
-    return open_training(dataset, trial, device=device, every=every, out=None)
-
-
 def pair_of(dataset: Dataset, names: Sequence[str]) -> Pair:
     """Returns the two weights of a dataset's softmax regression that are called so.
 
@@ -143,11 +99,10 @@ def contour(
         RunError: the model is gone or was made with other images, or the folder holds another run.
     """
     problem = problem_of(model, dataset)
-    checksum = str(model.config["sha256"][WEIGHTS])
     asked = configuration(
         "contour",
         dataset=describe(dataset),
-        model=checksum,
+        model=model.config["sha256"][WEIGHTS],
         split=model.split,
         split_seed=model.config["split_seed"],
         weights=[request.pair.first.name, request.pair.second.name],
@@ -155,18 +110,13 @@ def contour(
     )
     folder = RunFolder(asked, [SURFACE, RESULTS], out=out, force=force)
     path, train_seconds = folder.path / SURFACE, model.row.get("seconds")
-    if folder.finished:
+    if folder.finished and not force:
         return Contour(surface=load_surface(path), path=path, train_seconds=train_seconds)
     folder.claim()
-    origin = Origin(
-        run=str(model.path),
-        checksum=checksum,
-        dataset=dataset.name,
-        fingerprint=dataset.fingerprint,
-        split={**asdict(model.split), "seed": model.config["split_seed"]},
-    )
     computed = Contour(
-        surface=surface(problem, request.pair, request.surface, origin), path=path, train_seconds=train_seconds
+        surface=landscape.surface(problem, request.pair, request.surface, _origin(model, dataset)),
+        path=path,
+        train_seconds=train_seconds,
     )
     save_surface(path, computed.surface)
     write_text(folder.path / RESULTS, json.dumps(computed.row(), allow_nan=False) + "\n")
@@ -174,38 +124,38 @@ def contour(
     return computed
 
 
-def dataset_of(model: Run, data_dir: Path | None) -> Dataset:
-    """Returns the dataset that a run was made with.
+def surface(
+    model: Run,
+    weights: Sequence[str] = PART_6_WEIGHTS,
+    config: SurfaceConfig | None = None,
+    dataset: Dataset | None = None,
+) -> Surface:
+    """Returns the cost over two weights of a kept softmax regression, without keeping it.
+
+    Args:
+        model: a run of `mnf train`, as `load_run` gives it.
+        weights: two names `CLASS,ROW,COLUMN`.
+        config: axes and method; None is -10 to 10 in steps of 0.01, interpolated and checked.
+        dataset: what the model was trained on; None loads what the run names.
 
     Raises:
-        DataError: it is not on this machine.
-        RunError: the run does not say which.
+        UsageError: these are no two weights.
+        DataError: the model is no softmax regression, or has no such weights.
+        RunError: the model's weights are gone, or it was made with other images.
     """
-    known = model.config.get("dataset") or {}
-    try:
-        name, kind, shape = str(known["name"]), known["kind"], known["shape"]
-    except KeyError as error:
-        raise RunError(f"{model.path} does not say which dataset it was made with") from error
-    if kind in ("digits", "features"):
-        return load_dataset(name, data_dir=data_dir)
-    return load_dataset(name, data_dir=data_dir, res=int(shape[0]), color=len(shape) > len(("rows", "columns")))
+    dataset = dataset or dataset_of(model, None)
+    problem = problem_of(model, dataset)
+    return landscape.surface(problem, pair_of(dataset, weights), config, _origin(model, dataset))
 
 
-def problem_of(model: Run, dataset: Dataset) -> SoftmaxProblem:
-    """Returns a kept model and the images that it was trained on, as a surface needs them.
-
-    Raises:
-        RunError: the run keeps no weights, or was made with other images.
-        DataError: its model is no softmax regression.
-    """
-    known = model.config.get("dataset") or {}
-    if known.get("fingerprint") != dataset.fingerprint:
-        raise RunError(
-            f"{model.path} was made with {known.get('name', 'other images')} of other content than {dataset.name} "
-            "has here: name its dataset, or make the run again"
-        )
-    images = draw_split(dataset, model.split, model.config["split_seed"]).train
-    return softmax_problem(dataset, images, model.weights())
+def _origin(model: Run, dataset: Dataset) -> Origin:
+    return Origin(
+        run=str(model.path),
+        checksum=str(model.config["sha256"][WEIGHTS]),
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        split={**asdict(model.split), "seed": model.config["split_seed"]},
+    )
 
 
 def find_surface(reference: str, lines: Iterable[str] = ()) -> Contour:
@@ -228,17 +178,3 @@ def find_surface(reference: str, lines: Iterable[str] = ()) -> Contour:
     if not path.exists() or sha256_of_file(path) != expected:
         raise RunError(f"{path} is gone or not the file that was written: make it again with `mnf contour --force`")
     return Contour(surface=load_surface(path), path=path, train_seconds=run.row.get("train_seconds"))
-
-
-def model_of(surface: Surface) -> Run:
-    """Returns the run of the model that a surface was computed from.
-
-    Raises:
-        RunError: it is gone, or another model's weights are there now.
-    """
-    if surface.origin.run is None:
-        raise RunError("the surface does not say which run its model is in: use --mode restricted")
-    model = load_run(surface.origin.run)
-    if model.config["sha256"].get(WEIGHTS) != surface.origin.checksum:
-        raise RunError(f"{model.path} does not keep the weights that the surface was computed from: make it again")
-    return model

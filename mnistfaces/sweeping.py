@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistfaces.config import DeviceName
+from mnistfaces.config import SWEPT, DeviceName
+from mnistfaces.datasets import load_dataset
 from mnistfaces.errors import DataError
 from mnistfaces.evaluation import Predictions, load_predictions, save_predictions
 from mnistfaces.files import Ledger, read_records, write_json, write_text
@@ -259,3 +260,34 @@ class Sweep:
             device=self.config.device,
             isolated=self.config.isolated,
         )
+
+
+def sweep(
+    grid: Grid,
+    dataset: str = "digits",
+    *,
+    out: Path | None = None,
+    data_dir: Path | None = None,
+    device: DeviceName = "cpu",
+) -> Row:
+    """Works through a grid, or through what is left of it, and returns what it says.
+
+    Args:
+        grid: what to train.
+        dataset: a name or a path, as for `load_dataset`.
+        out: the run directory; None names it after the configuration.
+        data_dir: where data live.
+        device: where to compute.
+
+    Returns:
+        `cells`, a row each with `best` and `tied`; `best`, its row; `best_command`; `nested`; `failures`.
+
+    Raises:
+        MnistFacesError: the dataset is not there, the directory holds another run, or the disk refuses.
+    """
+    config = SweepConfig(grid=grid, swept=SWEPT, device=device, out=out)
+    job = Sweep(config, lambda res: load_dataset(dataset, data_dir=data_dir, res=res))
+    for _ in job.run():
+        pass
+    job.finish()
+    return job.summary

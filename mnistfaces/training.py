@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mnistfaces.batches import Batch, Draw
-from mnistfaces.config import COLLAPSE_EPOCHS, DeviceName, Status, TrainConfig
-from mnistfaces.datasets.base import Dataset
+from mnistfaces.config import COLLAPSE_EPOCHS, DeviceName, Status, TrainConfig, default_split, default_training
+from mnistfaces.datasets.base import Dataset, draw_split
 from mnistfaces.errors import UsageError
 from mnistfaces.stack import Stack
 
@@ -81,8 +81,8 @@ def choose_device(name: DeviceName) -> torch.device:
 
 def fit(
     dataset: Dataset,
-    cells: Sequence[TrainConfig],
-    draws: Sequence[Draw],
+    cells: Sequence[TrainConfig] = (),
+    draws: Sequence[Draw] = (),
     *,
     checkpoints: Collection[int] = (),
     every: int | None = None,
@@ -95,8 +95,9 @@ def fit(
 
     Args:
         dataset: the images.
-        cells: G configurations that differ in learning rate, momentum, weight decay and epochs only.
-        draws: S splits with their seeds; full batches take one.
+        cells: G configurations that differ in learning rate, momentum, weight decay and epochs only; none given
+            is the report's for this kind of dataset.
+        draws: S splits with their seeds; full batches take one. None given is the report's split with seed 0.
         checkpoints: epochs whose records carry weights; none given are the cells' numbers of epochs.
         every: records epochs 0, every, 2 * every, ... too.
         device: where to compute.
@@ -104,6 +105,8 @@ def fit(
     Yields:
         Records of K = G * S measures, cell-major.
     """
+    cells = cells or [default_training(dataset.kind)]
+    draws = draws or [Draw(split=draw_split(dataset, default_split(dataset.kind), seed=0), seed=0)]
     session = _Session(Stack(dataset, cells, draws, choose_device(device)))
     checkpoints = set(checkpoints) or {cell.epochs for cell in cells}
     last = max(checkpoints)

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from mnistfaces.contours import Contour, dataset_of, model_of, problem_of
+from mnistfaces.contours import Contour
 from mnistfaces.errors import RunError
 from mnistfaces.files import sha256_of_file, write_text
 from mnistfaces.landscape import Descent, Mode, Path, projected_path, restricted_path
 from mnistfaces.runs import RESULTS, RunFolder, configuration, load_run
+from mnistfaces.surface_models import dataset_of, model_of, problem_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ def trajectories(
         mode=request.mode,
     )
     folder = RunFolder(asked, [RESULTS], out=out, force=force)
-    if folder.finished:
+    if folder.finished and not force:
         return paths_of(load_run(folder.path).rows(), descents, request.mode)
     if request.mode == "restricted":
         paths = [restricted_path(contour.surface, descent) for descent in descents]

@@ -1,11 +1,17 @@
 """Figures by the ending of their file: checked before any work starts."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 FIGURES = ("png", "svg", "pdf")
 PAGES = (*FIGURES, "html")
+
+PageOption = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE", help="Draw a figure: png, svg or pdf; or html, a page to play with."),
+]
 
 
 def check_plot(plot: Path | None, endings: tuple[str, ...] = FIGURES) -> None:

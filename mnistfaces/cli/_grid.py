@@ -24,7 +24,7 @@ READERS: dict[str, Any] = {
     "train_per_class": lambda tokens, option: options.read_sizes(tokens, option, "all"),
     "res": options.read_integers,
 }
-"""The options that take lists, in the order in which a grid's product runs through them."""
+"""How each option that takes a list is read."""
 
 
 def read_cells(
@@ -39,8 +39,8 @@ def read_cells(
     given = {**vars(training), **vars(split)}
     given["epochs"] = _epochs(kind, training)
     lists = {
-        name: reader(given[name], f"--{name.replace('_', '-')}")
-        for name, reader in READERS.items()
+        name: READERS[name](given[name], f"--{name.replace('_', '-')}")
+        for name in config.SWEPT
         if given[name] is not None
     }
     common = default_training(kind).with_(

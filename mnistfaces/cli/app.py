@@ -15,6 +15,7 @@ from mnistfaces.cli import (
     contour,
     env,
     evaluate,
+    extract_features,
     fetch_digits,
     fetch_faces,
     gradcheck,
@@ -82,6 +83,8 @@ app.command("env")(env.env)
 app.command("contour")(contour.contour)
 app.command("trajectory")(trajectory.trajectory)
 app.command("visualize-weights")(visualize_weights.visualize_weights)
+app.command("extract-features")(extract_features.extract_features)
+app.command("env")(env.env)
 
 
 def main() -> NoReturn:

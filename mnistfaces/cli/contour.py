@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mnistfaces import config as configs
-from mnistfaces.cli._figures import PAGES, check_plot
+from mnistfaces.cli._figures import PAGES, PageOption, check_plot
 from mnistfaces.cli._options import (
     DataDirOption,
     DeviceOption,
     ForceOption,
     OutOption,
     OutputOptions,
-    PlotOption,
     flat,
     read_numbers,
     read_sizes,
@@ -39,8 +38,6 @@ COLUMNS = (
     seconds("train_seconds", "training"),
     text("file"),
 )
-ALL = -1
-"""What --train-per-class all is to the core: None is the default there."""
 
 
 @flat
@@ -65,7 +62,7 @@ def contour(
     step: Annotated[
         list[str], typer.Option("--step", metavar="STEP", help="Between two values; may be given twice.")
     ] = ["0.01"],  # noqa: B006  likewise
-    plot: PlotOption = None,
+    plot: PageOption = None,
     levels: Annotated[int, typer.Option("--levels", min=2, max=1000, help="Contour levels of the figure.")] = 25,
     run: Annotated[
         str | None,
@@ -106,7 +103,7 @@ def contour(
     first, second = _axes(ranges, step)
     asked = {"train_per_class": train_per_class, "lr": lr, "epochs": epochs, "seed": seed}
     streams = output.open()
-    from mnistfaces import contours  # noqa: PLC0415  --help and bad options do without NumPy and torch
+    from mnistfaces import contours, surface_models  # noqa: PLC0415  --help and bad options do without NumPy and torch
     from mnistfaces.landscape import Axis, SurfaceConfig  # noqa: PLC0415  likewise
 
     config = SurfaceConfig(first=Axis(*first), second=Axis(*second), method=method, tol=tol, reduction=reduction)
@@ -117,7 +114,7 @@ def contour(
     else:
         images = load_dataset(dataset or "digits", data_dir=data_dir)
         pair = contours.pair_of(images, names)
-        model = _own_model(images, contours.ModelRequest(**_training(asked)).trial(images.kind), device, streams)
+        model = _own_model(images, surface_models.ModelRequest(**_training(asked)).trial(images.kind), device, streams)
     request = contours.ContourRequest(pair=pair, surface=config)
     done = contours.contour(images, model, request, out=out, force=force)
     for note in done.surface.notes:
@@ -147,6 +144,8 @@ def _two(tokens: list[str], option: str) -> tuple[str, str]:
 
 def _training(asked: dict[str, Any]) -> dict[str, Any]:
     """Returns the training options that were given, read."""
+    from mnistfaces.surface_models import ALL  # noqa: PLC0415  as above
+
     given = {name: value for name, value in asked.items() if value is not None}
     if "train_per_class" in given:
         given["train_per_class"] = read_sizes([given["train_per_class"]], "--train-per-class", "all")[0] or ALL
@@ -155,22 +154,22 @@ def _training(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _kept_model(dataset: str | None, run: str, data_dir: Path | None, asked: dict[str, Any]) -> "tuple[Dataset, Run]":
     """Returns the model that --run names and its images."""
-    from mnistfaces import contours  # noqa: PLC0415  as above
+    from mnistfaces import surface_models  # noqa: PLC0415  as above
     from mnistfaces.runs import find_runs  # noqa: PLC0415  as above
 
     if given := [name for name, value in asked.items() if value is not None]:
         option = f"--{given[0].replace('_', '-')}"
         raise typer.BadParameter("--run brings its own training: leave this out", param_hint=option)
     model = find_runs(run, ("train",), sys.stdin if run == "-" else ())[0]
-    return load_dataset(dataset, data_dir=data_dir) if dataset else contours.dataset_of(model, data_dir), model
+    return load_dataset(dataset, data_dir=data_dir) if dataset else surface_models.dataset_of(model, data_dir), model
 
 
 def _own_model(images: "Dataset", trial: "Trial", device: configs.DeviceName, streams: Output) -> "Run":
     """Returns the surface's own model, trained now or before."""
-    from mnistfaces import contours, single  # noqa: PLC0415  as above
+    from mnistfaces import single, surface_models  # noqa: PLC0415  as above
     from mnistfaces.runs import load_run  # noqa: PLC0415  as above
 
-    folder = contours.open_model(images, trial, device)
+    folder = surface_models.open_model(images, trial, device)
     if not folder.finished:
         streams.note(f"training a softmax regression on {images.name} into {folder.path}")
         with streams.progress("training", trial.cell.training.epochs) as bar:

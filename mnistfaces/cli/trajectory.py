@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mnistfaces.cli._figures import FIGURES, PAGES, check_plot
+from mnistfaces.cli._figures import FIGURES, PAGES, PageOption, check_plot
 from mnistfaces.cli._options import (
     DataDirOption,
     ForceOption,
     OutOption,
     OutputOptions,
-    PlotOption,
     flat,
     read_floats,
     read_numbers,
@@ -55,7 +54,7 @@ def trajectory(
         Literal["restricted", "projected"],
         typer.Option("--mode", help="Move the two weights alone, or all of the model's and look at the two."),
     ] = "restricted",
-    plot: PlotOption = None,
+    plot: PageOption = None,
     levels: Annotated[int, typer.Option("--levels", min=2, max=1000, help="Contour levels of the figure.")] = 25,
     zoom: Annotated[
         str | None,

@@ -15,9 +15,10 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistfaces.arrays import read_npz, write_npz
+from mnistfaces.arrays import read_npz, row_blocks, write_npz
 from mnistfaces.config import DatasetKind
 from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.foreign import complete
 from mnistfaces.errors import DataError
 from mnistfaces.files import hash_of
 
@@ -41,8 +42,8 @@ def fingerprint_of(dataset: Dataset) -> str:
     digest = hashlib.sha256()
     for array in (dataset.inputs, dataset.labels, dataset.ids, dataset.groups, dataset.given_test):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        for start in range(0, len(array), ROWS_AT_ONCE):
-            digest.update(np.ascontiguousarray(array[start : start + ROWS_AT_ONCE]).view(np.uint8).data)
+        for block in row_blocks(array):
+            digest.update(block.view(np.uint8).data)
     digest.update(hash_of([list(dataset.classes), list(dataset.shape)]).encode())
     return digest.hexdigest()
 
@@ -73,7 +74,7 @@ def save_dataset(path: Path, dataset: Dataset, *, compressed: bool = False) -> N
 def open_dataset(path: Path) -> Dataset:
     """Returns the dataset in a file, its inputs mapped where they lie uncompressed.
 
-    A file made elsewhere needs only `features`, `labels`, `classes` and `names`.
+    A file made elsewhere needs only `features`, and `labels` or `name`: `meta["assumed"]` says what was assumed.
 
     Raises:
         DataError: no such file, a damaged one, or one that is no dataset; the message names the member.
@@ -96,6 +97,9 @@ def _require(condition: object, message: str) -> None:
 
 def _dataset(members: Mapping[str, NDArray[Any]], stem: str) -> Dataset:
     inputs = _typed(members, "features", "uf", 2)
+    assumed: list[str] = []
+    if "meta" not in members:
+        members, assumed = complete(members)
     _require(inputs.dtype.kind == "f" or inputs.dtype == np.uint8, "'features' are neither floats nor bytes")
     size, width = inputs.shape
     labels = _typed(members, "labels", "iu", 1, size).astype(np.int64, copy=False)
@@ -108,6 +112,8 @@ def _dataset(members: Mapping[str, NDArray[Any]], stem: str) -> Dataset:
     sha256 = _typed(members, "sha256", "U", 1, size) if "sha256" in members else np.full(size, "")
     shape = tuple(_typed(members, "shape", "iu", 1).tolist()) if "shape" in members else (width,)
     meta = _meta(members)
+    if assumed:
+        meta["assumed"] = assumed
     kind = meta.pop("kind", "features")
     _require(kind in get_args(DatasetKind), f"'meta' names the unknown kind {kind!r}")
     dataset = Dataset(

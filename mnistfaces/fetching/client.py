@@ -5,6 +5,7 @@ bytes under every read, and a socket that is connected to the very address that 
 redirects, the content codings, and one name for each way to fail.
 """
 
+import contextlib
 import http.client
 import os
 import re
@@ -124,16 +125,48 @@ class Client:
         budget = Budget(seconds=deadline_s, limit_bytes=limit_bytes)
         try:
             return self._exchange(url, budget, self.config.read_s if read_s is None else read_s, began)
-        except (
-            requests.RequestException,
-            HTTPError,
-            http.client.HTTPException,
-            OSError,
-            ValueError,
-        ) as error:
+        except _FAILURES as error:
             raise _named(error, url) from error
 
+    def stream(self, url: str, *, limit_bytes: int, deadline_s: float) -> Iterator[bytes]:
+        """Yields the body at the end of the redirects, as it was sent, in blocks that arrive one after the other.
+
+        Args:
+            url: http or https.
+            limit_bytes: cap on the body.
+            deadline_s: seconds for everything together.
+
+        Raises:
+            RequestFailed: there is no whole body within these bounds, or the status is not 2xx (`http_error`).
+        """
+        end = time.monotonic() + deadline_s
+        for _ in range(self.config.max_redirects + 1):
+            host_of(url)
+            budget = Budget(seconds=end - time.monotonic(), limit_bytes=limit_bytes)
+            try:
+                with self._sent(url, budget, self.config.read_s) as response:
+                    if response.status_code in WHOLE:
+                        yield from _raw_blocks(response, limit_bytes)
+                        return
+            except _FAILURES as error:
+                raise _named(error, url) from error
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            reply = Reply(url=url, status=response.status_code, headers=headers, body=b"", seconds=0.0)
+            if reply.location is None:
+                raise RequestFailed("http_error", f"{url} answered {reply.status}", reply.status)
+            url = reply.location
+        raise RequestFailed("redirects", f"more than {self.config.max_redirects} redirects, the last to {url}")
+
     def _exchange(self, url: str, budget: Budget, read_s: float, began: float) -> Reply:
+        with self._sent(url, budget, read_s) as response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            body = _body(response, headers.get("content-encoding", ""), budget.limit_bytes)
+        seconds = time.monotonic() - began
+        return Reply(url=url, status=response.status_code, headers=headers, body=body, seconds=seconds)
+
+    @contextlib.contextmanager
+    def _sent(self, url: str, budget: Budget, read_s: float) -> Iterator[requests.Response]:
+        """Yields the response to one request, its body not yet read."""
         # no session: it would read redirects ahead, and send the passwords of a netrc file
         request = requests.Request("GET", url, headers=HEADERS).prepare()
         with PinnedAdapter(budget, read_s, allow_private=self.config.allow_private) as adapter:
@@ -145,10 +178,7 @@ class Client:
                 verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             )
             with response:
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                body = _body(response, headers.get("content-encoding", ""), budget.limit_bytes)
-        seconds = time.monotonic() - began
-        return Reply(url=url, status=response.status_code, headers=headers, body=body, seconds=seconds)
+                yield response
 
 
 def host_of(url: str) -> str:

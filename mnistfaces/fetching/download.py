@@ -9,11 +9,11 @@ import itertools
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from mnistfaces.fetching.client import Client, host_of
+from mnistfaces.fetching.lines import Line, Settled, Task, Unit
 from mnistfaces.fetching.pinned import RequestFailed
 from mnistfaces.fetching.policy import (
     Host,
@@ -29,84 +29,15 @@ from mnistfaces.fetching.policy import (
 LONGEST_SLEEP_S = 0.5
 
 
-@dataclass(frozen=True)
-class Unit:
-    """One thing to download: a URL that should give bytes with a SHA-256."""
-
-    key: str
-    url: str
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settled:
-    """How one unit ended.
-
-    Attributes:
-        unit: which.
-        outcome: of the last request for it.
-        tries: requests made, redirects not counted.
-        size: bytes of the body that was kept.
-    """
-
-    unit: Unit
-    outcome: Outcome
-    tries: int
-    size: int = 0
-
-
 Keep = Callable[[str, bytes], None]
 """Puts verified bytes away under their SHA-256."""
-
-
-@dataclass
-class _Task:
-    """A unit on its way: the URL to ask now, after so many tries, redirects and seconds."""
-
-    unit: Unit
-    url: str
-    tries: int = 0
-    hops: int = 0
-    spent_s: float = 0.0
-    not_before: float = 0.0
-    last: Outcome | None = None
-
-
-@dataclass
-class _Line:
-    """The tasks that wait for one host: those never asked go before those to ask again."""
-
-    host: Host
-    fresh: deque[_Task] = field(default_factory=deque)
-    again: list[_Task] = field(default_factory=list)
-    busy: bool = False
-
-    def ready_at(self) -> float | None:
-        """Returns when the next request may go; None when nothing waits or one is under way."""
-        if self.busy or not (self.fresh or self.again):
-            return None
-        due = 0.0 if self.fresh else min(task.not_before for task in self.again)
-        return max(self.host.ready_at, due)
-
-    def take(self) -> _Task:
-        if self.fresh:
-            return self.fresh.popleft()
-        first = min(self.again, key=lambda task: task.not_before)
-        self.again.remove(first)
-        return first
-
-    def take_all(self) -> list[_Task]:
-        tasks = [*self.fresh, *self.again]
-        self.fresh.clear()
-        self.again.clear()
-        return tasks
 
 
 @dataclass
 class _Reply:
     """What a worker brings back: an outcome, or where a redirect leads, or an error of ours."""
 
-    task: _Task
+    task: Task
     host: str
     outcome: Outcome | None = None
     location: str | None = None
@@ -127,10 +58,10 @@ class Download:
 
     def __init__(self, client: Client, keep: Keep, rules: Rules, answered: Iterable[str] = ()) -> None:
         self.client, self.keep, self.rules, self.answered = client, keep, rules, set(answered)
-        self.lines: dict[str, _Line] = {}
+        self.lines: dict[str, Line] = {}
         self.heap: list[tuple[float, int, str]] = []
         self.order = itertools.count()
-        self.tasks: queue.SimpleQueue[tuple[_Task, str, float] | None] = queue.SimpleQueue()
+        self.tasks: queue.SimpleQueue[tuple[Task, str, float] | None] = queue.SimpleQueue()
         self.replies: queue.SimpleQueue[_Reply] = queue.SimpleQueue()
 
     def run(self, units: Iterable[Unit], jobs: int) -> Iterator[Settled]:
@@ -145,7 +76,7 @@ class Download:
         """
         waiting = 0
         for unit in units:
-            task = _Task(unit, unit.url)
+            task = Task(unit, unit.url)
             settled = self._admit(task)
             if settled is None:
                 waiting += 1
@@ -169,13 +100,13 @@ class Download:
             for _ in workers:
                 self.tasks.put(None)
 
-    def _admit(self, task: _Task) -> Settled | None:
+    def _admit(self, task: Task) -> Settled | None:
         """Puts a task in the line of its host; returns its end if it can have none."""
         try:
             name = host_of(task.url)
         except RequestFailed as failure:
             return Settled(unit=task.unit, outcome=_outcome(failure), tries=task.tries)
-        line = self.lines.setdefault(name, _Line(Host(answered=name in self.answered)))
+        line = self.lines.setdefault(name, Line(Host(answered=name in self.answered)))
         if line.host.given_up:
             return self._abandon(task, name)
         (line.again if task.tries else line.fresh).append(task)
@@ -233,7 +164,7 @@ class Download:
                 yield self._abandon(left, reply.host)
         self._schedule(reply.host)
 
-    def _settle_or_retry(self, task: _Task, outcome: Outcome, size: int) -> Settled | None:
+    def _settle_or_retry(self, task: Task, outcome: Outcome, size: int) -> Settled | None:
         task.tries += 1
         task.last = outcome
         wait = wait_before_retry(outcome, task.tries, self.rules)
@@ -243,7 +174,7 @@ class Download:
         task.not_before = time.monotonic() + wait
         return self._admit(task)
 
-    def _abandon(self, task: _Task, name: str) -> Settled:
+    def _abandon(self, task: Task, name: str) -> Settled:
         """Returns the end of a task whose host is given up: its last outcome if it ever had one."""
         left = Outcome(state=self.rules.abandoned, detail=f"{name} had failed {self.rules.failures} times running")
         return Settled(unit=task.unit, outcome=task.last or left, tries=task.tries)
@@ -258,7 +189,7 @@ class Download:
                 reply.error = error
             self.replies.put(reply)
 
-    def _ask(self, task: _Task, read_s: float, reply: _Reply) -> None:
+    def _ask(self, task: Task, read_s: float, reply: _Reply) -> None:
         """Makes one request, and puts away what it gave if that is the listed image."""
         began = time.monotonic()
         try:

@@ -20,9 +20,10 @@ from mnistfaces.datasets.faces import Crop, Variant
 from mnistfaces.errors import FileError
 from mnistfaces.fetching.client import Client, host_of
 from mnistfaces.fetching.crops import CropPlan, plan_crops
-from mnistfaces.fetching.download import Download, Settled, Unit
+from mnistfaces.fetching.download import Download
 from mnistfaces.fetching.facescrub import Row, Selection
 from mnistfaces.fetching.fates import Fate
+from mnistfaces.fetching.lines import Settled, Unit
 from mnistfaces.fetching.originals import Originals
 from mnistfaces.fetching.pinned import RequestFailed
 from mnistfaces.fetching.policy import Outcome, is_host_failure

@@ -5,6 +5,7 @@ headers, chunk sizes and the replies of a proxy are bounded like a body. The nam
 and the socket is connected to that very address: there is no second look-up that could answer otherwise.
 """
 
+import contextlib
 import functools
 import http.client
 import io
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 FRAMING = 1 << 18
 """Bytes allowed on top of the body, for status line, headers and chunk sizes."""
+
+SEE_OUT_S = 0.2
+SEE_OUT_BLOCKS = 8
 
 
 class RequestFailed(FetchError):  # noqa: N818  it names an outcome among others
@@ -89,6 +93,7 @@ class _Metered(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401  as io.RawIOBase has it
+        self.ended = True  # unless the read succeeds
         self._sock.settimeout(self._budget.seconds(self._read_s))
         count: int | None = self._raw.readinto(buffer)
         self._budget.spend(count or 0)
@@ -96,8 +101,19 @@ class _Metered(io.RawIOBase):
         return count
 
     def close(self) -> None:
+        if not (self.closed or self.ended):
+            self._see_out()
         self._raw.close()
         super().close()
+
+    def _see_out(self) -> None:
+        """Waits a moment for the server to hang up: only then it is done with this request for sure."""
+        end = time.monotonic() + SEE_OUT_S
+        with contextlib.suppress(OSError, ValueError):
+            for _ in range(SEE_OUT_BLOCKS):
+                self._sock.settimeout(max(end - time.monotonic(), 0.001))
+                if not self._sock.recv(io.DEFAULT_BUFFER_SIZE):
+                    return
 
 
 class _MeteredResponse(http.client.HTTPResponse):

@@ -49,7 +49,7 @@ class Rules:
     visits: int = 2
     visits_if_answered: int = 4
     read_s: float = 5.0
-    least_read_s: float = 2.0
+    least_read_s: float = 1.25
     deadline_s: float = 30.0
     max_redirects: int = 5
     limit_bytes: int = 16 << 20

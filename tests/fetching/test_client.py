@@ -140,6 +140,26 @@ def test_every_status_is_a_reply_or_a_named_failure(server: RudeServer, client: 
             assert client.get(server.url("/a"), limit_bytes=LIMIT, deadline_s=5).status == status
 
 
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])
+def test_a_request_is_over_only_when_the_server_has_hung_up(server: RudeServer, client: Client, status: str) -> None:
+    def linger(connection: socket.socket) -> None:
+        connection.sendall(reply(b"hello", status))
+        time.sleep(0.1)
+
+    server.routes["/a"] = linger
+    for _ in range(3):
+        client.get(server.url("/a"), limit_bytes=LIMIT, deadline_s=5)
+    assert sum(server.in_flight.values()) == 0
+    assert server.most_in_flight == 1
+
+
+def test_a_server_that_never_hangs_up_is_not_waited_for(server: RudeServer, client: Client) -> None:
+    server.routes["/a"] = silence(reply(b"hello"))
+    began = time.monotonic()
+    assert client.get(server.url("/a"), limit_bytes=LIMIT, deadline_s=5).body == b"hello"
+    assert time.monotonic() - began < 0.5
+
+
 def test_the_body_of_an_error_is_left_alone(server: RudeServer, client: Client) -> None:
     server.routes["/a"] = endless(b"HTTP/1.1 404 Not Found\r\nContent-Encoding: gzip\r\n\r\n", b"x" * LIMIT)
     got = client.get(server.url("/a"), limit_bytes=LIMIT, deadline_s=5)

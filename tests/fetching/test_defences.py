@@ -14,7 +14,8 @@ from mnistfaces import images
 from mnistfaces.errors import MnistFacesError
 from mnistfaces.fetching import client, download, pinned, policy
 from mnistfaces.fetching.client import Client, ClientConfig
-from mnistfaces.fetching.download import Download, Unit
+from mnistfaces.fetching.download import Download
+from mnistfaces.fetching.lines import Line, Unit
 from mnistfaces.fetching.originals import Originals
 from mnistfaces.fetching.pinned import Budget, RequestFailed
 from mnistfaces.fetching.policy import Host, Outcome, Rules
@@ -153,7 +154,7 @@ def no_metered_headers(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_busy_mark(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(download._Line, "busy", property(lambda _: False, lambda *_: None))
+    patch.setattr(Line, "busy", property(lambda _: False, lambda *_: None))
     patch.setattr(download, "host_after", lambda host, *_, **__: host)
 
 

@@ -9,7 +9,8 @@ from rude_server import RudeServer, picture, reply, reset, send, silence
 
 from mnistfaces.errors import FileError
 from mnistfaces.fetching.client import Client, ClientConfig
-from mnistfaces.fetching.download import Download, Settled, Unit
+from mnistfaces.fetching.download import Download
+from mnistfaces.fetching.lines import Settled, Unit
 from mnistfaces.fetching.originals import Originals
 from mnistfaces.fetching.policy import Rules
 

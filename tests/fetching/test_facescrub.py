@@ -1,3 +1,5 @@
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,3 +129,21 @@ def test_bad_rows_belong_to_their_actor_or_to_nobody() -> None:
 def test_a_row_keeps_its_identity_wherever_it_stands() -> None:
     assert good(line())[0].unit == good(f"{HEADER}\n\n{line(face_id=9)}\n{line()}")[1].unit
     assert good(line())[0].unit != good(line(box="1,2,3,5"))[0].unit
+
+
+@pytest.mark.long
+def test_fifty_thousand_lines_a_tenth_of_them_damaged_lose_no_good_row() -> None:
+    rng = random.Random(0)  # noqa: S311  not a secret
+    lines: list[bytes] = []
+    wanted: list[int] = []
+    for number in range(50_000):
+        text = bytearray(line(face_id=number).encode())
+        if rng.random() < 0.1:
+            for _ in range(3):
+                text[rng.randrange(len(text))] = rng.choice(b"\t\xff\x00,x")
+            text = text[: rng.randrange(1, len(text))]
+        else:
+            wanted.append(number)
+        lines.append(bytes(text))
+    found = [row.face_id for row in good(b"\r\n".join(lines))]
+    assert found == wanted

@@ -1,8 +1,13 @@
 """A whole pass in one process, against a web of a few hosts."""
 
+import errno
 import hashlib
+import itertools
 import json
+import os
+import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -365,6 +370,32 @@ def test_a_list_from_a_url_is_asked_for_once(web: RudeServer, tmp_path: Path) ->
         fetch(tmp_path, lists=("http://lists.example/none.txt",))
     with pytest.raises(FileError, match="cannot read the list"):
         list(read_lists([str(tmp_path / "no.txt")], tmp_path, Client()))
+
+
+@pytest.mark.usefixtures("web")
+def test_a_disk_that_fills_at_any_moment_is_one_error_and_the_next_pass_mends_it(tmp_path: Path) -> None:
+    fetch(tmp_path)
+    whole = tree(tmp_path / "data")
+    sync, failed = os.fsync, 0
+    for moment in range(12):
+        shutil.rmtree(tmp_path / "data")
+        calls = itertools.count()
+
+        def full(descriptor: int, calls: Iterator[int] = calls, moment: int = moment) -> None:
+            if next(calls) == moment:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            sync(descriptor)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            try:
+                fetch(tmp_path)
+            except FileError as error:
+                failed += 1
+                assert "No space left" in str(error)  # noqa: PT017  later moments may come after the last write
+        fetch(tmp_path)
+        assert tree(tmp_path / "data") == whole
+    assert failed >= 9
 
 
 @pytest.mark.parametrize(

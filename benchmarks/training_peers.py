@@ -1,0 +1,99 @@
+"""The peers of training, written out from their description, independent of the package.
+
+N images, D inputs, C classes, B images a batch.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+Floats = NDArray[np.float64]
+
+
+def _course_probs(weight: Floats, bias: Floats, columns: Floats) -> Floats:
+    logits = weight @ columns + bias
+    odds = np.exp(logits - logits.max(axis=0))
+    return odds / odds.sum(axis=0)
+
+
+def course_descent(columns: Floats, truth: Floats, lr: float, steps: int) -> tuple[Floats, Floats]:
+    """Returns weights (C, D) and biases (C, 1) after full-batch descent on the summed cost, as the report did it.
+
+    float64, the gradient of the weights and that of the biases each with a forward pass of its own.
+
+    Args:
+        columns: (D, N), one image a column.
+        truth: (C, N), one-hot.
+        lr: learning rate.
+        steps: iterations.
+    """
+    weight, bias = np.zeros((len(truth), len(columns))), np.zeros((len(truth), 1))
+    for _ in range(steps):
+        by_weight = (_course_probs(weight, bias, columns) - truth) @ columns.T
+        by_bias = (_course_probs(weight, bias, columns) - truth).sum(axis=1, keepdims=True)
+        weight -= lr * by_weight
+        bias -= lr * by_bias
+    return weight, bias
+
+
+def course_cost(weight: Floats, bias: Floats, columns: Floats, truth: Floats) -> float:
+    """Returns the mean cost by one forward pass."""
+    return float(-(truth * np.log(_course_probs(weight, bias, columns))).sum() / truth.shape[1])
+
+
+def torch_descent(model: nn.Module, rows: torch.Tensor, labels: torch.Tensor, lr: float, steps: int) -> Iterator[None]:
+    """Yields after each full-batch step of plain descent on the summed cost, as PyTorch's tutorials write it."""
+    cost, optimizer = nn.CrossEntropyLoss(reduction="sum"), torch.optim.SGD(model.parameters(), lr=lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        cost(model(rows), labels).backward()
+        optimizer.step()
+        yield
+
+
+def torch_minibatches(
+    model: nn.Module, rows: torch.Tensor, labels: torch.Tensor, lr: float, plan: torch.Tensor
+) -> None:
+    """Trains one model by Adam on the mean cost of the minibatches in `plan`, (steps, B), in eager PyTorch."""
+    cost, optimizer = nn.CrossEntropyLoss(), torch.optim.Adam(model.parameters(), lr=lr)
+    for batch in plan:
+        optimizer.zero_grad()
+        cost(model(rows[batch]), labels[batch]).backward()
+        optimizer.step()
+
+
+def vmap_minibatches(
+    models: list[nn.Module], rows: torch.Tensor, labels: torch.Tensor, rates: torch.Tensor, plans: torch.Tensor
+) -> None:
+    """Trains K stacked models by Adam with `torch.func`: gradients by vmap, the update on stacked tensors.
+
+    Args:
+        models: K of one architecture.
+        rows: (N, D).
+        labels: (N,).
+        rates: (K,) learning rates.
+        plans: (K, steps, B) minibatches.
+    """
+    from torch.func import functional_call, grad, stack_module_state, vmap  # noqa: PLC0415  this peer alone uses it
+
+    parameters, _ = stack_module_state(models)
+    parameters = {name: value.detach() for name, value in parameters.items()}
+
+    def loss(one: dict[str, torch.Tensor], inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return nn.functional.cross_entropy(functional_call(models[0], one, (inputs,)), targets)
+
+    gradient = vmap(grad(loss))
+    first = {name: torch.zeros_like(value) for name, value in parameters.items()}
+    second = {name: torch.zeros_like(value) for name, value in parameters.items()}
+    for step in range(plans.shape[1]):
+        batch = plans[:, step]
+        grads = gradient(parameters, rows[batch], labels[batch])
+        for name, value in parameters.items():
+            first[name].lerp_(grads[name], 0.1)
+            second[name].mul_(0.999).addcmul_(grads[name], grads[name], value=0.001)
+            scale = (rates / (1 - 0.9 ** (step + 1))).view(-1, *[1] * (value.dim() - 1))
+            root = (second[name] / (1 - 0.999 ** (step + 1))).sqrt_().add_(1e-8)
+            value.sub_(first[name] * scale / root)

@@ -1,0 +1,1 @@
+"""Activations of a convolutional network in place of pixels: images in, a dataset out."""

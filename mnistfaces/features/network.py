@@ -1,0 +1,191 @@
+"""A backbone with weights at work: pixels in, features out, by a recipe that can be written down.
+
+B images a batch, S pixels a side, F features.
+"""
+
+import contextlib
+import math
+from collections.abc import Generator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Self, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mnistfaces.config import BackboneName, DeviceName, ExtractConfig, FeatureDtypeName, PreprocessName
+from mnistfaces.errors import DataError
+from mnistfaces.features.backbones import build_backbone
+from mnistfaces.features.preprocessing import preprocess
+from mnistfaces.features.pretrained import load_weights
+from mnistfaces.features.progress import Advanced, Stage
+from mnistfaces.files import hash_of
+from mnistfaces.training import choose_device
+
+ARITHMETIC = 1
+"""Raised whenever the same recipe would give other numbers than before."""
+
+TRAINED_WITH: PreprocessName = "imagenet"
+"""What all of torchvision's weights were trained with, and a file under its names is taken to be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that decides the features of an image, as `meta` keeps it.
+
+    Attributes:
+        backbone: the network.
+        layer: whose output the features are.
+        weights: `imagenet`, `random`, or the path of a file.
+        seed: of `random`.
+        weights_sha256: of the file of weights; None for `random`.
+        parameters_sha256: of the weights themselves, in whatever file they came.
+        preprocess: of the pixels.
+        res: pixels a side.
+        dtype: of the arithmetic.
+    """
+
+    backbone: BackboneName
+    layer: str
+    weights: str
+    seed: int
+    weights_sha256: str | None
+    parameters_sha256: str
+    preprocess: PreprocessName
+    res: int
+    dtype: FeatureDtypeName
+
+    @classmethod
+    def of(cls, meta: Mapping[str, Any]) -> Self:
+        """Returns the recipe that a dataset's `meta` carries.
+
+        Raises:
+            DataError: it carries none that can be followed.
+        """
+        fields = dict(meta.get("recipe") or {})
+        fields.pop("versions", None)
+        try:
+            recipe = cls(**fields)
+        except TypeError as error:
+            raise DataError("the features came without the recipe that made them: no image can be added") from error
+        closed = (
+            (recipe.backbone, BackboneName),
+            (recipe.preprocess, PreprocessName),
+            (recipe.dtype, FeatureDtypeName),
+        )
+        for value, names in closed:
+            if value not in get_args(names):
+                raise DataError(f"the recipe of the features names {value!r}, which is not known here")
+        return recipe
+
+    @property
+    def key(self) -> str:
+        """Returns the hash of what decides the numbers; where the weights came from does not."""
+        decisive = {**asdict(self), "weights": "", "seed": 0, "weights_sha256": ""}
+        return hash_of([ARITHMETIC, decisive])
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of what computes."""
+    found: dict[str, str] = {}
+    for package in ("mnistfaces", "torch", "torchvision", "numpy", "pillow"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+class Network:
+    """Layers with weights on a device.
+
+    Attributes:
+        recipe: what they follow.
+        size: features an image.
+        device: where they are.
+    """
+
+    def __init__(self, recipe: Recipe, layers: torch.nn.Sequential, size: int, device: torch.device) -> None:
+        self.recipe, self.size, self.device = recipe, size, device
+        self._dtype = torch.bfloat16 if recipe.dtype == "bfloat16" else torch.float32
+        self._layers = layers.to(device, self._dtype).to(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns the features of a batch, (B, F), in torchvision's order: by channel, row and column.
+
+        Args:
+            pixels: (B, S, S, 3).
+        """
+        batch = torch.from_numpy(pixels).to(self.device)
+        # TF32 would keep 10 bits of the 23 that float32 promises
+        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+        with exact if self.device.type == "cuda" else contextlib.nullcontext():
+            maps = self._layers(preprocess(batch, self.recipe.preprocess, self._dtype))  # (B, C, H, W)
+        values: NDArray[np.float32] = maps.flatten(1).to("cpu", torch.float32).numpy()  # (B, F)
+        return values
+
+
+def load_network(config: ExtractConfig, *, data_dir: Path | None = None) -> Generator[Stage | Advanced, None, Network]:
+    """Returns the network that a configuration asks for; yields how far a download is, where one is needed.
+
+    Raises:
+        UsageError: there is no such layer, the images are too small for it, or the device is not there.
+        MnistFacesError: the weights cannot be had, or do not fit.
+    """
+    device = choose_device(config.device)
+    backbone = build_backbone(config.backbone, config.layer)
+    size = math.prod(backbone.output_shape(config.side))
+    weights = yield from load_weights(backbone, config.weights, seed=config.seed, data_dir=data_dir)
+    recipe = Recipe(
+        backbone=config.backbone,
+        layer=config.layer,
+        weights=weights.origin,
+        seed=config.seed,
+        weights_sha256=weights.file_sha256,
+        parameters_sha256=weights.sha256,
+        preprocess=config.preprocess or TRAINED_WITH,
+        res=config.side,
+        dtype=config.dtype,
+    )
+    return Network(recipe, backbone.fill(weights.parameters), size, device)
+
+
+def rebuild_network(
+    recipe: Recipe, *, weights: str | None = None, device: DeviceName = "auto", data_dir: Path | None = None
+) -> Network:
+    """Returns the network that a recipe was written from, with the same weights to the last bit.
+
+    Args:
+        recipe: of features that exist.
+        weights: where its weights are now; None is where they were.
+        device: where it is to run.
+        data_dir: where downloads are kept.
+
+    Raises:
+        DataError: the weights are others.
+        MnistFacesError: they cannot be had.
+    """
+    config = ExtractConfig(
+        backbone=recipe.backbone,
+        layer=recipe.layer,
+        weights=weights or recipe.weights,
+        preprocess=recipe.preprocess,
+        res=recipe.res,
+        dtype=recipe.dtype,
+        device=device,
+        seed=recipe.seed,
+    )
+    steps = load_network(config, data_dir=data_dir)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            network: Network = end.value
+            break
+    if network.recipe.parameters_sha256 != recipe.parameters_sha256:
+        raise DataError(
+            f"the weights {config.weights} are not those that the features were made with "
+            f"(parameters {recipe.parameters_sha256[:8]}, these are {network.recipe.parameters_sha256[:8]})"
+        )
+    return network

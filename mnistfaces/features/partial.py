@@ -1,0 +1,167 @@
+"""Finished rows of an extraction that goes on: a file of rows and a ledger of batches, beside the file to be.
+
+F features. A row is one image's features, and its looks where its source does not know near-duplicates.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from mnistfaces.arrays import Rows
+from mnistfaces.errors import FileError
+from mnistfaces.features.sources import THUMBNAIL_SIZE
+from mnistfaces.files import Ledger
+
+ROWS_NAME = "rows.bin"
+LEDGER_NAME = "batches.ndjson"
+
+
+def row_type(features: int, *, looks: bool) -> np.dtype[Any]:
+    """Returns the type of a row on disk."""
+    fields: list[tuple[str, str, tuple[int, ...]]] = [("features", "<f4", (features,))]
+    if looks:
+        fields += [("thumbnail", "|u1", (THUMBNAIL_SIZE,)), ("photo_hash", "<u8", ())]
+    return np.dtype(fields)
+
+
+class Partial:
+    """The folder of an unfinished extraction, used by one process at a time.
+
+    Batches under another key, and batches whose bytes are not those that were written, are done again.
+
+    Attributes:
+        rows: by unit, the position of its row.
+        skipped: by unit, why it could not be read.
+    """
+
+    def __init__(self, target: Path, key: str, kind: np.dtype[Any]) -> None:
+        """Opens, or begins, the unfinished part of `target`.
+
+        Args:
+            target: the file to be.
+            key: hash of what decides the numbers, the images aside.
+            kind: of a row.
+
+        Raises:
+            FileError: another process is at it, or the disk refuses.
+        """
+        self.folder = target.with_name(f".{target.name}.partial")
+        self.rows: dict[str, int] = {}
+        self.skipped: dict[str, str] = {}
+        self._path, self._key, self._kind, self._end = self.folder / ROWS_NAME, key, kind, 0
+        self._made: list[Path] = []
+        try:
+            missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._made = missing
+            self._lock = FileLock(self.folder / ".lock", blocking=False)
+            self._lock.acquire()
+            self._ledger = Ledger(self.folder / LEDGER_NAME)
+            self._path.touch()
+            self._take_up()
+        except Timeout:
+            raise FileError(f"another process is making {target}: wait for it, or give another --out") from None
+        except OSError as error:
+            raise FileError(f"cannot write {self.folder}: {error.strerror or error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def _take_up(self) -> None:
+        """Indexes the batches of this key that are whole, and cuts off what no batch claims."""
+        width = self._kind.itemsize
+        size = self._path.stat().st_size
+        with self._path.open("r+b") as file:
+            for record in self._ledger.records:
+                if record.get("key") != self._key or not _is_record(record):
+                    continue
+                start, units = record["start"], record["units"]
+                if start + len(units) > size // width:
+                    continue
+                file.seek(start * width)
+                if hashlib.sha256(file.read(len(units) * width)).hexdigest() == record["sha256"]:
+                    self.rows.update(zip(units, range(start, start + len(units)), strict=True))
+                    self.skipped.update(record["skipped"])
+                    self._end = max(self._end, start + len(units))
+            file.truncate(self._end * width)
+
+    def append(self, units: Sequence[str], rows: NDArray[Any], skipped: Mapping[str, str]) -> None:
+        """Keeps a batch: its rows are on the disk before the ledger says so.
+
+        Raises:
+            FileError: the disk refuses; what was kept before stays.
+        """
+        content = rows.tobytes()
+        try:
+            with self._path.open("r+b") as file:
+                file.seek(self._end * self._kind.itemsize)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise FileError(f"cannot write {self._path}: {error.strerror or error}") from error
+        digest = hashlib.sha256(content).hexdigest()
+        self._ledger.append(
+            {
+                "key": self._key,
+                "start": self._end,
+                "units": list(units),
+                "skipped": dict(skipped),
+                "sha256": digest,
+            }
+        )
+        self._ledger.records.clear()  # they are on the disk; memory must not grow with them
+        self.rows.update(zip(units, range(self._end, self._end + len(units)), strict=True))
+        self.skipped.update(skipped)
+        self._end += len(units)
+
+    def read(self, field: str, positions: NDArray[np.int64]) -> NDArray[Any]:
+        """Returns one field of the rows at these positions, (n, ...)."""
+        if not len(positions):
+            return np.empty((0, *self._kind[field].shape), self._kind[field].base)
+        mapped = np.memmap(self._path, self._kind, mode="r")
+        chosen: NDArray[Any] = mapped[field][positions]  # a copy: the map is let go
+        return chosen
+
+    def remove(self) -> None:
+        """Takes the folder away, and the folders above it that were made for it and are empty."""
+        self._lock.release()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in self._made:
+            try:
+                folder.rmdir()
+            except OSError:
+                if folder.exists():
+                    break
+
+
+def _is_record(record: Mapping[str, Any]) -> bool:
+    return (
+        isinstance(record.get("start"), int)
+        and record["start"] >= 0
+        and isinstance(record.get("units"), list)
+        and all(isinstance(unit, str) for unit in record["units"])
+        and isinstance(record.get("skipped"), dict)
+        and isinstance(record.get("sha256"), str)
+    )
+
+
+class StoredFeatures(Rows):
+    """The features of chosen rows, (n, F) float32, read from the disk slice by slice."""
+
+    def __init__(self, partial: Partial, positions: NDArray[np.int64], features: int) -> None:
+        self._partial, self._positions = partial, positions
+        self.shape, self.dtype, self.ndim = (len(positions), features), np.dtype("<f4"), 2
+
+    def __getitem__(self, rows: slice) -> NDArray[np.float32]:
+        return self._partial.read("features", self._positions[rows])

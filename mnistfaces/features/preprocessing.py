@@ -1,0 +1,39 @@
+"""From pixels to what a network was trained on. B images a batch, S pixels a side."""
+
+import torch
+from torch import Tensor
+
+from mnistfaces.config import PreprocessName
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+"""Of the R, G and B of ImageNet's training images, in [0, 1], as torchvision's weights expect them."""
+
+
+def preprocess(pixels: Tensor, name: PreprocessName, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Returns a batch as a network takes it, (B, 3, S, S), channels last in memory.
+
+    Args:
+        pixels: (B, S, S, 3) uint8; rows are the image's height.
+        name: `course`: each image minus its own mean, over its own largest absolute value (0 for a constant image);
+            `imagenet`: each channel of [0, 1] minus its mean over ImageNet, over its deviation.
+        dtype: of the result; the arithmetic is float32.
+    """
+    values = pixels.to(torch.float32)
+    if name == "course":
+        _centre(values, pixels)
+    else:
+        mean = torch.tensor(IMAGENET_MEAN, device=pixels.device) * 255
+        values.sub_(mean).div_(torch.tensor(IMAGENET_DEVIATION, device=pixels.device) * 255)
+    return values.to(dtype).permute(0, 3, 1, 2)  # (B, 3, S, S)
+
+
+def _centre(values: Tensor, pixels: Tensor) -> None:
+    """Takes each image's mean off `values`, and divides by the largest absolute value left; bytes add up exactly."""
+    flat = pixels.flatten(1)  # (B, 3 S S)
+    mean = flat.sum(1, dtype=torch.int64).to(torch.float64) / flat.shape[1]
+    low, high = flat.amin(1), flat.amax(1)
+    largest = torch.maximum(high - mean, mean - low)
+    largest[high == low] = 1  # a constant image becomes zero
+    shape = (-1, 1, 1, 1)
+    values.sub_(mean.to(torch.float32).view(shape)).div_(largest.to(torch.float32).view(shape))

@@ -1,0 +1,220 @@
+"""Where images come from, one at a time: a dataset of pixels, a folder, or files.
+
+N images, S pixels a side.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistfaces import images
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.folder import SAME_BITS, SAME_CORRELATION
+from mnistfaces.errors import DataError, FileError
+from mnistfaces.files import hash_of, sha256_of_file
+
+THUMBNAIL_SIZE = images.THUMBNAIL**2
+RECIPE = 1
+"""Raised whenever the same file would give other pixels than before."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Item:
+    """One image as a network is to see it, or why there is none.
+
+    Attributes:
+        unit: the hash that identifies it.
+        pixels: (S, S, 3) uint8; None where there is a problem.
+        problem: for people.
+        thumbnail: (1024,) gray, and `photo_hash`: to find near-duplicates, where the source does not know them.
+        photo_hash: of the whole image.
+    """
+
+    unit: str
+    pixels: NDArray[np.uint8] | None = None
+    problem: str = ""
+    thumbnail: NDArray[np.uint8] | None = None
+    photo_hash: int = 0
+
+
+class Source:
+    """Labelled images that are read one at a time.
+
+    Attributes:
+        name: as rows and `meta` carry it.
+        ids: (N,) one distinct name an image.
+        labels: (N,) class numbers.
+        classes: names, in class order.
+        units: N hashes, each of what an image is; "" for one that could not be opened.
+        sha256: (N,) of the files; None where there are none.
+        given_test: (N,) the test set that the data bring along.
+        fingerprint: of all of it.
+        looks: whether its items carry thumbnails, from which `groups` are found.
+    """
+
+    name: str
+    ids: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    units: Sequence[str]
+    sha256: NDArray[np.str_] | None
+    given_test: NDArray[np.bool_]
+    fingerprint: str
+    looks: bool
+
+    def read(self, index: int) -> Item:
+        """Returns one image; may be called from several threads."""
+        raise NotImplementedError
+
+    def groups(
+        self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8], hashes: Sequence[int]
+    ) -> NDArray[np.int64]:
+        """Returns the groups of near-duplicates of the images at these positions, with their looks if any."""
+        raise NotImplementedError
+
+
+class DatasetSource(Source):
+    """The images of a dataset; gray ones become RGB, and those of another size are resized."""
+
+    looks = False
+
+    def __init__(self, dataset: Dataset, side: int) -> None:
+        dataset.images(np.empty(0, np.int64))  # refuses features
+        self._dataset, self._side = dataset, side
+        self.name, self.fingerprint = dataset.name, dataset.fingerprint
+        self.ids, self.labels, self.classes = dataset.ids, dataset.labels, dataset.classes
+        self.sha256, self.given_test = dataset.sha256, dataset.given_test
+        self.units = [hash_of([dataset.fingerprint, name]) for name in dataset.ids.tolist()]
+
+    def read(self, index: int) -> Item:
+        """Returns one image."""
+        pixels = self._dataset.inputs[index].reshape(self._dataset.shape)
+        if pixels.shape[:2] != (self._side, self._side):
+            pixels = images.resize(pixels, self._side)
+        if pixels.ndim == 2:  # noqa: PLR2004  gray: rows and columns
+            pixels = np.repeat(pixels[:, :, np.newaxis], 3, axis=2)  # (S, S, 3)
+        return Item(unit=self.units[index], pixels=pixels)
+
+    def groups(
+        self,
+        kept: NDArray[np.int64],
+        thumbnails: NDArray[np.uint8],  # noqa: ARG002  a dataset knows its near-duplicates
+        hashes: Sequence[int],  # noqa: ARG002  likewise
+    ) -> NDArray[np.int64]:
+        """Returns the dataset's own groups."""
+        chosen: NDArray[np.int64] = self._dataset.groups[kept]
+        return chosen
+
+
+class FilesSource(Source):
+    """Image files, of each the largest square in the middle; the class is the folder."""
+
+    looks = True
+
+    def __init__(self, name: str, files: Sequence[tuple[str, str, Path]], side: int, jobs: int) -> None:
+        """Reads every file once, for its hash.
+
+        Args:
+            name: of the whole.
+            files: name, class and path of each.
+            side: pixels a side of what `read` returns.
+            jobs: threads.
+
+        Raises:
+            DataError: there are no files.
+        """
+        if not files:
+            raise DataError(
+                f"{name} holds no image: give a folder with one subfolder of images a class, or image files"
+            )
+        self.name, self._side = name, side
+        self._paths = [path for _, _, path in files]
+        self.ids = np.array([image for image, _, _ in files])
+        self.classes = tuple(sorted({label for _, label, _ in files}))
+        number = {label: position for position, label in enumerate(self.classes)}
+        self.labels = np.array([number[label] for _, label, _ in files], np.int64)
+        with ThreadPoolExecutor(jobs) as pool:
+            self.units = list(pool.map(_sha256_or_nothing, self._paths))
+        self.sha256 = np.array(self.units)
+        self.given_test = np.zeros(len(files), bool)
+        listed = [[image, label, unit] for (image, label, _), unit in zip(files, self.units, strict=True)]
+        self.fingerprint = hash_of([RECIPE, listed])
+
+    def read(self, index: int) -> Item:
+        """Returns one image, or why it cannot be one."""
+        unit = self.units[index]
+        try:
+            content = self._paths[index].read_bytes()
+            if hashlib.sha256(content).hexdigest() != unit:
+                return Item(unit=unit, problem="it changed while it was read")
+            whole = images.decode(content)
+        except OSError as error:
+            return Item(unit=unit, problem=f"cannot be read: {error.strerror or error}")
+        except images.Undecodable as error:
+            return Item(unit=unit, problem=str(error))
+        square = images.centre_square(whole)
+        return Item(
+            unit=unit,
+            pixels=images.resize(square, self._side),
+            thumbnail=images.resize(images.luma(square), images.THUMBNAIL).ravel(),
+            photo_hash=images.photo_hash(whole),
+        )
+
+    def groups(
+        self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8], hashes: Sequence[int]
+    ) -> NDArray[np.int64]:
+        """Returns groups by looks, as a folder that is trained on directly has them."""
+        pairs = images.near_duplicates(
+            hashes,
+            thumbnails.reshape(len(kept), images.THUMBNAIL, images.THUMBNAIL),
+            bits=SAME_BITS,
+            correlation=SAME_CORRELATION,
+            both=True,
+        )
+        return images.joined(len(kept), pairs)
+
+
+def _sha256_or_nothing(path: Path) -> str:
+    try:
+        return sha256_of_file(path)
+    except OSError:
+        return ""
+
+
+def folder_source(path: Path, side: int, jobs: int) -> FilesSource:
+    """Returns the images of a folder: of its subfolders, each a class; of itself where it has none.
+
+    Raises:
+        DataError: the folder cannot be read, or holds no file.
+    """
+    try:
+        folders = sorted(item for item in path.iterdir() if item.is_dir() and not item.name.startswith("."))
+        found = [(file, folder.name) for folder in folders for file in sorted(folder.rglob("*"))]
+        if not folders:
+            found = [(file, path.resolve().name) for file in sorted(path.iterdir())]
+    except OSError as error:
+        raise DataError(f"cannot read the folder {path}: {error.strerror or error}") from error
+    files = [
+        (file.relative_to(path).as_posix(), label, file)
+        for file, label in found
+        if file.is_file() and not file.name.startswith(".")
+    ]
+    return FilesSource(path.resolve().name, files, side, jobs)
+
+
+def files_source(paths: Iterable[Path], side: int, jobs: int) -> FilesSource:
+    """Returns named image files, each once; the class of each is the name of its folder.
+
+    Raises:
+        FileError: one of them is not there.
+    """
+    distinct = list(dict.fromkeys(paths))
+    for path in distinct:
+        if not path.is_file():
+            raise FileError(f"there is no file {path}")
+    return FilesSource("files", [(path.as_posix(), path.resolve().parent.name, path) for path in distinct], side, jobs)
