@@ -14,10 +14,12 @@ from mnistfaces.cli import (
     compare,
     contour,
     env,
+    evaluate,
     extract_features,
     fetch_digits,
     fetch_faces,
     gradcheck,
+    predict,
     samples,
     sweep,
     train,
@@ -75,6 +77,9 @@ app.command("gradcheck")(gradcheck.gradcheck)
 app.command("train")(train.train)
 app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("env")(env.env)
 app.command("contour")(contour.contour)
 app.command("trajectory")(trajectory.trajectory)
 app.command("visualize-weights")(visualize_weights.visualize_weights)
