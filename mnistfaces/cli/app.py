@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import sys
-from importlib import metadata
 from types import FrameType
 from typing import Annotated, NoReturn, cast
 
@@ -40,12 +39,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+        "default_map": {"help": False, "fetch": {"help": False}},  # else Typer imports pydantic to read "no help"
+    },
 )
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata  # noqa: PLC0415  30 ms that only this line needs
+
         print(f"mnf {metadata.version('mnistfaces')}")
         raise typer.Exit
 
