@@ -15,12 +15,14 @@ arrays  images  scores
 datasets  models  optim  statistics
 fetching  batches  evaluation  environment
 stack  runs
-training  features  weights  gradcheck  backprop  landscape
-trials
+training
+trials  features  weights  gradcheck  backprop  landscape
 single  grid  results  comparing
-sweeping  contours
+sweeping  surface_models
+contours
 trajectories
-plots  plots_*  page
+plots
+plots_*  page
 reproduce
 cli
 """
@@ -34,7 +36,7 @@ FENCES = {
     "urllib3": ("fetching",),
     "torchvision": ("features",),
     "scipy": ("statistics", "datasets/mat_process"),
-    "safetensors": ("runs",),
+    "safetensors": ("runs", "features"),
     "sklearn": (),
     "mlxtend": (),
 }
