@@ -13,14 +13,16 @@ errors
 config  files
 arrays  images  scores
 datasets  models  optim  statistics
-fetching  batches  evaluation  environment
+fetching  batches  evaluation  inference  environment
 stack  runs
-training  features  weights  gradcheck  backprop  landscape
-trials
-single  grid  results  comparing
-sweeping  contours
+training
+trials  kept  features  weights  gradcheck  backprop  landscape
+single  grid  results  comparing  evaluating  predicting  hidden_units
+sweeping  surface_models
+contours
 trajectories
-plots  plots_*  page
+plots
+plots_*  page
 reproduce
 cli
 """
@@ -34,7 +36,7 @@ FENCES = {
     "urllib3": ("fetching",),
     "torchvision": ("features",),
     "scipy": ("statistics", "datasets/mat_process"),
-    "safetensors": ("runs",),
+    "safetensors": ("runs", "features"),
     "sklearn": (),
     "mlxtend": (),
 }

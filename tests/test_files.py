@@ -160,14 +160,15 @@ def test_a_damaged_ledger_never_raises_and_keeps_every_line_that_was_not_hit(
 ) -> None:
     path = tmp_path_factory.mktemp("ledger") / "ledger.ndjson"
     lines = [json.dumps({"place": place, "unit": unit}).encode() + b"\n" for place, unit in enumerate(units)]
-    content = bytearray(b"".join(lines))
-    hit = set()
+    original = b"".join(lines)
+    content, hit = bytearray(original), set()
     for position, noise in damage:
-        if position < len(content) and b"\n" not in noise:
-            end = min(len(content), position + len(noise))
-            hit |= {content[:index].count(b"\n") for index in range(position, end)}
-            hit |= {content[:index].count(b"\n") + 1 for index in range(position, end) if content[index] == ord("\n")}
+        end = min(len(content), position + len(noise))
+        if position < end and b"\n" not in noise:
             content[position:end] = noise[: end - position]
+            for index in range(position, end):
+                number = original[:index].count(b"\n")
+                hit |= {number, number + 1} if original[index] == ord("\n") else {number}
     path.write_bytes(content)
     kept = [record for record in Ledger(path).records if record in [json.loads(line) for line in lines]]
     untouched = [json.loads(line) for place, line in enumerate(lines) if place not in hit]

@@ -109,7 +109,7 @@ def test_a_units_ablation_score_is_the_recall_lost_without_it() -> None:
     # Without unit 1: (2, 0) right, (0, 0) right, (4, 3) right, (8, 3) right: recall 1.
     # Without unit 2: (2, 0) right, (-2, 2), (1, 3), (7, 1) right: recall 1/2.
     assert ablation_scores(OUTPUT, np.zeros(2), 0, HIDDEN).tolist() == [0.25, -0.5, 0.0]
-    # With 2.5 more for class 1 only the last is right; unit 0 keeps it so, the others make no difference.
+    # With 2.5 more for class 1 only the last is right, and it is lost without unit 0 alone.
     assert ablation_scores(OUTPUT, np.array([0.0, 2.5]), 0, HIDDEN).tolist() == [0.25, 0.0, 0.0]
 
 

@@ -54,8 +54,9 @@ def visualize_weights(
     $ mnf visualize-weights last --plot weights.png
     $ mnf visualize-weights runs/train-a --class baldwin --class bracco --top 4 --plot units.png
 
-    Draw weights as the images that they look at, on one symmetric scale: those into every class of a softmax
-    regression, or those of the hidden units that matter most for a class, with sign and score.
+    Draw weights as the images that they look at, on one symmetric scale.
+    They are those into every class of a softmax regression, or those into the hidden units that matter most for a
+    class, with sign and score.
     """
     check_plot(plot)
     names = tuple(name.strip() for token in classes or () for name in token.split(","))
