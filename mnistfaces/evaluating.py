@@ -99,7 +99,10 @@ def evaluate(run: Run, name: str | None = None, *, data_dir: Path | None = None)
     network = network_of(run)
     if name is None:
         return _evaluate_kept(run)
-    dataset = load_dataset(name, data_dir=data_dir, **form_of(kind_of(name), shape_of(run)))
+    kind, shape = kind_of(name), shape_of(run)
+    if kind != "features" and len(shape) == 1:
+        raise DataError(f"{run.path} takes {shape[0]} features: extract those of {name} first, mnf extract-features")
+    dataset = load_dataset(name, data_dir=data_dir, **form_of(kind, shape))
     if dataset.fingerprint == origin_of(run)["fingerprint"]:
         return _evaluate_kept(run, dataset)
     return _evaluate_other(run, network, dataset, data_dir)
@@ -126,10 +129,7 @@ def _evaluate_kept(run: Run, dataset: Dataset | None = None) -> Evaluation:
 
 def _evaluate_other(run: Run, network: Network, dataset: Dataset, data_dir: Path | None) -> Evaluation:
     if dataset.shape != shape_of(run):
-        features = ": extract its features first, mnf extract-features" if origin_of(run)["kind"] == "features" else ""
-        raise DataError(
-            f"{run.path} takes inputs of {_size(shape_of(run))}, {dataset.name} has {_size(dataset.shape)}{features}"
-        )
+        raise DataError(f"{run.path} takes inputs of {_size(shape_of(run))}, {dataset.name} has {_size(dataset.shape)}")
     classes = classes_of(run)
     number_of, notes = _class_numbers(dataset.classes, classes)
     own = dataset.given_test.any()

@@ -27,6 +27,7 @@ from mnistfaces.weights import (
 )
 
 TOP = 4
+SIGNS = {-1: "-", 0: "0", 1: "+"}
 MEANING = {
     "weight": "largest output weights",
     "activation": "output weight x mean activation",
@@ -141,10 +142,10 @@ def _images(run: Run, network: Network, ranked: Sequence[_Ranked], top: int, cri
         WeightImage(
             class_name=classes[one.number],
             weights=network.layers[0][0][unit].reshape(shape),
-            score=float(one.scores[unit]),
+            score=float(one.scores[unit]) + 0.0,  # no negative zero
             criterion=criterion,
             unit=unit,
-            sign="-" if one.direction[unit] < 0 else "+",
+            sign=SIGNS[int(np.sign(one.direction[unit]))],
         )
         for one in ranked
         for unit in top_units(one.merit, output[one.number], top)

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mnistfaces.errors import DataError
 from mnistfaces.evaluating import Mistake
 
 COUNTED_CLASSES = 20
@@ -58,8 +59,14 @@ def confusion_figure(confusion: NDArray[np.int64], classes: Sequence[str], title
 
 
 def mistakes_figure(mistakes: Sequence[Mistake], title: str) -> Figure:
-    """Draws misclassified images, the surest first, each with its true class, the answer and its probability."""
+    """Draws misclassified images, the surest first, each with its true class, the answer and its probability.
+
+    Raises:
+        DataError: they are features.
+    """
     drawn = [mistake for mistake in mistakes if mistake.pixels is not None][:DRAWN_MISTAKES]
+    if mistakes and not drawn:
+        raise DataError("the model's inputs are features, not images: its mistakes go into a .csv, not on a sheet")
     columns = min(COLUMNS, len(drawn)) or 1
     rows = math.ceil(len(drawn) / columns) or 1
     width, height = TILE_INCHES * max(columns, 4), TILE_INCHES * 1.25 * rows + HEAD_INCHES

@@ -153,7 +153,7 @@ def _encoder(run: Run, data_dir: Path | None) -> Callable[[NDArray[np.uint8]], N
     backbone = rebuild_network(_recipe_of(run), data_dir=data_dir)
     if (backbone.size,) != shape_of(run):
         raise DataError(f"the recipe gives {backbone.size} features an image, {run.path} takes {shape_of(run)}")
-    return lambda pixels: backbone.features(pixels[np.newaxis])
+    return lambda pixels: backbone.features(pixels[np.newaxis].copy())  # torch wants arrays that may be written
 
 
 def _recipe_of(run: Run) -> "Recipe":

@@ -32,7 +32,7 @@ class WeightImage:
         score: how much they bear on this class, by the criterion.
         criterion: `norm`, the weights' Euclidean norm, for an output; of a hidden unit, what it was chosen by.
         unit: number of the hidden unit; None for an output.
-        sign: `+` where the unit speaks for the class, `-` where against it; None for an output.
+        sign: `+` where the unit speaks for the class, `-` where against it, `0` where neither; None for an output.
         shared: other classes that the same unit was chosen for.
     """
 

@@ -231,3 +231,9 @@ def test_a_configuration_without_a_dataset_is_no_bug(run: Run) -> None:
     config = {name: value for name, value in run.config.items() if name != "dataset"}
     with pytest.raises(MnistFacesError, match="does not say"):
         evaluating.evaluate(Run(path=run.path, config=config))
+
+
+def test_a_model_of_features_asks_for_features(run: Run) -> None:
+    config = {**run.config, "dataset": {**run.config["dataset"], "kind": "features", "shape": [784]}}
+    with pytest.raises(DataError, match="784 features: extract those of digits-sample first"):
+        evaluating.evaluate(Run(path=run.path, config=config), "digits-sample")

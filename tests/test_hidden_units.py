@@ -36,7 +36,9 @@ def test_activation_is_measured_on_the_training_images_of_the_class(run: Run) ->
     assert {image.unit: image.score for image in drawn.images} == pytest.approx(dict(enumerate(expected)))
     magnitudes = [abs(image.score) for image in drawn.images]
     assert magnitudes == sorted(magnitudes, reverse=True)
-    assert all((image.score < 0) == (image.sign == "-") for image in drawn.images if image.score)
+    assert [image.sign for image in drawn.images] == [
+        "-" if image.score < 0 else "+" if image.score else "0" for image in drawn.images
+    ]
     assert "training images of digits-sample" in drawn.notes[0]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from mnistfaces.errors import DataError
 from mnistfaces.evaluating import Mistake
 from mnistfaces.plots_evaluation import confusion_figure, mistakes_figure
 
@@ -58,3 +59,8 @@ def test_a_sheet_of_very_many_mistakes_says_that_it_shows_a_part() -> None:
 
 def test_no_mistakes_at_all_are_a_sheet_too() -> None:
     assert rendered(mistakes_figure([], "no mistakes among 9 images"))
+
+
+def test_features_have_no_sheet() -> None:
+    with pytest.raises(DataError, match="features"):
+        mistakes_figure([mistake(0, None)], "1 of 9")

@@ -6,10 +6,12 @@ import pytest
 from kept_runs import MLP, keep_run, save_image, save_shapes
 
 from mnistfaces import images
-from mnistfaces.config import SplitConfig
+from mnistfaces.config import ExtractConfig, SplitConfig
 from mnistfaces.datasets.folder import load_folder
 from mnistfaces.datasets.sample import load_sample
+from mnistfaces.datasets.store import open_dataset
 from mnistfaces.errors import DataError
+from mnistfaces.features.extraction import extract_features
 from mnistfaces.kept import network_of
 from mnistfaces.predicting import Prediction, Preparation, image_paths, predict
 from mnistfaces.runs import Run
@@ -104,7 +106,23 @@ def test_folders_stand_for_their_files_and_a_dash_for_names_on_stdin(tmp_path: P
     assert list(image_paths(["x.png", "-"], lines)) == [Path("x.png"), Path("y z.png"), *inside, Path("last.png")]
 
 
-def test_a_model_of_features_asks_for_features(run: Run) -> None:
-    config = {**run.config, "dataset": {**run.config["dataset"], "kind": "features", "shape": [9216]}}
-    with pytest.raises(DataError, match="extract-features"):
+def test_an_image_gets_the_features_that_its_model_was_trained_on(tmp_path: Path) -> None:
+    folder = save_shapes(tmp_path / "a", side=40)
+    config = ExtractConfig(
+        backbone="squeezenet1_1", layer="pool1", weights="random", res=32, device="cpu", batch_size=5
+    )
+    for _ in extract_features(str(folder), tmp_path / "f.npz", config):
+        pass
+    dataset = open_dataset(tmp_path / "f.npz")
+    run = keep_run(tmp_path / "run", MLP.with_(epochs=3), dataset, SplitConfig(test_per_class=3))
+    expected = network_of(run).probabilities_of(dataset, np.arange(len(dataset)))
+    prepare = Preparation.of(run)
+    found = list(predict(run, [folder / name for name in dataset.ids.tolist()], prepare))
+    assert [one.class_name for one in found] == [dataset.classes[best] for best in expected.argmax(axis=1)]
+    assert [one.probability for one in found] == pytest.approx(expected.max(axis=1), abs=1e-5)
+
+
+def test_features_without_their_recipe_cannot_be_made(run: Run) -> None:
+    config = {**run.config, "dataset": {**run.config["dataset"], "kind": "features", "shape": [784]}}
+    with pytest.raises(DataError, match="recipe"):
         Preparation.of(Run(path=run.path, config=config))

@@ -63,7 +63,6 @@ def evaluate(
     evaluation = evaluating.evaluate(model, dataset, data_dir=data_dir)
     for note in (f"evaluated on {evaluation.what}", *evaluation.notes):
         streams.note(note)
-    streams.rows(evaluation.rows(), COLUMNS)
     if plot is not None:
         from mnistfaces import plots, plots_evaluation  # noqa: PLC0415  only a figure needs matplotlib
 
@@ -71,6 +70,7 @@ def evaluate(
         plots.save(plots_evaluation.confusion_figure(evaluation.confusion, evaluation.classes, title), plot)
     if mistakes:
         _save_mistakes(mistakes, evaluation, data_dir)
+    streams.rows(evaluation.rows(), COLUMNS)
 
 
 def _save_mistakes(files: list[Path], evaluation: "Evaluation", data_dir: Path | None) -> None:
