@@ -126,7 +126,10 @@ def _evaluate_kept(run: Run, dataset: Dataset | None = None) -> Evaluation:
 
 def _evaluate_other(run: Run, network: Network, dataset: Dataset, data_dir: Path | None) -> Evaluation:
     if dataset.shape != shape_of(run):
-        raise DataError(f"{run.path} takes inputs of {_size(shape_of(run))}, {dataset.name} has {_size(dataset.shape)}")
+        features = ": extract its features first, mnf extract-features" if origin_of(run)["kind"] == "features" else ""
+        raise DataError(
+            f"{run.path} takes inputs of {_size(shape_of(run))}, {dataset.name} has {_size(dataset.shape)}{features}"
+        )
     classes = classes_of(run)
     number_of, notes = _class_numbers(dataset.classes, classes)
     own = dataset.given_test.any()

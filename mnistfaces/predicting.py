@@ -3,10 +3,10 @@
 S pixels a side of what the model takes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from mnistfaces.datasets.base import FULL_INTENSITY
 from mnistfaces.errors import DataError
 from mnistfaces.kept import RGB_AXES, classes_of, network_of, origin_of, shape_of
 from mnistfaces.runs import Run
+
+if TYPE_CHECKING:
+    from mnistfaces.features.network import Recipe
 
 MAX_BYTES = 200_000_000
 
@@ -75,17 +78,14 @@ class Preparation:
 
     @classmethod
     def of(cls, run: Run, *, box: images.Box | None = None, invert: bool = False) -> "Preparation":
-        """Returns how the images of a run's dataset were prepared.
+        """Returns how the images of a run's dataset were prepared; for features, before they went into the network.
 
         Raises:
-            DataError: the model takes features, or images of another form than square ones.
+            DataError: the model takes features that came without a recipe, or other than square images.
         """
         shape, kind = shape_of(run), origin_of(run)["kind"]
         if kind == "features":
-            raise DataError(
-                f"{run.path} was trained on features: extract those of the images with mnf extract-features, "
-                f"then type mnf evaluate {run.path} FILE.npz"
-            )
+            return cls(side=_recipe_of(run).res, color=True, box=box, invert=invert)
         color = len(shape) == RGB_AXES
         if len(shape) not in (2, RGB_AXES) or shape[0] != shape[1]:
             raise DataError(f"{run.path} takes inputs of {' x '.join(map(str, shape))}: no square images")
@@ -109,13 +109,22 @@ class Preparation:
         return ""
 
 
-def predict(run: Run, paths: Iterable[Path], prepare: Preparation) -> Iterator[Prediction]:
+def predict(
+    run: Run, paths: Iterable[Path], prepare: Preparation, *, data_dir: Path | None = None
+) -> Iterator[Prediction]:
     """Yields what a run's model says of each image file.
+
+    Args:
+        run: which model.
+        paths: of the images.
+        prepare: from a decoded image to the pixels that the model, or the network of its features, takes.
+        data_dir: where a network of features was downloaded to.
 
     Raises:
         RunError: the run keeps no model.
+        MnistFacesError: it takes features, and the weights of their network cannot be had.
     """
-    network, classes = network_of(run), classes_of(run)
+    network, classes, inputs_of = network_of(run), classes_of(run), _encoder(run, data_dir)
     for path in paths:
         try:
             pixels = prepare(images.decode(_content_of(path)))
@@ -124,7 +133,7 @@ def predict(run: Run, paths: Iterable[Path], prepare: Preparation) -> Iterator[P
             reason = error.strerror if isinstance(error, OSError) else None
             yield Prediction(image=str(path), status=status, note=reason or str(error))
             continue
-        probabilities = network.probabilities(pixels.reshape(1, -1) / FULL_INTENSITY)[0]  # (C,)
+        probabilities = network.probabilities(inputs_of(pixels))[0]  # (C,)
         best = int(probabilities.argmax())
         yield Prediction(
             image=str(path),
@@ -133,6 +142,25 @@ def predict(run: Run, paths: Iterable[Path], prepare: Preparation) -> Iterator[P
             probability=float(probabilities[best]),
             note=prepare.doubt(pixels),
         )
+
+
+def _encoder(run: Run, data_dir: Path | None) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
+    """Returns what makes the model's inputs, (1, D), of an image's pixels: their scaling, or a network's features."""
+    if origin_of(run)["kind"] != "features":
+        return lambda pixels: pixels.reshape(1, -1) / FULL_INTENSITY
+    from mnistfaces.features.network import rebuild_network  # noqa: PLC0415  pixels do without torchvision
+
+    backbone = rebuild_network(_recipe_of(run), data_dir=data_dir)
+    if (backbone.size,) != shape_of(run):
+        raise DataError(f"the recipe gives {backbone.size} features an image, {run.path} takes {shape_of(run)}")
+    return lambda pixels: backbone.features(pixels[np.newaxis])
+
+
+def _recipe_of(run: Run) -> "Recipe":
+    """Returns how the features that a run was trained on are made; raises DataError where nobody wrote it down."""
+    from mnistfaces.features.network import Recipe  # noqa: PLC0415  pixels do without torchvision
+
+    return Recipe.of(origin_of(run)["meta"])
 
 
 def _content_of(path: Path) -> bytes:

@@ -37,13 +37,14 @@ def predict(
     invert: Annotated[
         bool, typer.Option("--invert", help="Swap dark and bright: for digits written dark on bright.")
     ] = False,
+    data_dir: options.DataDirOption = None,
     output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
 ) -> None:
     """\b
     $ mnf predict last photo.jpg --box 120,80,240,200
     $ ls scans/*.png | mnf predict runs/train-a - --invert
 
-    Class and probability of new images, prepared as the run's own were: same size, gray or RGB.
+    Class and probability of new images, prepared as the run's own were: same size, gray or RGB, same features.
     An image that cannot be read is a row with a status: exit 3 when there are some, 1 when there are no others.
     """
     if run == "-" and "-" in images:
@@ -55,7 +56,7 @@ def predict(
     model = kept.find_run(run, ("train",), sys.stdin if run == "-" else ())
     prepare = predicting.Preparation.of(model, box=area, invert=invert)
     paths = predicting.image_paths(images, sys.stdin if "-" in images else ())
-    rows = streams.rows(_rows(streams, predicting.predict(model, paths, prepare)), COLUMNS)
+    rows = streams.rows(_rows(streams, predicting.predict(model, paths, prepare, data_dir=data_dir)), COLUMNS)
     _conclude(Counter(row["status"] == "ok" for row in rows))
 
 
