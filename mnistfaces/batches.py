@@ -44,14 +44,15 @@ class Batch:
     padding: Tensor
 
     def of_draw(self, draw: int, blocks: int) -> "Batch":
-        """Returns the part of one draw, `blocks` blocks long."""
-        rows = slice(draw * blocks, (draw + 1) * blocks)
-        return Batch(
-            inputs=self.inputs[rows],
-            labels=self.labels[rows],
-            weight=self.weight[rows],
-            padding=self.padding[rows],
-        )
+        """Returns the blocks of one draw, (J, B, D), where each draw has `blocks` of them."""
+        return self._rows(slice(draw * blocks, (draw + 1) * blocks))
+
+    def of_block(self, block: int, blocks: int) -> "Batch":
+        """Returns one block of every draw, (S, B, D), where each draw has `blocks` of them."""
+        return self._rows(slice(block, None, blocks))
+
+    def _rows(self, rows: slice) -> "Batch":
+        return Batch(**{name: value[rows] for name, value in vars(self).items()})
 
 
 def is_full_batch(config: TrainConfig, images: int) -> bool:

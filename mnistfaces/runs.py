@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -52,7 +53,8 @@ class RunFolder:
 
     Attributes:
         path: the folder.
-        finished: whether the same command ended well here before.
+        finished: whether the same command ended well here before, and what it left is not to be replaced.
+        replaces: whether `claim` will remove what is there.
     """
 
     def __init__(
@@ -64,7 +66,8 @@ class RunFolder:
             asked: the configuration that the folder stands for.
             files: names that the run will write, besides `config.json`.
             out: the folder; None is `runs/<command>-<hash>`.
-            force: lets `claim` remove what another configuration left: the files that its `config.json` lists.
+            force: lets `claim` remove what another configuration, or a finished run of this one, left: the files
+                that its `config.json` lists.
 
         Raises:
             RunError: another configuration's results are there.
@@ -78,11 +81,16 @@ class RunFolder:
                 f"{self.path} holds another run ({known['command']} {known['hash']}): "
                 "choose another --out, or replace it with --force"
             )
-        self._old: list[str] = known["files"] if known is not None and known["hash"] != self.hash else []
-        self.finished = known is not None and known["hash"] == self.hash and known["sha256"] != {}
+        if known is None and (strange := [name for name in self.files if (self.path / name).exists()]):
+            raise RunError(f"{self.path / strange[0]} is there already and no run of mnf's: choose another --out")
+        same = known is not None and known["hash"] == self.hash
+        done = known is not None and known["sha256"] != {}
+        self.finished = same and done and not force
+        self.replaces = known is not None and not self.finished and (done or not same)
+        self._old: list[str] = known["files"] if known is not None and self.replaces else []
 
     def claim(self) -> None:
-        """Makes the folder this configuration's, before any work goes into it.
+        """Makes the folder this configuration's, before any work goes into it, and the newest for `last`.
 
         Raises:
             FileError: the disk refuses.
@@ -90,6 +98,9 @@ class RunFolder:
         self._remove(self._old)
         if not self.finished:
             self._write({})
+            return
+        with contextlib.suppress(OSError):  # a shared run that only its owner may write is read as it is
+            os.utime(self.path / CONFIG)
 
     def finish(self, more: Sequence[str] = (), **found: object) -> None:
         """Records that every file is there, with its SHA-256; `more` files and facts that the work brought forth."""
@@ -225,7 +236,9 @@ class Run:
         if not path.exists():
             raise RunError(f"{path} is gone: run its command again with --force")
         if sha256_of_file(path) != expected:
-            raise RunError(f"{path} is not the file that was written (its SHA-256 differs): make the run again")
+            raise RunError(
+                f"{path} is not the file that was written (its SHA-256 differs): run its command again with --force"
+            )
         return path
 
     def _how_to_train(self) -> str:

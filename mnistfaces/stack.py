@@ -56,6 +56,7 @@ class Stack:
         cells = [*cells] * (FEWEST_TILES if alone else 1)
         self.parameters = self._initial(len(cells))
         self.grads = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self._spare = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.optimizer = build_optimizer([cell for cell in cells for _ in draws], self.parameters)
         self._buffers: dict[tuple[int, int, int], list[Tensor]] = {}
         self._passes: dict[int, tuple[list[Tensor], Tensor]] = {}
@@ -71,11 +72,11 @@ class Stack:
     def train_epoch(self) -> None:
         """Moves every model through one epoch."""
         if self.train is not None:
-            self._step_full(self.train)
+            self._step(self.train)
         elif self.minibatches is not None:
             self.minibatches.shuffle()
             for step in range(self.minibatches.steps):
-                self._step_minibatch(self.minibatches.load(step))
+                self._step(self.minibatches.load(step))
         self.forget_passes()
 
     def forget_passes(self) -> None:
@@ -95,9 +96,9 @@ class Stack:
         return self._passes[k][1]
 
     def weights(self, k: int) -> dict[str, NDArray[Any]]:
-        """Returns one model's parameters by their `torch.nn.Sequential` names, as float arrays."""
+        """Returns a copy of one model's parameters by their `torch.nn.Sequential` names, as float arrays."""
         arrays = [
-            np.ascontiguousarray(parameter[k][tuple(slice(size) for size in shape)].cpu().numpy())
+            parameter[k][tuple(slice(size) for size in shape)].cpu().numpy().copy()
             for parameter, shape in zip(self.parameters, self.model.shapes, strict=True)
         ]
         if self.columns is not None:
@@ -137,37 +138,40 @@ class Stack:
         activations = self._buffers[key]
         return activations, torch.log_softmax(self.model.forward(parameters, batch.inputs, activations), 1)
 
-    def _step_full(self, batch: Batch) -> None:
-        """One step on all images, model by model: the tiles of a product are the blocks of images."""
-        for k in range(self.count):
-            activations, log_probs = self._passes.get(k) or self._forward(self._of(k, len(batch.inputs)), batch, k)
-            self._descend_blocks(k, batch, activations, log_probs)
-        self.optimizer.step(self.parameters, self.grads)
-
-    def _step_minibatch(self, batch: Batch) -> None:
-        """One step on a minibatch of every draw: the tiles are the models or, where it is cut, its blocks."""
+    def _step(self, batch: Batch) -> None:
+        """Moves every model by one step on a batch, (S * J, B, D), in the order that makes fewer, larger products."""
         blocks = len(batch.inputs) // len(self.draws)
-        if blocks == 1:
-            copies = len(self.parameters[0]) // len(self.draws)
-            activations, log_probs = self._forward(self.parameters, batch, SHARED)
-            residual = _residual(log_probs, batch.labels.repeat(copies, 1, 1), batch.weight.repeat(copies, 1, 1))
-            self.model.backward(self.parameters, batch.inputs, activations, residual, self.grads)
-        else:
+        if blocks > len(self.parameters[0]):
             for k in range(self.count):
-                own = batch.of_draw(k % len(self.draws), blocks)
-                activations, log_probs = self._forward(self._of(k, blocks), own, SHARED)
-                self._descend_blocks(k, own, activations, log_probs)
+                self._descend_blocks(k, batch.of_draw(k % len(self.draws), blocks))
+        else:
+            for block in range(blocks):
+                self._descend_models(batch.of_block(block, blocks), first=block == 0)
         self.optimizer.step(self.parameters, self.grads)
 
-    def _descend_blocks(self, k: int, batch: Batch, activations: Sequence[Tensor], log_probs: Tensor) -> None:
-        """Writes the gradient of model k: the sum of the gradients of its blocks of images."""
+    def _descend_models(self, batch: Batch, *, first: bool) -> None:
+        """Adds the gradient of one block of images for all models: the tiles of a product are the models."""
+        copies = len(self.parameters[0]) // len(self.draws)
+        activations, log_probs = self._forward(self.parameters, batch, SHARED)
+        residual = _residual(log_probs, batch.labels.repeat(copies, 1, 1), batch.weight.repeat(copies, 1, 1))
+        out = self.grads if first else self._spare
+        self.model.backward(self.parameters, batch.inputs, activations, residual, out)
+        if not first:
+            for grad, more in zip(self.grads, out, strict=True):
+                grad.add_(more)
+
+    def _descend_blocks(self, k: int, batch: Batch) -> None:
+        """Writes the gradient of one model: the tiles of a product are the blocks of images."""
         blocks = len(batch.inputs)
+        activations, log_probs = self._passes.get(k) or self._forward(self._of(k, blocks), batch, k)
         if not self._partial:
-            self._partial = [grad.new_empty(blocks, *grad.shape[1:]) for grad in self.grads]
+            self._partial = [grad.new_zeros(blocks, *grad.shape[1:]) for grad in self.grads]  # padding stays 0
         residual = _residual(log_probs, batch.labels, batch.weight)
         self.model.backward(self._of(k, blocks), batch.inputs, activations, residual, self._partial)
         for grad, partial in zip(self.grads, self._partial, strict=True):
-            torch.sum(partial, dim=0, out=grad[k])
+            grad[k] = partial[0]
+            for more in partial[1:]:
+                grad[k].add_(more)
 
 
 def _residual(log_probs: Tensor, labels: Tensor, weight: Tensor) -> Tensor:

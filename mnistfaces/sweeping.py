@@ -82,14 +82,17 @@ class Sweep:
             if cell.res not in self.datasets:
                 self.datasets[cell.res] = load(cell.res)
         self.trials = self.grid.trials()
+        self._keys: dict[Trial, str] = {}
+        self._by_cell: dict[Cell, list[Trial]] = {}
         self.folder = RunFolder(
             self._asked(), [LEDGER, RESULTS, PREDICTIONS, SUMMARY], out=config.out, force=config.force
         )
         shard = self.grid.shard
         self._own = self.folder.path / (LEDGER if shard is None else f"trials-{shard[0]}-of-{shard[1]}.ndjson")
+        ledgers = [] if self.folder.replaces else sorted(self.folder.path.glob("trials*.ndjson"))
         self.records = {
             record["trial"]: record
-            for path in sorted(self.folder.path.glob("trials*.ndjson"))
+            for path in ledgers
             for record in read_records(path)
             if "trial" in record and (self.folder.path / PARTS / str(record.get("part"))).exists()
         }
@@ -105,11 +108,14 @@ class Sweep:
 
     def key(self, trial: Trial) -> str:
         """Returns the hash under which a trial is found."""
-        return trial.key(self.datasets[trial.cell.res], self.config.device)
+        if trial not in self._keys:
+            self._keys[trial] = trial.key(self.datasets[trial.cell.res], self.config.device)
+        return self._keys[trial]
 
     def missing(self) -> list[Trial]:
-        """Returns the trials that are still to be done."""
-        return [trial for trial in self.trials if self.key(trial) not in self.records]
+        """Returns the trials that are still to be done, for their weights perhaps."""
+        missing = [trial for trial in self.trials if self.key(trial) not in self.records]
+        return missing + (self._lacking_weights(self.trials) if self.config.keep_weights == "all" else [])
 
     def groups(self, trials: Sequence[Trial]) -> Iterator[Group]:
         """Yields the stacks in which these trials train."""
@@ -143,7 +149,13 @@ class Sweep:
         """
         trials = self.drawable(self.missing())
         self.folder.claim()
-        ledger, keep = Ledger(self._own), self.config.keep_weights is not None
+        ledger = Ledger(self._own)
+        yield from self._train(trials, ledger)
+        yield from self._train(self._best_lacking_weights(), ledger)
+
+    def _train(self, trials: Sequence[Trial], ledger: Ledger) -> Iterator[Row]:
+        """Does some trials, yielding each one's record once it is on the disk."""
+        keep = self.config.keep_weights is not None
         for record in run_trials(self.groups(trials), self.folder.path, ledger, self.config.device, keep_weights=keep):
             self.records[record["trial"]] = record
             yield record
@@ -237,8 +249,28 @@ class Sweep:
         files = [file for folder in (PARTS, WEIGHTS) for file in sorted((path / folder).glob("*.*"))]
         self.folder.finish([file.relative_to(path).as_posix() for file in files], best_command=summary["best_command"])
 
+    def _lacking_weights(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Returns the trials that are done and ended with weights that were not kept."""
+        return [
+            trial
+            for trial in trials
+            if (self.records.get(key := self.key(trial)) or {}).get("train_loss") is not None
+            and not (self.folder.path / WEIGHTS / f"{key}.safetensors").exists()
+        ]
+
+    def _best_lacking_weights(self) -> list[Trial]:
+        """Returns the trials of the best cell whose weights are asked for but were not kept when they were done."""
+        if self.config.keep_weights != "best":
+            return []
+        cells = self.grid.own_cells()
+        best = find_best([self.result(cell) for cell in cells])
+        return [] if best is None else self._lacking_weights(self._trials_of(cells[best]))
+
     def _trials_of(self, cell: Cell) -> list[Trial]:
-        return [trial for trial in self.trials if trial.cell == cell]
+        if not self._by_cell:
+            for trial in self.trials:
+                self._by_cell.setdefault(trial.cell, []).append(trial)
+        return self._by_cell[cell]
 
     def _part(self, name: str) -> Predictions:
         if name not in self._parts:

@@ -186,14 +186,14 @@ def flat(command: Callable[..., None]) -> Callable[..., None]:
     return spread
 
 
-def check_plot(path: Path | None, endings: Sequence[str] = FIGURE_ENDINGS) -> None:
+def check_plot(path: Path | None, endings: Sequence[str] = FIGURE_ENDINGS, option: str = "--plot") -> None:
     """Refuses a figure of an unknown kind before any work starts.
 
     Raises:
         typer.BadParameter: the name does not end in one of `endings`.
     """
     if path is not None and path.suffix.lower() not in endings:
-        raise typer.BadParameter(f"{str(path)!r} must end in {', '.join(endings)}", param_hint="--plot")
+        raise typer.BadParameter(f"{str(path)!r} must end in {', '.join(endings)}", param_hint=option)
 
 
 def read_floats(tokens: Sequence[str], option: str) -> tuple[float, ...]:
@@ -207,6 +207,14 @@ def read_floats(tokens: Sequence[str], option: str) -> tuple[float, ...]:
         kind, _, rest = token.partition(":")
         values += _spaced(kind, rest, token, option) if kind in ("log", "lin") else [_number(token, token, option)]
     return _distinct(values, option)
+
+
+def read_numbers(token: str, count: int, option: str) -> tuple[float, ...]:
+    """Returns exactly `count` numbers such as the two of `-10,10`, in the order given."""
+    pieces = token.split(",")
+    if len(pieces) != count:
+        raise typer.BadParameter(f"{token!r} must be {count} numbers with commas between", param_hint=option)
+    return tuple(_number(piece.strip(), token, option) for piece in pieces)
 
 
 def read_integers(tokens: Sequence[str], option: str) -> tuple[int, ...]:

@@ -4,13 +4,28 @@ import contextlib
 import os
 import signal
 import sys
-from importlib import metadata
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, NoReturn, cast
 
 import typer
 
-from mnistfaces.cli import compare, env, extract_features, fetch_digits, fetch_faces, gradcheck, samples, sweep, train
+from mnistfaces.cli import (
+    compare,
+    contour,
+    env,
+    evaluate,
+    extract_features,
+    fetch_digits,
+    fetch_faces,
+    gradcheck,
+    predict,
+    samples,
+    sweep,
+    train,
+    trajectory,
+    visualize_weights,
+)
 from mnistfaces.errors import MnistFacesError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -25,12 +40,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+        "default_map": {"help": False, "fetch": {"help": False}},  # else Typer imports pydantic to read "no help"
+    },
 )
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata  # noqa: PLC0415  30 ms that only this line needs
+
         print(f"mnf {metadata.version('mnistfaces')}")
         raise typer.Exit
 
@@ -53,17 +74,28 @@ def mnf(
         print(context.get_help())
 
 
+def _add(group: typer.Typer, name: str, command: Callable[..., None]) -> None:
+    """Adds a command; the index shows the first sentence below its two lines to copy."""
+    text = " ".join((command.__doc__ or "").split("\n\n")[1].split())
+    group.command(name, short_help=text.split(". ")[0].rstrip("."))(command)
+
+
 fetch = typer.Typer(rich_markup_mode=None, help="Get data: digits, faces.")
-fetch.command("digits")(fetch_digits.digits)
-fetch.command("faces")(fetch_faces.faces)
+_add(fetch, "digits", fetch_digits.digits)
+_add(fetch, "faces", fetch_faces.faces)
 app.add_typer(fetch, name="fetch")
-app.command("samples")(samples.samples)
-app.command("gradcheck")(gradcheck.gradcheck)
-app.command("train")(train.train)
-app.command("sweep")(sweep.sweep)
-app.command("compare")(compare.compare)
-app.command("extract-features")(extract_features.extract_features)
-app.command("env")(env.env)
+_add(app, "samples", samples.samples)
+_add(app, "gradcheck", gradcheck.gradcheck)
+_add(app, "train", train.train)
+_add(app, "sweep", sweep.sweep)
+_add(app, "compare", compare.compare)
+_add(app, "evaluate", evaluate.evaluate)
+_add(app, "predict", predict.predict)
+_add(app, "contour", contour.contour)
+_add(app, "trajectory", trajectory.trajectory)
+_add(app, "visualize-weights", visualize_weights.visualize_weights)
+_add(app, "extract-features", extract_features.extract_features)
+_add(app, "env", env.env)
 
 
 def main() -> NoReturn:

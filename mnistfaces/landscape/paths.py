@@ -1,0 +1,119 @@
+"""Descent from a point of a surface, with and without momentum.
+
+v <- beta v + lr grad, w <- w - v, from v = 0 (Boris T. Polyak, "Some methods of speeding up the convergence of
+iteration methods", 1964, equation 9, in the form the report uses). T steps.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from mnistfaces.errors import UsageError
+from mnistfaces.landscape.plane import Floats
+from mnistfaces.landscape.result import Surface
+from mnistfaces.landscape.softmax import SoftmaxProblem
+
+Mode = Literal["restricted", "projected"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descent:
+    """How a path descends.
+
+    Attributes:
+        start: the two weights it starts from.
+        lr: learning rate, a step per unit of the gradient of the cost.
+        momentum: beta; 0 is vanilla descent.
+        steps: T.
+    """
+
+    start: tuple[float, float] = (-5.5, 5.0)
+    lr: float = 0.001
+    momentum: float = 0.0
+    steps: int = 30
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for values that no descent can have."""
+        if not all(map(math.isfinite, self.start)):
+            raise UsageError("--start must be two finite numbers")
+        if not (math.isfinite(self.lr) and self.lr > 0):
+            raise UsageError(f"--lr must be positive, not {self.lr:g}")
+        if not 0 <= self.momentum < 1:
+            raise UsageError(f"--momentum must be at least 0 and below 1, not {self.momentum:g}")
+        if self.steps < 1:
+            raise UsageError(f"--steps must be at least 1, not {self.steps}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Path:
+    """The points of a descent.
+
+    Attributes:
+        descent: how it descended.
+        mode: `restricted` moves the two weights alone; `projected` moves all of the model's and shows the two.
+        points: (T + 1, 2) the two weights, the start first.
+        loss: (T + 1,) the cost of the model at each step, by the surface's reduction.
+        distance: (T + 1,) how far all other weights are from the surface's plane (Euclidean norm).
+    """
+
+    descent: Descent
+    mode: Mode
+    points: Floats
+    loss: Floats
+    distance: Floats
+
+
+def restricted_path(surface: Surface, descent: Descent) -> Path:
+    """Returns the path of the two weights alone: it lies on the surface, and needs neither model nor data."""
+
+    def slope(position: Floats) -> tuple[float, Floats]:
+        cost, gradient = surface.plane.cost_and_gradient(position)
+        return surface.scale * cost, surface.scale * gradient
+
+    points, loss = _descend(slope, np.array(descent.start, dtype=np.float64), descent)
+    return Path(descent=descent, mode="restricted", points=points, loss=loss, distance=np.zeros(descent.steps + 1))
+
+
+def projected_path(surface: Surface, problem: SoftmaxProblem, descent: Descent) -> Path:
+    """Returns the path of all weights and biases, seen from the two: it leaves the surface.
+
+    It starts from the trained model with the two weights set to the start.
+    """
+    weight, bias = problem.moved(surface.pair, *descent.start)
+    shape = weight.shape
+    rows, columns = surface.pair.classes, surface.pair.inputs
+    here = np.ravel_multi_index((rows, columns), shape)
+
+    def slope(position: Floats) -> tuple[float, Floats]:
+        cost, by_weight, by_bias = problem.cost_and_gradient(
+            position[: weight.size].reshape(shape), position[weight.size :]
+        )
+        return surface.scale * cost, surface.scale * np.append(by_weight, by_bias)
+
+    begin = np.append(weight, bias)
+    positions, loss = _descend(slope, begin, descent)
+    away = positions - begin
+    away[:, here] = 0.0
+    return Path(
+        descent=descent,
+        mode="projected",
+        points=positions[:, here],
+        loss=loss,
+        distance=np.linalg.norm(away, axis=1),
+    )
+
+
+def _descend(slope: Callable[[Floats], tuple[float, Floats]], start: Floats, descent: Descent) -> tuple[Floats, Floats]:
+    """Returns the positions, (T + 1, ...), and the cost at each."""
+    positions = np.empty((descent.steps + 1, len(start)))
+    loss = np.empty(descent.steps + 1)
+    positions[0], velocity = start, np.zeros_like(start)
+    for step in range(descent.steps):
+        loss[step], gradient = slope(positions[step])
+        velocity = descent.momentum * velocity + descent.lr * gradient
+        positions[step + 1] = positions[step] - velocity
+    loss[-1] = slope(positions[-1])[0]
+    return positions, loss

@@ -1,0 +1,129 @@
+"""`mnf trajectory` as a person or a script meets it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kept_surface import SMALL, complaint, files, mnf, mnf_here, rows
+
+FIELDS = ["lr", "momentum", "mode", "step", "w1", "w2", "loss"]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("trajectory")
+    done = mnf("contour", *SMALL, cwd=home)
+    assert rows(done)
+    (home / "rows.ndjson").write_text(done.stdout)
+    return home
+
+
+@pytest.fixture
+def home(kept: Path, tmp_path: Path) -> Path:
+    """A copy that a test may break."""
+    shutil.copytree(kept, tmp_path / "home")
+    return tmp_path / "home"
+
+
+def test_there_is_a_row_for_every_step_of_every_combination(kept: Path) -> None:
+    told = rows(mnf("trajectory", "--steps", "4", cwd=kept))
+    assert list(told[0])[: len(FIELDS)] == FIELDS
+    combinations = [(lr, momentum) for lr in (0.001, 0.003) for momentum in (0, 0.9, 0.99)]
+    assert [(row["lr"], row["momentum"], row["step"]) for row in told] == [
+        (lr, momentum, step) for lr, momentum in combinations for step in range(5)
+    ]
+    assert {(row["w1"], row["w2"]) for row in told if row["step"] == 0} == {(-5.5, 5.0)}
+
+
+def test_a_restricted_paths_heights_are_the_surfaces(kept: Path) -> None:
+    (surface,) = (kept / "runs").glob("contour-*/surface.npz")
+    told = rows(mnf("trajectory", surface, "--start", "-4,6", "--steps", "1", cwd=kept))
+    with np.load(surface) as arrays:
+        height = arrays["loss"][np.abs(arrays["w2"] - 6).argmin(), np.abs(arrays["w1"] + 4).argmin()]
+    assert told[0]["loss"] == pytest.approx(height, rel=1e-9)
+
+
+def test_the_same_command_finds_its_paths_and_draws_them_again(kept: Path) -> None:
+    ask = ("trajectory", "last", "--lr", "0.01", "--momentum", "0,0.9", "--plot")
+    first = mnf(*ask, "paths.png", cwd=kept)
+    before = files(kept / "runs")
+    again = mnf(*ask, "paths.pdf", "--zoom", "whole", cwd=kept)
+    assert again.stdout == first.stdout
+    assert files(kept / "runs") == before
+    assert (kept / "paths.png").stat().st_size > 10_000
+    assert (kept / "paths.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_projected_path_says_how_far_it_has_left_the_plane(kept: Path) -> None:
+    done = mnf("trajectory", "--mode", "projected", "--lr", "0.001", "--momentum", "0.9", "--steps", "5", cwd=kept)
+    told = rows(done)
+    assert told[0]["distance"] == 0
+    assert told[-1]["distance"] > 0
+    assert f"{told[-1]['distance']:.4g} away from the surface's plane" in done.stderr
+
+
+def test_the_page_offers_the_asked_settings(kept: Path) -> None:
+    rows(mnf("trajectory", "--lr", "0.002", "--momentum", "0,0.5", "--start", "1,2", "--plot", "page.html", cwd=kept))
+    page = (kept / "page.html").read_text()
+    initial = json.loads(page.partition('"initial": ')[2].partition("}")[0] + "}")
+    assert initial == {"start": [1.0, 2.0], "lr": 0.002, "momentum": 0.5, "steps": 30}
+
+
+def test_a_surface_comes_from_the_rows_of_contour(kept: Path) -> None:
+    piped = (kept / "rows.ndjson").read_text()
+    assert rows(mnf("trajectory", "-", "--steps", "1", cwd=kept, stdin=piped))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--lr", "0"],
+        ["--lr", "a"],
+        ["--momentum", "1"],
+        ["--steps", "0"],
+        ["--start", "1"],
+        ["--start", "1,nan"],
+        ["--zoom", "1,0,0,1"],
+        ["--zoom", "1,2"],
+        ["--plot", "paths.txt"],
+        ["--mode", "projected", "--plot", "page.html"],
+    ],
+)
+def test_wrong_usage_is_one_line_exit_2_and_nothing_written(tmp_path: Path, arguments: list[str]) -> None:
+    assert complaint(mnf_here("trajectory", *arguments, cwd=tmp_path), 2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_surface_is_one_line_exit_1(tmp_path: Path) -> None:
+    for reference in ("last", "nowhere", "none.npz"):
+        assert complaint(mnf_here("trajectory", reference, cwd=tmp_path), 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_surface_whose_model_is_gone_still_carries_restricted_paths(home: Path) -> None:
+    (model,) = (home / "runs").glob("train-*")
+    shutil.rmtree(model)
+    assert rows(mnf("trajectory", "--steps", "1", cwd=home))
+    before = files(home)
+    assert f"{model.name} is not a run directory" in complaint(
+        mnf_here("trajectory", "--mode", "projected", cwd=home), 1
+    )
+    assert files(home) == before
+
+
+def test_a_model_that_was_exchanged_is_refused(home: Path) -> None:
+    (model,) = (home / "runs").glob("train-*")
+    weights = model / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"abcd")
+    assert "SHA-256" in complaint(mnf_here("trajectory", "--mode", "projected", cwd=home), 1)
+
+
+def test_a_damaged_surface_is_refused(home: Path) -> None:
+    (surface,) = (home / "runs").glob("contour-*/surface.npz")
+    content = bytearray(surface.read_bytes())
+    content[len(content) // 2] ^= 1
+    surface.write_bytes(bytes(content))
+    for reference in ("last", surface):
+        assert surface.name in complaint(mnf_here("trajectory", reference, cwd=home), 1)
