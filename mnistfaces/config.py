@@ -42,6 +42,9 @@ SWEPT = (
 COLLAPSE_EPOCHS = 100
 """Epochs after which a class never predicted on the training images means that the model collapsed."""
 
+MAX_SEED = 2**62
+"""Far more than anyone needs, and few enough for torch's generators when S, S + 1, ... are counted from there."""
+
 ARITHMETIC = 1
 """Raised whenever the same configuration would give other numbers than before; part of every run's hash."""
 

@@ -47,13 +47,15 @@ def read_cells(
         eps=training.eps or 0.0, drop_last=training.drop_last, select=training.select, dtype=training.dtype
     )
     division = _division(kind, split, folds)
-    cells = []
+    cells: dict[object, Cell] = {}
     for values in itertools.product(*lists.values()):
         chosen = dict(zip(lists, values, strict=True))
         res = chosen.pop("res", None)
         size = {"train_per_class": chosen.pop("train_per_class")} if "train_per_class" in chosen else {}
-        cells.append(Cell(training=common.with_(**chosen), split=SplitConfig(**{**vars(division), **size}), res=res))
-    return tuple(dict.fromkeys(cells)), tuple(lists)
+        cell = Cell(training=common.with_(**chosen), split=SplitConfig(**{**vars(division), **size}), res=res)
+        same = tuple(cell.training.to_dict().items())  # hidden units make no two models of a softmax regression
+        cells.setdefault((same, cell.split, cell.res), cell)
+    return tuple(cells.values()), tuple(lists)
 
 
 def _epochs(kind: DatasetKind, training: options.TrainingOptions) -> options.Tokens:

@@ -9,6 +9,7 @@ from mnistfaces.cli import _options as options
 from mnistfaces.cli._grid import read_cells
 from mnistfaces.cli._output import Column, Output, Row, number, percent, seconds, text
 from mnistfaces.cli._sweep_notes import conclude, show_plan
+from mnistfaces.config import MAX_SEED
 from mnistfaces.datasets import kind_of, load_dataset
 from mnistfaces.errors import UsageError
 
@@ -120,8 +121,8 @@ def _rows(streams: Output, job: "Sweep", *, per_seed: bool) -> Iterator[Row]:
 
 def _read_seeds(tokens: list[str] | None, count: int) -> tuple[int, ...]:
     seeds = options.read_integers(tokens, "--seed") if tokens else (0,)
-    if min(seeds) < 0:
-        raise typer.BadParameter("must not be negative", param_hint="--seed")
+    if min(seeds) < 0 or max(seeds) > MAX_SEED:
+        raise typer.BadParameter(f"must lie between 0 and {MAX_SEED}", param_hint="--seed")
     if count == 1:
         return seeds
     if len(seeds) > 1:

@@ -9,6 +9,7 @@ import typer
 from mnistfaces.cli import _options as options
 from mnistfaces.cli._grid import one_cell, read_cells, summed_rate
 from mnistfaces.cli._output import Column, Output, Row, number, percent, seconds, text
+from mnistfaces.config import MAX_SEED
 from mnistfaces.datasets import kind_of, load_dataset
 from mnistfaces.trials import Trial
 
@@ -35,7 +36,10 @@ def train(
     *,
     training: options.TrainingOptions = options.TrainingOptions(),  # noqa: B008  frozen
     plot: options.PlotOption = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the subset, the split, the weights and the minibatches.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", min=0, max=MAX_SEED, help="Of the subset, the split, the weights and the minibatches."),
+    ] = 0,
     split: options.SplitOptions = options.SplitOptions(),  # noqa: B008  frozen
     every: Annotated[
         int | None,
