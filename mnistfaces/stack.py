@@ -19,7 +19,7 @@ from mnistfaces.batches import Batch, Draw, Minibatches, is_full_batch, load_who
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.models import build_model
-from mnistfaces.models.tiles import FEWEST_TILES
+from mnistfaces.models.tiles import FEWEST_TILES, count_blocks
 from mnistfaces.optim import build_optimizer
 
 SHARED = -1  # the owner of buffers that no later step relies on
@@ -42,7 +42,6 @@ class Stack:
     def __init__(
         self, dataset: Dataset, cells: Sequence[TrainConfig], draws: Sequence[Draw], device: torch.device
     ) -> None:
-        torch.set_flush_denormal(True)  # a step on small residuals is several times slower without
         config, split = cells[0], draws[0].split
         self.config, self.draws, self.device, self.dataset = config, draws, device, dataset
         self.count = len(cells) * len(draws)
@@ -52,8 +51,8 @@ class Stack:
         self.model = build_model(config, inputs, len(dataset.classes))
         self.minibatches = None if full else Minibatches(dataset, draws, config, device)
         self.train = self.load(split.train, mean=config.reduction == "mean") if full else None
-        alone = self.count == 1 and self.minibatches is not None and self.minibatches.blocks == 1
-        cells = [*cells] * (FEWEST_TILES if alone else 1)
+        blocks = self.minibatches.blocks if self.minibatches else count_blocks(len(split.train))
+        cells = [*cells] * (FEWEST_TILES if self.count == blocks == 1 else 1)
         self.parameters = self._initial(len(cells))
         self.grads = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._spare = [torch.zeros_like(parameter) for parameter in self.parameters]
