@@ -67,7 +67,7 @@ def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     except Undecodable:
         raise
     except UnidentifiedImageError:
-        raise Undecodable(f"no image in any of the formats {', '.join(FORMATS)}") from None
+        raise Undecodable(f"cannot be decoded: no image in any of the formats {', '.join(FORMATS)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Undecodable(f"more than {max_pixels} pixels") from None
     except Exception as error:  # noqa: BLE001  a damaged file makes Pillow raise almost anything
