@@ -152,7 +152,7 @@ class Stack:
         """Adds the gradient of one block of images for all models: the tiles of a product are the models."""
         copies = len(self.parameters[0]) // len(self.draws)
         activations, log_probs = self._forward(self.parameters, batch, SHARED)
-        residual = _residual(log_probs, batch.labels.repeat(copies, 1, 1), batch.weight.repeat(copies, 1, 1))
+        residual = _residual(log_probs, _copied(batch.labels, copies), _copied(batch.weight, copies))
         out = self.grads if first else self._spare
         self.model.backward(self.parameters, batch.inputs, activations, residual, out)
         if not first:
@@ -171,6 +171,11 @@ class Stack:
             grad[k] = partial[0]
             for more in partial[1:]:
                 grad[k].add_(more)
+
+
+def _copied(of_draws: Tensor, copies: int) -> Tensor:
+    """Returns what draws have, (S, 1, B), for each of their models, (copies * S, 1, B)."""
+    return of_draws.expand(copies, *of_draws.shape).flatten(0, 1)
 
 
 def _residual(log_probs: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
