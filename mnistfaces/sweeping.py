@@ -222,9 +222,9 @@ class Sweep:
             "best_command": command,
             "best_trials": [
                 {"trial": record["trial"], "seed": record["seed"], "fold": record["fold"]}
-                for record in results[best or 0].records
+                for record in (results[best or 0].records if results else ())
             ],
-            "tested": count_tested(results[best or 0]),
+            "tested": count_tested(results[best or 0]) if results else 0,
             "nested": nested,
             "cells": rows,
             "failures": self.failures,

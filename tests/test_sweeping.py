@@ -124,6 +124,12 @@ def test_shards_that_are_gathered_are_the_whole_table(whole: Sweep, tmp_path: Pa
     assert json.loads((tmp_path / "summary.json").read_text())["best"]["lr"] == whole.summary["best"]["lr"]
 
 
+def test_a_shard_without_cells_does_nothing(tmp_path: Path) -> None:
+    shards = [replace(GRID, shard=(part, 50)) for part in range(1, 51)]
+    job = run(tmp_path, next(shard for shard in shards if not shard.own_cells()))
+    assert (job.trials, job.summary["cells"], job.summary["best"]) == ([], [], None)
+
+
 def test_a_record_whose_predictions_are_gone_is_done_again(whole: Sweep, tmp_path: Path) -> None:
     run(tmp_path)
     next((tmp_path / "parts").glob("*.npz")).unlink()

@@ -1,6 +1,7 @@
 """The command `mnf`: an index of commands, and the one place where an error becomes a line and an exit code."""
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -120,14 +121,24 @@ def main() -> NoReturn:
     except UsageProblem as error:
         code = _complain(_usage(error), 2)
     except (BrokenPipeError, SystemExit):  # Typer makes an exit of a closed stdout
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered has no reader
+        _drop_stdout()
         code = STDOUT_CLOSED
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_stdout()
+        code = _complain(f"cannot write {error.filename or 'the results'}: {error.strerror}", 1)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:
         code = TERMINATED if terminated else INTERRUPTED
         _complain("stopped; finished work is kept: the same command goes on from there", code)
     sys.exit(code)
+
+
+def _drop_stdout() -> None:
+    """Sends what is still buffered nowhere: it has no reader."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, code: int) -> int:

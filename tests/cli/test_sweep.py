@@ -1,0 +1,193 @@
+"""`mnf sweep` as a person or a script meets it."""
+
+import contextlib
+import csv
+import io
+import json
+import random
+import signal
+import time
+from typing import Any
+
+import pytest
+from conftest import Answer, Mnf
+
+SMALL = ("digits-sample", "--train-per-class", 10, "--epochs", "10,30", "--lr", "1e-3,1e-4", "--seeds", 2)
+FIELDS = [
+    "n",
+    "n_failed",
+    "n_collapsed",
+    "timing",
+    "test_low",
+    "test_high",
+    "seconds",
+    "status",
+    "run",
+    "lr",
+    "epochs",
+    "seed",
+    "dataset",
+]
+TIMES = ("seconds", "timing", "run")
+
+
+def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{field: value for field, value in row.items() if field not in TIMES} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mnf, Answer]:
+    mnf = Mnf(tmp_path_factory.mktemp("swept"))
+    return mnf, mnf("sweep", *SMALL, "--out", "out")
+
+
+def test_two_rates_are_two_rows_of_ndjson_on_a_machine_that_fetched_nothing(mnf: Mnf) -> None:
+    done = mnf("sweep", "--lr", "1e-3,1e-4", "--epochs", 50)
+    rows = {row["lr"]: row for row in done.rows}
+    assert list(rows) == [1e-3, 1e-4]
+    assert {(row["epochs"], row["dataset"], row["status"], row["timing"]) for row in done.rows} == {
+        (50, "digits-sample", "ok", "shared")
+    }
+    command = done.stderr.splitlines()[-1].partition("): ")[2].split()
+    assert command[:3] == ["mnf", "train", "digits-sample"]
+    repeated = mnf(*command[1:]).row
+    best = rows[repeated["lr"]]
+    assert best["val_accuracy"] == max(row["val_accuracy"] for row in done.rows)
+    for field in ("train_loss", "val_accuracy", "test_loss", "test_accuracy", "test_low", "test_high"):
+        assert repeated[field] == best[field]
+
+
+def test_rows_come_in_the_order_asked_and_carry_the_fields_of_the_contract(swept: tuple[Mnf, Answer]) -> None:
+    rows = swept[1].rows
+    assert [(row["lr"], row["epochs"]) for row in rows] == [(1e-3, 10), (1e-3, 30), (1e-4, 10), (1e-4, 30)]
+    for row in rows:
+        assert [field for field in FIELDS if field not in row] == []
+        assert (row["n"], row["n_failed"], row["train_n"], row["test_n"]) == (2, 0, 100, 1000)
+        assert row["train_loss_std"] > 0
+
+
+def test_the_same_sweep_again_trains_nothing_and_tells_the_best_where_rows_are_written_together(
+    swept: tuple[Mnf, Answer],
+) -> None:
+    mnf, done = swept
+    ledger = mnf.folder / "out" / "trials.ndjson"
+    before = ledger.read_bytes()
+    again = mnf("sweep", *SMALL, "--out", "out", "--format", "json")
+    assert ledger.read_bytes() == before
+    assert "0 to do" in again.stderr
+    cells = json.loads(again.stdout)
+    told = [{field: value for field, value in row.items() if field not in ("best", "tied")} for row in cells]
+    assert told == done.rows
+    assert not {"best", "tied"} & set(done.rows[0])
+    merit = [(-row["val_accuracy"], row["val_loss"]) for row in cells]
+    assert [row["best"] for row in cells] == [pair == min(merit) for pair in merit]
+    assert [row["tied"] for row in cells if row["best"]] == [True]
+    assert json.loads((mnf.folder / "out" / "summary.json").read_text())["cells"] == cells
+
+
+def test_a_larger_grid_trains_what_is_new_and_csv_carries_neither_best_nor_tied(swept: tuple[Mnf, Answer]) -> None:
+    mnf, done = swept
+    grown = mnf("sweep", *SMALL[:4], "10,20,30", *SMALL[5:], "--out", "out", "--format", "csv")
+    assert "4 to do" in grown.stderr
+    table = list(csv.DictReader(io.StringIO(grown.stdout)))
+    assert not {"best", "tied"} & set(table[0])
+    same = [row for row in table if row["epochs"] != "20"]
+    assert [float(row["val_loss"]) for row in same] == [row["val_loss"] for row in done.rows]
+
+
+def test_a_dry_run_lists_the_stacks_and_leaves_nothing(mnf: Mnf) -> None:
+    done = mnf("sweep", *SMALL, "--dry-run")
+    assert sum(row["models"] for row in done.rows) == 4  # two rates, two seeds; epochs are read on the way
+    assert all(row["estimate_seconds"] >= 0 for row in done.rows)
+    assert "4 cells, 8 trials, 0 done" in done.stderr
+    assert list(mnf.folder.iterdir()) == []
+
+
+def test_a_cell_that_cannot_be_is_labelled_and_the_exit_code_says_so(mnf: Mnf) -> None:
+    done = mnf("sweep", "digits-sample", "--train-per-class", "5,401", "--epochs", 2, code=3)
+    fine, failed = done.rows
+    assert (fine["status"], fine["n_failed"]) == ("ok", 0)
+    assert (failed["status"], failed["n"], failed["n_failed"], failed["train_loss"]) == ("failed", 0, 1, None)
+    assert "class 0 has 400 images left to train, 401 were asked for" in done.stderr
+
+
+def test_folds_say_what_choosing_inside_each_gives(mnf: Mnf) -> None:
+    done = mnf("sweep", "digits-sample", "--folds", 2, "--lr", "1e-4,1e-5", "--epochs", 3, "--out", "out")
+    assert [(row["n"], row["test_n"]) for row in done.rows] == [(2, 2000)] * 2
+    summary = json.loads((mnf.folder / "out" / "summary.json").read_text())
+    assert summary["nested"]["n"] == 4000
+    assert summary["nested"]["low"] < summary["nested"]["accuracy"] < summary["nested"]["high"]
+    assert f"{summary['nested']['accuracy']:.1%}" in done.stderr
+
+
+def test_a_reader_that_leaves_after_one_line_ends_the_sweep_quietly(mnf: Mnf) -> None:
+    rates = ("--lr", "1e-3,1e-4,1e-5", "--batch-size", "full,50", "--epochs", 5)
+    with mnf.start("sweep", "digits-sample", *rates, "--quiet") as process:
+        assert json.loads(process.stdout.readline())["lr"] == 1e-3
+        process.stdout.close()
+        process.wait(60)
+        assert process.returncode == 141
+        assert process.stderr.read() == ""
+
+
+# --- interruptions -------------------------------------------------------------------------------------------------
+
+LONG = (
+    *("sweep", "digits-sample", "--train-per-class", 10, "--batch-size", "10,20,50", "--epochs", 40),
+    *("--lr", "1e-3,1e-4", "--model", "mlp", "--isolated", "--out", "out", "--quiet"),
+)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    return numbers(Mnf(tmp_path_factory.mktemp("undisturbed"))(*LONG).rows)
+
+
+def records(mnf: Mnf) -> list[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return (mnf.folder / "out" / "trials.ndjson").read_text().splitlines()
+    return []
+
+
+def signal_after(mnf: Mnf, count: int, sent: int, rng: random.Random) -> tuple[int, str]:
+    """Starts the sweep and sends a signal some moments after so many trials were recorded."""
+    with mnf.start(*LONG) as process:
+        deadline = time.monotonic() + 60
+        while len(records(mnf)) < count and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(rng.random() * 0.05)
+        process.send_signal(sent)
+        start = time.monotonic()
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - start < 2
+    return process.returncode, err
+
+
+def test_a_sweep_that_is_stopped_in_every_way_and_finished_in_shards_ends_with_the_same_rows(
+    mnf: Mnf, undisturbed: list[dict[str, Any]]
+) -> None:
+    rng, said = random.Random(5), "mnf: stopped; finished work is kept: the same command goes on from there\n"
+    assert signal_after(mnf, 1, signal.SIGKILL, rng) == (-signal.SIGKILL, "")
+    assert signal_after(mnf, 2, signal.SIGINT, rng) == (130, said)
+    kept = records(mnf)
+    assert signal_after(mnf, 3, signal.SIGTERM, rng) == (143, said)
+    assert records(mnf)[: len(kept)] == kept
+    shard = mnf(*LONG, "--shard", "1/2").rows
+    gathered = numbers(mnf(*LONG).rows)
+    assert gathered == undisturbed
+    assert [row for row in numbers(shard) if row not in gathered] == []
+    done = [
+        json.loads(line)["trial"]
+        for path in (mnf.folder / "out").glob("trials*.ndjson")
+        for line in path.read_text().splitlines()
+    ]
+    assert len(set(done)) == len(undisturbed)
+    assert len(done) <= len(undisturbed) + 1  # only the kill can cost what was done but not yet recorded
+
+
+def test_two_processes_on_one_folder_both_end_with_the_right_rows(mnf: Mnf, undisturbed: list[dict[str, Any]]) -> None:
+    both = [mnf.start(*LONG) for _ in range(2)]
+    for process in both:
+        out, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, "")
+        assert numbers([json.loads(line) for line in out.splitlines()]) == undisturbed
