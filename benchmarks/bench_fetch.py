@@ -7,7 +7,8 @@ An image is valid if its bytes have the listed SHA-256. No host may ever have tw
 
     python benchmarks/bench_fetch.py [--quick] [--img2dataset PYTHON]
 
---quick takes 373 rows, and the one thread every tenth of them, its seconds multiplied by ten. A ratio is the peer's seconds over ours.
+--quick takes 373 rows, and the one thread every tenth of them, its seconds multiplied by ten.
+A ratio is the peer's seconds over ours.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Claim: full-batch descent is 8 times as fast as the course's and 2.5 times as fast as eager PyTorch's, at equal cost.
 
-And softmax regression on the full MNIST reaches 92.4 % in a third of the time of scikit-learn's lbfgs, start-up included.
+And softmax regression on the full MNIST reaches 92.4 % in a third of the time of scikit-learn's lbfgs, start-up
+included.
 
 Descent: 48,000 images, the mean cost of the three sets at every iteration, lr 1e-6 on the summed cost. The final
 training costs are compared. Peers: `course` (NumPy float64, a forward pass for each gradient) and `torch-loop`.

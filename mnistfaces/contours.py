@@ -10,6 +10,7 @@ from mnistfaces import landscape
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import RunError
 from mnistfaces.files import sha256_of_file, write_text
+from mnistfaces.kept import dataset_of
 from mnistfaces.landscape import (
     Origin,
     Pair,
@@ -20,7 +21,7 @@ from mnistfaces.landscape import (
     save_surface,
 )
 from mnistfaces.runs import RESULTS, WEIGHTS, Run, RunFolder, configuration, describe, find_runs
-from mnistfaces.surface_models import dataset_of, problem_of
+from mnistfaces.surface_models import problem_of
 
 SURFACE = "surface.npz"
 PART_6_WEIGHTS = ("5,13,14", "5,15,14")

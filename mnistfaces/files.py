@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from filelock import FileLock
-
 from mnistfaces.errors import FileError
 
 CHUNK = 1 << 20
@@ -102,6 +100,8 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.records: list[dict[str, Any]] = []
+        from filelock import FileLock  # noqa: PLC0415  --help does without
+
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(f"{path}.lock")

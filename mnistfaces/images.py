@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from mnistfaces.errors import DataError
 
@@ -66,6 +66,8 @@ def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
             return _rgb(image)
     except Undecodable:
         raise
+    except UnidentifiedImageError:
+        raise Undecodable(f"cannot be decoded: no image in any of the formats {', '.join(FORMATS)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Undecodable(f"more than {max_pixels} pixels") from None
     except Exception as error:  # noqa: BLE001  a damaged file makes Pillow raise almost anything

@@ -4,14 +4,20 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
+from numpy.typing import NDArray
 
 from mnistfaces import plots
 from mnistfaces.weights import WeightImage, symmetric_limit
 
 COLUMNS = 5
+MOST_COLUMNS = 8
+RGB_AXES = 3
+BAR_ROWS = 3
 TILE_INCHES = 1.9
 
 
@@ -33,18 +39,18 @@ def save_weight_figures(
 
 def weights_figure(images: Sequence[WeightImage], title: str, *, gray: bool = False) -> Figure:
     """Returns weight images on one symmetric scale with its bar; `gray` as in the report, else blue, white, red."""
-    columns = min(COLUMNS, len(images))
+    columns = min(_columns(images), len(images))
     rows = math.ceil(len(images) / columns)
-    size = (TILE_INCHES * columns + 1.2, TILE_INCHES * rows + 0.6)
+    lines = images[0].title.count("\n")
+    size = (TILE_INCHES * columns + 1.2, (TILE_INCHES + 0.2 * lines) * rows + 0.6)
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     limit = symmetric_limit(images) or 1.0
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, image in zip(grid.flat, images, strict=False):
-        drawn = _draw(axes, image, limit, gray=gray)
-    bar = figure.colorbar(drawn, ax=grid, shrink=0.9)
-    bar.set_label("weight (per unit of pixel intensity)")
+        _draw(axes, image, limit, gray=gray)
+    _add_bar(figure, grid, images[0], limit, gray=gray)
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -54,12 +60,36 @@ def weight_figure(image: WeightImage, limit: float, *, gray: bool = False) -> Fi
     figure = Figure(figsize=(4.4, 3.8), dpi=150, layout="constrained")
     axes = figure.subplots()
     axes.set_axis_off()
-    bar = figure.colorbar(_draw(axes, image, limit or 1.0, gray=gray), ax=axes, shrink=0.9)
-    bar.set_label("weight (per unit of pixel intensity)")
+    _draw(axes, image, limit or 1.0, gray=gray)
+    _add_bar(figure, np.array([[axes]]), image, limit or 1.0, gray=gray)
     return figure
 
 
-def _draw(axes: Axes, image: WeightImage, limit: float, *, gray: bool) -> AxesImage:
-    axes.set_title(image.class_name, fontsize=11)
-    weights = image.weights if image.weights.ndim == 2 else image.weights.mean(axis=2)  # noqa: PLR2004  of all channels
-    return axes.imshow(weights, cmap="gray" if gray else "RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+def _columns(images: Sequence[WeightImage]) -> int:
+    """Returns how many images stand side by side: the hidden units of a class, as far as they fit."""
+    of_first = sum(image.class_name == images[0].class_name for image in images)
+    return COLUMNS if images[0].unit is None else min(of_first, MOST_COLUMNS)
+
+
+def _draw(axes: Axes, image: WeightImage, limit: float, *, gray: bool) -> None:
+    axes.set_title(image.title, fontsize=11 if image.unit is None else 9)
+    if image.weights.ndim == RGB_AXES and not gray:
+        axes.imshow(0.5 + image.weights / (2 * limit), interpolation="nearest")
+        return
+    weights = image.weights.mean(axis=2) if image.weights.ndim == RGB_AXES else image.weights
+    axes.imshow(weights, cmap=_colors(image, gray=gray), vmin=-limit, vmax=limit, interpolation="nearest")
+
+
+def _colors(image: WeightImage, *, gray: bool) -> str:
+    """Returns the name of the scale: diverging colours, unless colour stands for the channels or nobody wants it."""
+    return "gray" if gray or image.weights.ndim == RGB_AXES else "RdBu_r"
+
+
+def _add_bar(figure: Figure, grid: NDArray[np.object_], image: WeightImage, limit: float, *, gray: bool) -> None:
+    """Adds the bar of the scale beside a grid of axes, no longer than a few rows of it."""
+    scale = ScalarMappable(Normalize(-limit, limit), _colors(image, gray=gray))
+    bar = figure.colorbar(scale, ax=grid.ravel().tolist(), shrink=min(0.9, BAR_ROWS / len(grid)))
+    channels = ""
+    if image.weights.ndim == RGB_AXES:
+        channels = "\nmean of R, G and B" if gray else "\nof R, G and B each: mid-gray is 0"
+    bar.set_label(f"weight (per unit of pixel intensity){channels}")

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -80,6 +81,8 @@ class RunFolder:
                 f"{self.path} holds another run ({known['command']} {known['hash']}): "
                 "choose another --out, or replace it with --force"
             )
+        if known is None and (strange := [name for name in self.files if (self.path / name).exists()]):
+            raise RunError(f"{self.path / strange[0]} is there already and no run of mnf's: choose another --out")
         same = known is not None and known["hash"] == self.hash
         done = known is not None and known["sha256"] != {}
         self.finished = same and done and not force
@@ -87,7 +90,7 @@ class RunFolder:
         self._old: list[str] = known["files"] if known is not None and self.replaces else []
 
     def claim(self) -> None:
-        """Makes the folder this configuration's, before any work goes into it.
+        """Makes the folder this configuration's, before any work goes into it, and the newest for `last`.
 
         Raises:
             FileError: the disk refuses.
@@ -95,6 +98,9 @@ class RunFolder:
         self._remove(self._old)
         if not self.finished:
             self._write({})
+            return
+        with contextlib.suppress(OSError):  # a shared run that only its owner may write is read as it is
+            os.utime(self.path / CONFIG)
 
     def finish(self, more: Sequence[str] = (), **found: object) -> None:
         """Records that every file is there, with its SHA-256; `more` files and facts that the work brought forth."""

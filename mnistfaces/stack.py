@@ -19,7 +19,7 @@ from mnistfaces.batches import Batch, Draw, Minibatches, is_full_batch, load_who
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.models import build_model
-from mnistfaces.models.tiles import FEWEST_TILES
+from mnistfaces.models.tiles import FEWEST_TILES, count_blocks
 from mnistfaces.optim import build_optimizer
 
 SHARED = -1  # the owner of buffers that no later step relies on
@@ -42,7 +42,6 @@ class Stack:
     def __init__(
         self, dataset: Dataset, cells: Sequence[TrainConfig], draws: Sequence[Draw], device: torch.device
     ) -> None:
-        torch.set_flush_denormal(True)  # a step on small residuals is several times slower without
         config, split = cells[0], draws[0].split
         self.config, self.draws, self.device, self.dataset = config, draws, device, dataset
         self.count = len(cells) * len(draws)
@@ -52,8 +51,8 @@ class Stack:
         self.model = build_model(config, inputs, len(dataset.classes))
         self.minibatches = None if full else Minibatches(dataset, draws, config, device)
         self.train = self.load(split.train, mean=config.reduction == "mean") if full else None
-        alone = self.count == 1 and self.minibatches is not None and self.minibatches.blocks == 1
-        cells = [*cells] * (FEWEST_TILES if alone else 1)
+        blocks = self.minibatches.blocks if self.minibatches else count_blocks(len(split.train))
+        cells = [*cells] * (FEWEST_TILES if self.count == blocks == 1 else 1)
         self.parameters = self._initial(len(cells))
         self.grads = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._spare = [torch.zeros_like(parameter) for parameter in self.parameters]
@@ -153,7 +152,7 @@ class Stack:
         """Adds the gradient of one block of images for all models: the tiles of a product are the models."""
         copies = len(self.parameters[0]) // len(self.draws)
         activations, log_probs = self._forward(self.parameters, batch, SHARED)
-        residual = _residual(log_probs, batch.labels.repeat(copies, 1, 1), batch.weight.repeat(copies, 1, 1))
+        residual = _residual(log_probs, _copied(batch.labels, copies), _copied(batch.weight, copies))
         out = self.grads if first else self._spare
         self.model.backward(self.parameters, batch.inputs, activations, residual, out)
         if not first:
@@ -172,6 +171,11 @@ class Stack:
             grad[k] = partial[0]
             for more in partial[1:]:
                 grad[k].add_(more)
+
+
+def _copied(of_draws: Tensor, copies: int) -> Tensor:
+    """Returns what draws have, (S, 1, B), for each of their models, (copies * S, 1, B)."""
+    return of_draws.expand(copies, *of_draws.shape).flatten(0, 1)
 
 
 def _residual(log_probs: Tensor, labels: Tensor, weight: Tensor) -> Tensor:

@@ -1,12 +1,11 @@
 """The model behind a surface: trained for it, or kept by another run; and the images that judge it."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from mnistfaces.config import DatasetKind, DeviceName, SplitConfig, default_split, default_training
-from mnistfaces.datasets import load_dataset
-from mnistfaces.datasets.base import Dataset, draw_split
+from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import RunError
+from mnistfaces.kept import split_of
 from mnistfaces.landscape import SoftmaxProblem, Surface, softmax_problem
 from mnistfaces.runs import WEIGHTS, Run, RunFolder, load_run
 from mnistfaces.trials import Cell, Trial
@@ -55,23 +54,6 @@ def open_model(dataset: Dataset, trial: Trial, device: DeviceName) -> RunFolder:
     return open_training(dataset, trial, device=device, every=every, out=None)
 
 
-def dataset_of(model: Run, data_dir: Path | None) -> Dataset:
-    """Returns the dataset that a run was made with.
-
-    Raises:
-        DataError: it is not on this machine.
-        RunError: the run does not say which.
-    """
-    known = model.config.get("dataset") or {}
-    try:
-        name, kind, shape = str(known["name"]), known["kind"], known["shape"]
-    except KeyError as error:
-        raise RunError(f"{model.path} does not say which dataset it was made with") from error
-    if kind in ("digits", "features"):
-        return load_dataset(name, data_dir=data_dir)
-    return load_dataset(name, data_dir=data_dir, res=int(shape[0]), color=len(shape) > len(("rows", "columns")))
-
-
 def problem_of(model: Run, dataset: Dataset) -> SoftmaxProblem:
     """Returns a kept model and the images that it was trained on, as a surface needs them.
 
@@ -85,8 +67,7 @@ def problem_of(model: Run, dataset: Dataset) -> SoftmaxProblem:
             f"{model.path} was made with {known.get('name', 'other images')} of other content than {dataset.name} "
             "has here: name its dataset, or make the run again"
         )
-    images = draw_split(dataset, model.split, model.config["split_seed"]).train
-    return softmax_problem(dataset, images, model.weights())
+    return softmax_problem(dataset, split_of(model, dataset).train, model.weights())
 
 
 def model_of(surface: Surface) -> Run:

@@ -82,6 +82,8 @@ class Sweep:
             if cell.res not in self.datasets:
                 self.datasets[cell.res] = load(cell.res)
         self.trials = self.grid.trials()
+        self._keys: dict[Trial, str] = {}
+        self._by_cell: dict[Cell, list[Trial]] = {}
         self.folder = RunFolder(
             self._asked(), [LEDGER, RESULTS, PREDICTIONS, SUMMARY], out=config.out, force=config.force
         )
@@ -106,7 +108,9 @@ class Sweep:
 
     def key(self, trial: Trial) -> str:
         """Returns the hash under which a trial is found."""
-        return trial.key(self.datasets[trial.cell.res], self.config.device)
+        if trial not in self._keys:
+            self._keys[trial] = trial.key(self.datasets[trial.cell.res], self.config.device)
+        return self._keys[trial]
 
     def missing(self) -> list[Trial]:
         """Returns the trials that are still to be done, for their weights perhaps."""
@@ -263,7 +267,10 @@ class Sweep:
         return [] if best is None else self._lacking_weights(self._trials_of(cells[best]))
 
     def _trials_of(self, cell: Cell) -> list[Trial]:
-        return [trial for trial in self.trials if trial.cell == cell]
+        if not self._by_cell:
+            for trial in self.trials:
+                self._by_cell.setdefault(trial.cell, []).append(trial)
+        return self._by_cell[cell]
 
     def _part(self, name: str) -> Predictions:
         if name not in self._parts:

@@ -107,19 +107,12 @@ def fit(
     """
     cells = cells or [default_training(dataset.kind)]
     draws = draws or [Draw(split=draw_split(dataset, default_split(dataset.kind), seed=0), seed=0)]
-    session = _Session(Stack(dataset, cells, draws, choose_device(device)))
-    checkpoints = set(checkpoints) or {cell.epochs for cell in cells}
-    last = max(checkpoints)
-    if every is not None:
-        yield session.measure(0, checkpoint=False)
-    for epoch in range(1, last + 1):
-        session.train_epoch(epoch)
-        over = epoch % CHECK_EPOCHS == 0 and session.is_over()
-        if epoch in checkpoints or (every is not None and (epoch % every == 0 or epoch == last or over)):
-            yield session.measure(epoch, checkpoint=epoch in checkpoints)
-        if over:
-            yield from (session.measure(later, checkpoint=True) for later in sorted(checkpoints) if later > epoch)
-            return
+    torch.set_flush_denormal(True)  # a step on small residuals is several times slower without
+    try:
+        session = _Session(Stack(dataset, cells, draws, choose_device(device)))
+        yield from session.run(set(checkpoints) or {cell.epochs for cell in cells}, every)
+    finally:
+        torch.set_flush_denormal(False)
 
 
 class _Session:
@@ -137,6 +130,20 @@ class _Session:
         if self.config.select == "best" and any(val is None for val in self.val):
             raise UsageError("--select best needs validation images: see --val-per-class")
         self.started = time.perf_counter()
+
+    def run(self, checkpoints: set[int], every: int | None) -> Iterator[Epoch]:
+        """Trains to the last checkpoint, yielding the records that `fit` promises."""
+        last = max(checkpoints)
+        if every is not None:
+            yield self.measure(0, checkpoint=False)
+        for epoch in range(1, last + 1):
+            self.train_epoch(epoch)
+            over = epoch % CHECK_EPOCHS == 0 and self.is_over()
+            if epoch in checkpoints or (every is not None and (epoch % every == 0 or epoch == last or over)):
+                yield self.measure(epoch, checkpoint=epoch in checkpoints)
+            if over:
+                yield from (self.measure(later, checkpoint=True) for later in sorted(checkpoints) if later > epoch)
+                return
 
     def train_epoch(self, epoch: int) -> None:
         before = [parameter.clone() for parameter in self.stack.parameters] if self.config.eps else None

@@ -12,9 +12,10 @@ import numpy as np
 from mnistfaces.contours import Contour
 from mnistfaces.errors import RunError
 from mnistfaces.files import sha256_of_file, write_text
+from mnistfaces.kept import dataset_of
 from mnistfaces.landscape import Descent, Mode, Path, projected_path, restricted_path
 from mnistfaces.runs import RESULTS, RunFolder, configuration, load_run
-from mnistfaces.surface_models import dataset_of, model_of, problem_of
+from mnistfaces.surface_models import model_of, problem_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,57 +1,66 @@
-"""First-layer weights as images: what each class of a softmax regression looks for.
+"""First-layer weights as images: what a class of a softmax regression looks for, which hidden units speak for one.
 
-C classes, D inputs, H x W pixels of an image.
+N images, C classes, D inputs, U hidden units, H x W pixels of an image.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistfaces.config import Criterion
 from mnistfaces.errors import DataError
-
-if TYPE_CHECKING:
-    from mnistfaces.runs import Run
 
 IMAGE_AXES = (2, 3)
 """Axes of an image: rows and columns, and channels where it has colour."""
 
 
+Floats = NDArray[np.floating]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WeightImage:
-    """The weights into one output, laid out as the image that they look at.
+    """The weights into one output or one hidden unit, laid out as the image that they look at.
 
     Attributes:
         class_name: the class that they speak for.
         weights: (H, W) or (H, W, 3).
-        score: their Euclidean norm: how much the image bears on this output.
+        score: how much they bear on this class, by the criterion.
+        criterion: `norm`, the weights' Euclidean norm, for an output; of a hidden unit, what it was chosen by.
+        unit: number of the hidden unit; None for an output.
+        sign: `+` where the unit speaks for the class, `-` where against it, `0` where neither; None for an output.
+        shared: other classes that the same unit was chosen for.
     """
 
     class_name: str
-    weights: NDArray[np.floating]
+    weights: Floats
     score: float
+    criterion: Criterion | Literal["norm"] = "norm"
+    unit: int | None = None
+    sign: str | None = None
+    shared: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
-        """The name of a file for this image alone: the class's own, without what is no part of a name."""
-        return f"{re.sub(r'[^0-9A-Za-z_-]+', '-', self.class_name).strip('-') or 'class'}.png"
+        """The name of a file for this image alone: the class's own, without what is no part of a name, and the unit."""
+        unit = "" if self.unit is None else f"-unit-{self.unit}"
+        return f"{re.sub(r'[^0-9A-Za-z_-]+', '-', self.class_name).strip('-') or 'class'}{unit}.png"
 
-
-def images_of(model: "Run") -> list[WeightImage]:
-    """Returns the weights into every class of a kept softmax regression as images.
-
-    Raises:
-        RunError: the run keeps no weights.
-        DataError: its model is no softmax regression, or does not look at images.
-    """
-    weights, dataset = model.weights(), model.config["dataset"]
-    if "2.weight" in weights:
-        raise DataError(f"{model.path} keeps a network with hidden units, not a softmax regression")
-    return class_images(weights["0.weight"], tuple(dataset["shape"]), tuple(dataset["classes"]))
+    @property
+    def title(self) -> str:
+        """What stands above the image."""
+        if self.unit is None:
+            return self.class_name
+        score = {
+            "weight": f"{self.sign}{self.score:.3f}",
+            "activation": f"{self.score:+.3f}",
+            "ablation": f"({self.sign}) recall {-self.score:+.3f}",
+        }[self.criterion]
+        return f"{self.class_name}\nunit {self.unit}: {score}"
 
 
 def weight_rows(images: Sequence[WeightImage], plot: Path | None, each: Path | None) -> list[dict[str, Any]]:
@@ -59,17 +68,18 @@ def weight_rows(images: Sequence[WeightImage], plot: Path | None, each: Path | N
     return [
         {
             "class": image.class_name,
-            "unit": None,
+            "unit": image.unit,
             "score": image.score,
-            "sign": None,
-            "criterion": "norm",
+            "sign": image.sign,
+            "criterion": image.criterion,
             "file": str(each / image.file_name if each else plot) if each or plot else None,
+            "shared": list(image.shared),
         }
         for image in images
     ]
 
 
-def class_images(weight: NDArray[np.floating], shape: tuple[int, ...], classes: tuple[str, ...]) -> list[WeightImage]:
+def class_images(weight: Floats, shape: tuple[int, ...], classes: tuple[str, ...]) -> list[WeightImage]:
     """Returns the weights into every class of a softmax regression as images, in class order.
 
     Args:
@@ -92,6 +102,46 @@ def class_images(weight: NDArray[np.floating], shape: tuple[int, ...], classes: 
         WeightImage(class_name=name, weights=row.reshape(shape), score=float(np.linalg.norm(row)))
         for name, row in zip(classes, weight, strict=True)
     ]
+
+
+def weight_scores(output: Floats) -> Floats:
+    """Returns the magnitude of every unit's weight into a class, (U,), from the weights into it, (U,)."""
+    return np.abs(output)
+
+
+def activation_scores(output: Floats, hidden: Floats) -> Floats:
+    """Returns what every unit adds to a class's logit on average, (U,): output weight times mean activation.
+
+    Args:
+        output: (U,) weights into the class.
+        hidden: (N, U) activations on images of the class.
+    """
+    scores: Floats = output * hidden.mean(axis=0)
+    return scores
+
+
+def ablation_scores(output: Floats, bias: Floats, number: int, hidden: Floats) -> Floats:
+    """Returns how much of a class's recall is lost without each unit, (U,); below 0 where it is in the way.
+
+    Args:
+        output: (C, U) weights of the last layer.
+        bias: (C,) of the last layer.
+        number: of the class.
+        hidden: (N, U) activations on images of the class.
+    """
+    logits = hidden @ output.T + bias  # (N, C)
+    recall = float((logits.argmax(axis=1) == number).mean())
+    scores = np.empty(output.shape[1])
+    for unit, weights in enumerate(output.T):
+        without = logits - np.outer(hidden[:, unit], weights)  # (N, C)
+        scores[unit] = recall - float((without.argmax(axis=1) == number).mean())
+    return scores
+
+
+def top_units(merit: Floats, output: Floats, count: int) -> list[int]:
+    """Returns the units of the highest merit, (U,), best first; equal ones by the magnitude of their output weight."""
+    order = np.lexsort((-np.abs(output), -merit))
+    return [int(unit) for unit in order[:count]]
 
 
 def symmetric_limit(images: Sequence[WeightImage]) -> float:

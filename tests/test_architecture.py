@@ -13,11 +13,11 @@ errors
 config  files
 arrays  images  scores
 datasets  models  optim  statistics
-fetching  batches  evaluation  environment
+fetching  batches  evaluation  inference  environment
 stack  runs
 training
-trials  features  weights  gradcheck  backprop  landscape
-single  grid  results  comparing
+trials  kept  features  weights  gradcheck  backprop  landscape
+single  grid  results  comparing  evaluating  predicting  hidden_units
 sweeping  surface_models
 contours
 trajectories

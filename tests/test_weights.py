@@ -5,9 +5,18 @@ import pytest
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from mnistfaces.config import Criterion
 from mnistfaces.errors import DataError
 from mnistfaces.plots_weights import weight_figure, weights_figure
-from mnistfaces.weights import class_images, symmetric_limit
+from mnistfaces.weights import (
+    WeightImage,
+    ablation_scores,
+    activation_scores,
+    class_images,
+    symmetric_limit,
+    top_units,
+    weight_scores,
+)
 
 Weights = NDArray[np.float32]
 CLASSES = tuple("abcdefghij")
@@ -50,3 +59,61 @@ def test_weights_that_are_all_zero_or_in_colour_can_be_drawn() -> None:
         file = io.BytesIO()
         weights_figure(images, "none").savefig(file)
         weight_figure(images[0], symmetric_limit(images)).savefig(file)
+
+
+def test_a_unit_in_colour_is_drawn_in_colour_with_gray_for_zero() -> None:
+    weights = np.zeros((2, 2, 3))
+    weights[0, 0] = [0.5, 0.0, -0.5]
+    image = WeightImage(class_name="x", weights=weights, score=0.5, criterion="weight", unit=3, sign="-")
+    figure = weights_figure([image], "unit")
+    (drawn,) = figure.axes[0].images
+    assert drawn.get_array()[0, 0].tolist() == [1.0, 0.5, 0.0]
+    assert drawn.get_array()[1, 1].tolist() == [0.5, 0.5, 0.5]
+    assert figure.axes[0].get_title() == "x\nunit 3: -0.500"
+    assert "R, G and B each" in figure.axes[-1].get_ylabel()
+    plain = weights_figure([image], "unit", gray=True)
+    assert plain.axes[0].images[0].get_array()[0, 0] == 0
+
+
+@pytest.mark.parametrize(
+    ("criterion", "score", "title"),
+    [
+        ("weight", 0.832, "unit 6: -0.832"),
+        ("activation", -1.5, "unit 6: -1.500"),
+        ("ablation", 0.25, "unit 6: (-) recall -0.250"),
+    ],
+)
+def test_a_units_title_has_its_number_sign_and_score(criterion: Criterion, score: float, title: str) -> None:
+    image = WeightImage(class_name="A B", weights=np.ones((2, 2)), score=score, criterion=criterion, unit=6, sign="-")
+    assert image.title == f"A B\n{title}"
+    assert image.file_name == "A-B-unit-6.png"
+
+
+OUTPUT = np.array([[2.0, -1.0, 0.0], [0.0, 1.0, 3.0]])  # 2 classes, 3 units
+HIDDEN = np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [2.0, 3.0, 1.0], [4.0, 1.0, 1.0]])  # 4 images of class 0
+
+
+def test_a_units_weight_score_is_the_magnitude_of_its_output_weight() -> None:
+    assert weight_scores(OUTPUT[0]).tolist() == [2.0, 1.0, 0.0]
+
+
+def test_a_units_activation_score_is_its_mean_share_of_the_logit() -> None:
+    assert activation_scores(OUTPUT[0], HIDDEN).tolist() == [2.0 * 7 / 4, -1.0 * 6 / 4, 0.0]
+    total = (HIDDEN @ OUTPUT[0]).mean()
+    assert activation_scores(OUTPUT[0], HIDDEN).sum() == pytest.approx(total)
+
+
+def test_a_units_ablation_score_is_the_recall_lost_without_it() -> None:
+    # Logits of class 0 and 1: (2, 0) right, (-2, 2) wrong, (1, 6) wrong, (7, 4) right: recall 1/2.
+    # Without unit 0: (0, 0) right, the first of equals, (-2, 2), (-3, 6), (-1, 4): recall 1/4.
+    # Without unit 1: (2, 0) right, (0, 0) right, (4, 3) right, (8, 3) right: recall 1.
+    # Without unit 2: (2, 0) right, (-2, 2), (1, 3), (7, 1) right: recall 1/2.
+    assert ablation_scores(OUTPUT, np.zeros(2), 0, HIDDEN).tolist() == [0.25, -0.5, 0.0]
+    # With 2.5 more for class 1 only the last is right, and it is lost without unit 0 alone.
+    assert ablation_scores(OUTPUT, np.array([0.0, 2.5]), 0, HIDDEN).tolist() == [0.25, 0.0, 0.0]
+
+
+def test_the_units_of_the_highest_merit_come_first_and_larger_weights_decide_ties() -> None:
+    merit, output = np.array([0.1, 0.3, 0.1, 0.1, 0.0]), np.array([0.2, -0.1, -0.9, 0.9, 5.0])
+    assert top_units(merit, output, 4) == [1, 2, 3, 0]
+    assert top_units(merit, output, 99) == [1, 2, 3, 0, 4]

@@ -186,14 +186,14 @@ def flat(command: Callable[..., None]) -> Callable[..., None]:
     return spread
 
 
-def check_plot(path: Path | None, endings: Sequence[str] = FIGURE_ENDINGS) -> None:
+def check_plot(path: Path | None, endings: Sequence[str] = FIGURE_ENDINGS, option: str = "--plot") -> None:
     """Refuses a figure of an unknown kind before any work starts.
 
     Raises:
         typer.BadParameter: the name does not end in one of `endings`.
     """
     if path is not None and path.suffix.lower() not in endings:
-        raise typer.BadParameter(f"{str(path)!r} must end in {', '.join(endings)}", param_hint="--plot")
+        raise typer.BadParameter(f"{str(path)!r} must end in {', '.join(endings)}", param_hint=option)
 
 
 def read_floats(tokens: Sequence[str], option: str) -> tuple[float, ...]:

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from importlib import metadata
 from types import FrameType
 from typing import Annotated, NoReturn, cast
 
@@ -16,10 +15,12 @@ from mnistfaces.cli import (
     compare,
     contour,
     env,
+    evaluate,
     extract_features,
     fetch_digits,
     fetch_faces,
     gradcheck,
+    predict,
     samples,
     sweep,
     train,
@@ -40,12 +41,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+        "default_map": {"help": False, "fetch": {"help": False}},  # else Typer imports pydantic to read "no help"
+    },
 )
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata  # noqa: PLC0415  30 ms that only this line needs
+
         print(f"mnf {metadata.version('mnistfaces')}")
         raise typer.Exit
 
@@ -83,6 +90,8 @@ _add(app, "gradcheck", gradcheck.gradcheck)
 _add(app, "train", train.train)
 _add(app, "sweep", sweep.sweep)
 _add(app, "compare", compare.compare)
+_add(app, "evaluate", evaluate.evaluate)
+_add(app, "predict", predict.predict)
 _add(app, "contour", contour.contour)
 _add(app, "trajectory", trajectory.trajectory)
 _add(app, "visualize-weights", visualize_weights.visualize_weights)
@@ -103,6 +112,7 @@ def main() -> NoReturn:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with it ignored
     try:
         code = app(standalone_mode=False) or 0
         sys.stdout.flush()

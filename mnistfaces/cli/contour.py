@@ -154,14 +154,13 @@ def _training(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _kept_model(dataset: str | None, run: str, data_dir: Path | None, asked: dict[str, Any]) -> "tuple[Dataset, Run]":
     """Returns the model that --run names and its images."""
-    from mnistfaces import surface_models  # noqa: PLC0415  as above
-    from mnistfaces.runs import find_runs  # noqa: PLC0415  as above
+    from mnistfaces import kept  # noqa: PLC0415  as above
 
     if given := [name for name, value in asked.items() if value is not None]:
         option = f"--{given[0].replace('_', '-')}"
         raise typer.BadParameter("--run brings its own training: leave this out", param_hint=option)
-    model = find_runs(run, ("train",), sys.stdin if run == "-" else ())[0]
-    return load_dataset(dataset, data_dir=data_dir) if dataset else surface_models.dataset_of(model, data_dir), model
+    model = kept.find_run(run, ("train",), sys.stdin if run == "-" else ())
+    return load_dataset(dataset, data_dir=data_dir) if dataset else kept.dataset_of(model, data_dir), model
 
 
 def _own_model(images: "Dataset", trial: "Trial", device: configs.DeviceName, streams: Output) -> "Run":

@@ -83,6 +83,7 @@ def _rows(streams: Output, folder: "RunFolder", images: "Dataset", trial: Trial)
 
     if folder.finished:
         streams.note(f"{folder.path} holds this run already: its results are shown again")
+        folder.claim()
         yield load_run(folder.path).row
         return
     streams.note(f"training on {images.name}, seed {trial.seed}, into {folder.path}")

@@ -1,4 +1,4 @@
-"""`mnf visualize-weights`: what each class of a softmax regression looks for, as images."""
+"""`mnf visualize-weights`: what the classes of a model look for, as images."""
 
 import sys
 from pathlib import Path
@@ -7,10 +7,19 @@ from typing import Annotated
 import typer
 
 from mnistfaces.cli._figures import check_plot
-from mnistfaces.cli._options import OutputOptions, PlotOption, flat
+from mnistfaces.cli._options import DataDirOption, OutputOptions, PlotOption, Tokens, flat
 from mnistfaces.cli._output import number, text
+from mnistfaces.config import Criterion
 
-COLUMNS = (text("class"), text("unit"), number("score"), text("sign"), text("criterion", folds=True), text("file"))
+COLUMNS = (
+    text("class"),
+    number("unit", digits=9),
+    number("score"),
+    text("sign"),
+    text("criterion", folds=True),
+    text("shared", "shared with"),
+    text("file", folds=True),
+)
 
 
 @flat
@@ -18,30 +27,50 @@ def visualize_weights(
     *,
     run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run of mnf train: directory, last, or -.")] = "last",
     plot: PlotOption = None,
+    classes: Annotated[
+        Tokens, typer.Option("--class", metavar="LIST", help="Class by name, surname or number [default: all].")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="Hidden units a class [default: 4].", show_default=False)
+    ] = None,
+    criterion: Annotated[
+        Criterion | None,
+        typer.Option(
+            "--criterion",
+            help="Rank hidden units by |output weight|, by output weight x mean activation on the class's training "
+            "images, or by the recall lost without the unit [default: weight].",
+        ),
+    ] = None,
     gray: Annotated[
         bool, typer.Option("--gray", help="In gray, as in the report, instead of blue, white, red.")
     ] = False,
     each: Annotated[
-        Path | None, typer.Option("--each", metavar="DIR", help="Also one .png a class, in this folder.")
+        Path | None, typer.Option("--each", metavar="DIR", help="Also one .png an image, in this folder.")
     ] = None,
+    data_dir: DataDirOption = None,
     output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
 ) -> None:
     """\b
     $ mnf visualize-weights last --plot weights.png
-    $ mnf train | mnf visualize-weights - --gray --each weights
+    $ mnf visualize-weights runs/train-a --class baldwin --class bracco --top 4 --plot units.png
 
-    Draw the weights into every class of a softmax regression as images, on one symmetric scale.
+    Draw weights as the images that they look at, on one symmetric scale.
+    They are those into every class of a softmax regression, or those into the hidden units that matter most for a
+    class, with sign and score.
     """
     check_plot(plot)
-    from mnistfaces.runs import find_runs  # noqa: PLC0415  --help does without
-    from mnistfaces.weights import images_of, weight_rows  # noqa: PLC0415  likewise
+    names = tuple(name.strip() for token in classes or () for name in token.split(","))
+    from mnistfaces.hidden_units import UnitsRequest, draw_weights  # noqa: PLC0415  --help does without
+    from mnistfaces.kept import find_run  # noqa: PLC0415  likewise
+    from mnistfaces.weights import weight_rows  # noqa: PLC0415  likewise
 
-    model = find_runs(run, ("train",), sys.stdin if run == "-" else ())[0]
-    images = images_of(model)
-    title = f"Weights into every class: softmax regression on {model.config['dataset']['name']}"
+    model = find_run(run, ("train",), sys.stdin if run == "-" else ())
+    drawn = draw_weights(model, UnitsRequest(classes=names, top=top, criterion=criterion), data_dir=data_dir)
     streams = output.open()
+    for note in drawn.notes:
+        streams.note(note)
     if plot is not None or each is not None:
         from mnistfaces.plots_weights import save_weight_figures  # noqa: PLC0415  only a figure needs matplotlib
 
-        save_weight_figures(images, title, plot=plot, each=each, gray=gray)
-    streams.rows(weight_rows(images, plot, each), COLUMNS)
+        save_weight_figures(drawn.images, drawn.title, plot=plot, each=each, gray=gray)
+    streams.rows(weight_rows(drawn.images, plot, each), COLUMNS)

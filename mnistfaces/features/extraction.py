@@ -65,6 +65,7 @@ def extract_features(
     from mnistfaces.features.network import load_network  # noqa: PLC0415  pixels do without torchvision
 
     source = _open_source(images, wanted, data_dir)
+    yield Note(message=f"{source.name}: {len(source.units)} images, seen at {wanted.side} x {wanted.side} pixels")
     network = yield from load_network(wanted, data_dir=data_dir)
     job = hash_of([network.recipe.key, source.name, source.fingerprint])
     target = _target(out, job)

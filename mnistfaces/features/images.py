@@ -67,7 +67,7 @@ def inputs_of_files(
         if square is None:
             yield ImageInputs(path=path, problem=problem)
             continue
-        batch = images.resize(square, recipe.res)[np.newaxis]  # (1, S, S, 3)
+        batch = np.stack([images.resize(square, recipe.res)])  # (1, S, S, 3)
         yield ImageInputs(path=path, values=network.features(batch)[0])
 
 

@@ -19,6 +19,9 @@ from mnistfaces.errors import DataError, FileError
 from mnistfaces.files import hash_of, sha256_of_file
 
 THUMBNAIL_SIZE = images.THUMBNAIL**2
+IMAGE_AXES = 2
+"""Of a gray image: rows and columns."""
+
 RECIPE = 1
 """Raised whenever the same file would give other pixels than before."""
 
@@ -84,7 +87,8 @@ class DatasetSource(Source):
     looks = False
 
     def __init__(self, dataset: Dataset, side: int) -> None:
-        dataset.images(np.empty(0, np.int64))  # refuses features
+        if dataset.inputs.dtype != np.uint8 or len(dataset.shape) < IMAGE_AXES:
+            raise DataError(f"{dataset.name} holds features already: give a dataset of images")
         self._dataset, self._side = dataset, side
         self.name, self.fingerprint = dataset.name, dataset.fingerprint
         self.ids, self.labels, self.classes = dataset.ids, dataset.labels, dataset.classes
@@ -96,7 +100,7 @@ class DatasetSource(Source):
         pixels = self._dataset.inputs[index].reshape(self._dataset.shape)
         if pixels.shape[:2] != (self._side, self._side):
             pixels = images.resize(pixels, self._side)
-        if pixels.ndim == 2:  # noqa: PLR2004  gray: rows and columns
+        if pixels.ndim == IMAGE_AXES:
             pixels = np.repeat(pixels[:, :, np.newaxis], 3, axis=2)  # (S, S, 3)
         return Item(unit=self.units[index], pixels=pixels)
 

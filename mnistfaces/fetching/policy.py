@@ -41,7 +41,7 @@ class Rules:
         abandoned: the state of what is never asked because its host was left.
     """
 
-    pause_s: float = 0.5
+    pause_s: float = 0.4
     retry_waits_s: tuple[float, ...] = (1.0, 4.0)
     max_retry_after_s: float = 120.0
     failures: int = 3
@@ -49,7 +49,7 @@ class Rules:
     visits: int = 2
     visits_if_answered: int = 4
     read_s: float = 5.0
-    least_read_s: float = 1.25
+    least_read_s: float = 1.0
     deadline_s: float = 30.0
     max_redirects: int = 5
     limit_bytes: int = 16 << 20

@@ -148,5 +148,5 @@ def test_a_refused_connection_ends_an_archive_at_once() -> None:
 
 
 def test_a_host_that_was_silent_is_waited_for_half_as_long_but_never_too_short() -> None:
-    assert [read_seconds(Host(silences=count), RULES) for count in range(4)] == [5, 2.5, 1.25, 1.25]
+    assert [read_seconds(Host(silences=count), RULES) for count in range(4)] == [5, 2.5, 1.25, 1]
     assert read_seconds(Host(), Rules(read_s=0.5)) == 0.5

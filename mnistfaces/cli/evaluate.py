@@ -1,0 +1,86 @@
+"""`mnf evaluate`: how good a kept model is."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistfaces.cli import _options as options
+from mnistfaces.cli._output import Column, number, percent, text
+
+if TYPE_CHECKING:
+    from mnistfaces.evaluating import Evaluation
+
+COLUMNS: tuple[Column, ...] = (
+    text("class"),
+    percent("precision", "precision"),
+    percent("recall", "recall"),
+    number("support", "images", digits=9),
+    percent("accuracy", "accuracy [95 %]", "low", "high"),
+)
+TABLE = ".csv"
+
+
+@options.flat
+def evaluate(
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run of mnf train: directory, last, or -.")] = "last",
+    dataset: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATASET]",
+            help="Other images, by name or path [default: those the run was tested on].",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    plot: options.PlotOption = None,
+    mistakes: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--mistakes",
+            metavar="FILE",
+            help="Misclassified images: a list as .csv, a sheet as .png, .svg or .pdf; may be repeated.",
+        ),
+    ] = None,
+    data_dir: options.DataDirOption = None,
+    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+) -> None:
+    """\b
+    $ mnf evaluate last --plot confusion.png --mistakes mistakes.csv
+    $ mnf evaluate runs/train-a digits-full --mistakes mistakes.png
+
+    Accuracy with its 95 % interval, precision and recall of every class, the confusion matrix, the mistakes.
+    Of a DATASET the test images count, or all where it has no test set; images that trained the model are left out.
+    """
+    options.check_plot(plot)
+    for file in mistakes or ():
+        options.check_plot(file, (TABLE, *options.FIGURE_ENDINGS), "--mistakes")
+    from mnistfaces import evaluating, kept  # noqa: PLC0415  --help does without NumPy
+
+    streams = output.open()
+    model = kept.find_run(run, ("train",), sys.stdin if run == "-" else ())
+    evaluation = evaluating.evaluate(model, dataset, data_dir=data_dir)
+    for note in (f"evaluated on {evaluation.what}", *evaluation.notes):
+        streams.note(note)
+    if plot is not None:
+        from mnistfaces import plots, plots_evaluation  # noqa: PLC0415  only a figure needs matplotlib
+
+        title = f"{model.path.name}\n{evaluation.what}"
+        plots.save(plots_evaluation.confusion_figure(evaluation.confusion, evaluation.classes, title), plot)
+    if mistakes:
+        _save_mistakes(mistakes, evaluation, data_dir)
+    streams.rows(evaluation.rows(), COLUMNS)
+
+
+def _save_mistakes(files: list[Path], evaluation: "Evaluation", data_dir: Path | None) -> None:
+    """Writes the misclassified images as lists and as sheets, by the files' endings."""
+    from mnistfaces import evaluating, plots, plots_evaluation  # noqa: PLC0415  as above
+
+    found = evaluating.find_mistakes(evaluation, data_dir)
+    for file in files:
+        if file.suffix.lower() == TABLE:
+            evaluating.save_mistakes(file, found)
+        else:
+            title = f"{len(found) or 'no'} mistakes among {evaluation.what}"
+            plots.save(plots_evaluation.mistakes_figure(found, title), file)

@@ -1,0 +1,85 @@
+"""`mnf predict`: what a kept model says of new images."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistfaces.cli import _options as options
+from mnistfaces.cli._output import Column, Output, Row, percent, text
+from mnistfaces.errors import DataError
+
+if TYPE_CHECKING:
+    from mnistfaces.images import Box
+    from mnistfaces.predicting import Prediction
+
+COLUMNS: tuple[Column, ...] = (text("image"), text("class"), percent("probability", "probability"), text("status"))
+LESS_THAN_ASKED = 3
+
+
+@options.flat
+def predict(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run of mnf train: directory, last, or -.")],
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or - for names on stdin, one a line.")
+    ],
+    *,
+    box: Annotated[
+        str | None,
+        typer.Option(
+            "--box",
+            metavar="X1,Y1,X2,Y2",
+            help="Part of the stored pixels to look at [default: the largest square in the middle].",
+        ),
+    ] = None,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="Swap dark and bright: for digits written dark on bright.")
+    ] = False,
+    data_dir: options.DataDirOption = None,
+    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+) -> None:
+    """\b
+    $ mnf predict last photo.jpg --box 120,80,240,200
+    $ ls scans/*.png | mnf predict runs/train-a - --invert
+
+    Class and probability of new images, prepared as the run's own were: same size, gray or RGB, same features.
+    An image that cannot be read is a row with a status: exit 3 when there are some, 1 when there are no others.
+    """
+    if run == "-" and "-" in images:
+        raise typer.BadParameter("- can stand for the run or for the images, not for both", param_hint="IMAGE")
+    area = None if box is None else _read_box(box)
+    from mnistfaces import kept, predicting  # noqa: PLC0415  --help and bad options do without NumPy
+
+    streams = output.open()
+    model = kept.find_run(run, ("train",), sys.stdin if run == "-" else ())
+    prepare = predicting.Preparation.of(model, box=area, invert=invert)
+    paths = predicting.image_paths(images, sys.stdin if "-" in images else ())
+    rows = streams.rows(_rows(streams, predicting.predict(model, paths, prepare, data_dir=data_dir)), COLUMNS)
+    _conclude(Counter(row["status"] == "ok" for row in rows))
+
+
+def _read_box(token: str) -> "Box":
+    x1, y1, x2, y2 = options.read_numbers(token, 4, "--box")
+    if any(value != int(value) for value in (x1, y1, x2, y2)) or not (0 <= x1 < x2 and 0 <= y1 < y2):
+        raise typer.BadParameter(
+            f"{token!r} must be whole numbers with 0 <= X1 < X2 and 0 <= Y1 < Y2", param_hint="--box"
+        )
+    return int(x1), int(y1), int(x2), int(y2)
+
+
+def _rows(streams: Output, predictions: "Iterable[Prediction]") -> Iterator[Row]:
+    """Yields a row per image; what a person should know of it becomes a note."""
+    for prediction in predictions:
+        if prediction.note:
+            streams.note(f"{prediction.image}: {prediction.note}")
+        yield prediction.row()
+
+
+def _conclude(counts: Counter[bool]) -> None:
+    """Ends with the exit code that tells how many images could be read."""
+    if not counts[True]:
+        raise DataError(f"none of {counts[False]} images could be read" if counts[False] else "there is no image")
+    if counts[False]:
+        raise typer.Exit(LESS_THAN_ASKED)
