@@ -4,21 +4,17 @@ import csv
 import json
 
 import pytest
-from conftest import Mnf
+from conftest import Mnf, Trained
 from scipy.stats import binomtest
 
 from mnistfaces.evaluation import load_predictions
 
-SMALL = ("train", "digits-sample", "--train-per-class", 10, "--epochs", 20, "--quiet")
 FIELDS = ["a", "b", "difference", "low", "high", "p", "n", "discordant", "verdict"]
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Mnf:
-    mnf = Mnf(tmp_path_factory.mktemp("pair"))
-    mnf(*SMALL, "--lr", "1e-3", "--out", "one")
-    mnf(*SMALL, "--lr", "1e-5", "--out", "other")
-    return mnf
+@pytest.fixture
+def pair(trained: Trained) -> Mnf:
+    return trained.mnf
 
 
 def right(mnf: Mnf, run: str) -> dict[str, bool]:
