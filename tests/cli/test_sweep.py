@@ -166,7 +166,7 @@ def signal_after(mnf: Mnf, count: int, sent: int, rng: random.Random) -> tuple[i
 def test_a_sweep_that_is_stopped_in_every_way_and_finished_in_shards_ends_with_the_same_rows(
     mnf: Mnf, undisturbed: list[dict[str, Any]]
 ) -> None:
-    rng, said = random.Random(5), "mnf: stopped; finished work is kept: the same command goes on from there\n"
+    rng, said = random.Random(5), "mnf: stopped; finished work is kept: the same command goes on from there\n"  # noqa: S311  moments to stop at
     assert signal_after(mnf, 1, signal.SIGKILL, rng) == (-signal.SIGKILL, "")
     assert signal_after(mnf, 2, signal.SIGINT, rng) == (130, said)
     kept = records(mnf)
