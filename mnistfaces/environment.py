@@ -43,7 +43,8 @@ def items(data_dir: Path | None = None) -> Iterator[tuple[str, str]]:
     yield "cuda", ", ".join(cuda) or "none"
     yield "mps", "available" if torch.backends.mps.is_available() else "none"
     folder = resolve(data_dir)
-    writable = os.access(folder if folder.exists() else folder.parent, os.W_OK)
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    writable = os.access(nearest, os.W_OK)
     yield "data folder", f"{folder}{'' if folder.exists() else ' (not there yet)'}{'' if writable else ' (read-only)'}"
     for name in NAMES:
         try:

@@ -22,7 +22,6 @@ from mnistfaces.datasets.folder import load_folder
 from mnistfaces.datasets.store import fingerprint_of, open_dataset
 from mnistfaces.errors import DataError, FileError, UsageError
 from mnistfaces.features import extraction
-from mnistfaces.features.images import inputs_of_files
 from mnistfaces.features.network import Recipe, rebuild_network
 from mnistfaces.features.progress import Advanced, Event, Extracted, Stage
 from mnistfaces.features.sources import FilesSource
@@ -267,27 +266,6 @@ def test_pixels_are_the_dataset_as_it_is(tmp_path: Path) -> None:
     assert open_dataset(tmp_path / "p.npz").fingerprint == sample.fingerprint
     with pytest.raises(UsageError, match="takes a dataset"):
         list(mnistfaces.extract_features([tmp_path / "p.npz"], None, ExtractConfig(backbone="pixels")))
-
-
-def test_new_images_become_inputs_by_the_recipe(folder: Path, whole: Path, tmp_path: Path) -> None:
-    dataset = open_dataset(whole)
-    paths = [folder / name for name in dataset.ids[:3]] + [folder / "cats" / "zz.png", tmp_path / "nowhere.png"]
-    found = list(inputs_of_files(paths, meta=dataset.meta, shape=dataset.shape, device="cpu"))
-    for row, image in zip(dataset.inputs[:3], found, strict=False):
-        np.testing.assert_allclose(image.values, row, atol=1e-5 * np.abs(row).max())
-    assert [image.values is None for image in found] == [False, False, False, True, True]
-    assert "cannot be decoded" in found[3].problem
-    assert "cannot be read" in found[4].problem
-    with pytest.raises(DataError, match="the model takes 7"):
-        list(inputs_of_files(paths, meta=dataset.meta, shape=(7,), device="cpu"))
-
-
-@pytest.mark.parametrize("color", [True, False])
-def test_new_images_become_the_pixels_that_a_folder_gives(folder: Path, color: bool) -> None:
-    dataset = load_folder(folder, res=16, color=color)
-    paths = [folder / name for name in dataset.ids]
-    found = list(inputs_of_files(paths, meta=dataset.meta, shape=dataset.shape))
-    np.testing.assert_array_equal(np.stack([image.values for image in found]), dataset.values(np.arange(len(dataset))))  # type: ignore[arg-type]
 
 
 class ManyRows(Rows):
