@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ def save(figure: Figure, path: Path) -> None:
     """
     ending = path.suffix.lower().removeprefix(".")
     stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
-    with write_whole(path) as file:
+    with write_whole(path) as file, rc_context({"svg.hashsalt": "mnistfaces"}):
         figure.savefig(file, format=ending, dpi=160, metadata=stamp)
 
 

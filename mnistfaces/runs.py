@@ -293,4 +293,6 @@ def _rows(lines: Iterable[str]) -> list[dict[str, Any]]:
             except ValueError as error:
                 raise RunError(f"line {number} of stdin is not NDJSON: {error}") from error
             rows += row if isinstance(row, list) else [row]
+    if not all(isinstance(row, dict) and isinstance(row.get("run", ""), str | None) for row in rows):
+        raise RunError("stdin holds JSON that is not rows of mnf")
     return rows

@@ -86,13 +86,12 @@ class Mnf:
 
     def start(self, *arguments: object, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401  Popen's own
         """Starts the program and returns the process."""
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        usual = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
-            env=self.environment(),
             encoding="utf-8",
-            **{**streams, **options},
+            **{"env": self.environment(), **usual, **options},
         )
 
     def imports(self, *arguments: object) -> tuple[Answer, set[str]]:
@@ -110,3 +109,28 @@ class Mnf:
 @pytest.fixture
 def mnf(tmp_path: Path) -> Mnf:
     return Mnf(tmp_path)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Two models that the installed program trained on the sample: `one` with a figure, and `other` at another rate.
+
+    Attributes:
+        mnf: the program, in their folder.
+        asked: the words that train `one`.
+        answer: what training `one` said.
+    """
+
+    mnf: Mnf
+    asked: tuple[object, ...]
+    answer: Answer
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    mnf = Mnf(tmp_path_factory.mktemp("trained"))
+    common = ("train", "digits-sample", "--train-per-class", 10, "--epochs", 30)
+    asked = (*common, "--lr", "1e-3", "--plot", "curve.png", "--out", "one")
+    answer = mnf(*asked)
+    mnf(*common, "--lr", "1e-5", "--out", "other")
+    return Trained(mnf, asked, answer)

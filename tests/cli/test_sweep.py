@@ -66,33 +66,32 @@ def test_rows_come_in_the_order_asked_and_carry_the_fields_of_the_contract(swept
         assert row["train_loss_std"] > 0
 
 
-def test_the_same_sweep_again_trains_nothing_and_tells_the_best_where_rows_are_written_together(
+def test_a_larger_grid_trains_what_is_new_and_tells_the_best_where_rows_are_written_together(
     swept: tuple[Mnf, Answer],
 ) -> None:
     mnf, done = swept
     ledger = mnf.folder / "out" / "trials.ndjson"
     before = ledger.read_bytes()
-    again = mnf("sweep", *SMALL, "--out", "out", "--format", "json")
-    assert ledger.read_bytes() == before
-    assert "0 to do" in again.stderr
-    cells = json.loads(again.stdout)
-    told = [{field: value for field, value in row.items() if field not in ("best", "tied")} for row in cells]
-    assert told == done.rows
+    grown = mnf("sweep", *SMALL[:4], "10,20,30", *SMALL[5:], "--out", "out", "--format", "json")
+    assert "4 to do" in grown.stderr
+    assert ledger.read_bytes().startswith(before)
+    cells = json.loads(grown.stdout)
     assert not {"best", "tied"} & set(done.rows[0])
+    told = [{field: value for field, value in row.items() if field not in ("best", "tied")} for row in cells]
+    assert [row for row in told if row["epochs"] != 20] == done.rows
     merit = [(-row["val_accuracy"], row["val_loss"]) for row in cells]
     assert [row["best"] for row in cells] == [pair == min(merit) for pair in merit]
     assert [row["tied"] for row in cells if row["best"]] == [True]
     assert json.loads((mnf.folder / "out" / "summary.json").read_text())["cells"] == cells
 
 
-def test_a_larger_grid_trains_what_is_new_and_csv_carries_neither_best_nor_tied(swept: tuple[Mnf, Answer]) -> None:
+def test_the_same_sweep_again_trains_nothing_and_csv_has_the_same_fields(swept: tuple[Mnf, Answer]) -> None:
     mnf, done = swept
-    grown = mnf("sweep", *SMALL[:4], "10,20,30", *SMALL[5:], "--out", "out", "--format", "csv")
-    assert "4 to do" in grown.stderr
-    table = list(csv.DictReader(io.StringIO(grown.stdout)))
-    assert not {"best", "tied"} & set(table[0])
-    same = [row for row in table if row["epochs"] != "20"]
-    assert [float(row["val_loss"]) for row in same] == [row["val_loss"] for row in done.rows]
+    again = mnf("sweep", *SMALL, "--out", "out", "--format", "csv")
+    assert "0 to do" in again.stderr
+    table = list(csv.DictReader(io.StringIO(again.stdout)))
+    assert list(table[0]) == list(done.rows[0])
+    assert [float(row["val_loss"]) for row in table] == [row["val_loss"] for row in done.rows]
 
 
 def test_a_dry_run_lists_the_stacks_and_leaves_nothing(mnf: Mnf) -> None:
@@ -163,12 +162,12 @@ def signal_after(mnf: Mnf, count: int, sent: int, rng: random.Random) -> tuple[i
     return process.returncode, err
 
 
-def test_a_sweep_that_is_stopped_in_every_way_and_finished_in_shards_ends_with_the_same_rows(
+def test_a_sweep_that_is_killed_terminated_and_finished_in_shards_ends_with_the_same_rows(
     mnf: Mnf, undisturbed: list[dict[str, Any]]
 ) -> None:
-    rng, said = random.Random(5), "mnf: stopped; finished work is kept: the same command goes on from there\n"  # noqa: S311  moments to stop at
+    rng = random.Random(5)  # noqa: S311  moments, not secrets
+    said = "mnf: stopped; finished work is kept: the same command goes on from there\n"
     assert signal_after(mnf, 1, signal.SIGKILL, rng) == (-signal.SIGKILL, "")
-    assert signal_after(mnf, 2, signal.SIGINT, rng) == (130, said)
     kept = records(mnf)
     assert signal_after(mnf, 3, signal.SIGTERM, rng) == (143, said)
     assert records(mnf)[: len(kept)] == kept

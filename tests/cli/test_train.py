@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Answer, Mnf
+from conftest import Mnf, Trained
 from PIL import Image
 from safetensors.numpy import load_file
 
@@ -49,32 +49,26 @@ FIELDS = [
 SMALL = ("digits-sample", "--train-per-class", 10, "--epochs", 30, "--lr", "1e-3")
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mnf, Answer]:
-    mnf = Mnf(tmp_path_factory.mktemp("trained"))
-    return mnf, mnf("train", *SMALL, "--plot", "curve.png", "--out", "run")
-
-
-def test_a_pipe_gets_one_row_with_the_fields_of_the_contract(trained: tuple[Mnf, Answer]) -> None:
-    row = trained[1].row
+def test_a_pipe_gets_one_row_with_the_fields_of_the_contract(trained: Trained) -> None:
+    row = trained.answer.row
     assert [field for field in FIELDS if field not in row] == []
     assert (row["dataset"], row["model"], row["optimizer"], row["seed"]) == ("digits-sample", "softmax", "gd", 0)
-    assert (row["train_n"], row["val_n"], row["test_n"], row["status"], row["run"]) == (100, 20, 1000, "ok", "run")
+    assert (row["train_n"], row["val_n"], row["test_n"], row["status"], row["run"]) == (100, 20, 1000, "ok", "one")
     assert 0.6 < row["test_accuracy"] < row["train_accuracy"] <= 1
     assert 0 < row["train_loss"] < row["test_loss"] < np.log(10)
 
 
-def test_notes_say_what_the_summed_cost_means_and_stay_off_stdout(trained: tuple[Mnf, Answer]) -> None:
-    assert "summed cost: lr 0.001 on 100 images is lr 0.1 on their mean cost" in trained[1].stderr
+def test_notes_say_what_the_summed_cost_means_and_stay_off_stdout(trained: Trained) -> None:
+    assert "summed cost: lr 0.001 on 100 images is lr 0.1 on their mean cost" in trained.answer.stderr
 
 
-def test_the_interval_is_wilsons(trained: tuple[Mnf, Answer]) -> None:
-    row = trained[1].row
+def test_the_interval_is_wilsons(trained: Trained) -> None:
+    row = trained.answer.row
     assert (row["test_low"], row["test_high"]) == wilson(row["test_accuracy"] * 1000, 1000)
 
 
-def test_the_run_directory_keeps_what_the_row_tells(trained: tuple[Mnf, Answer]) -> None:
-    run, row, sample = trained[0].folder / "run", trained[1].row, load_sample()
+def test_the_run_directory_keeps_what_the_row_tells(trained: Trained) -> None:
+    run, row, sample = trained.mnf.folder / "one", trained.answer.row, load_sample()
     config = json.loads((run / "config.json").read_text())
     assert {name: sha256_of_file(run / name) for name in config["sha256"]} == config["sha256"]
     assert set(config["sha256"]) == {path.name for path in run.iterdir()} - {"config.json"}
@@ -95,38 +89,38 @@ def test_the_run_directory_keeps_what_the_row_tells(trained: tuple[Mnf, Answer])
         assert np.mean(answered[seen] == kept.labels[seen]) == pytest.approx(row[f"{field}_accuracy"])
 
 
-def test_the_history_holds_every_epoch_and_ends_with_the_row(trained: tuple[Mnf, Answer]) -> None:
-    with (trained[0].folder / "run" / "history.csv").open() as file:
+def test_the_history_holds_every_epoch_and_ends_with_the_row(trained: Trained) -> None:
+    with (trained.mnf.folder / "one" / "history.csv").open() as file:
         history = list(csv.DictReader(file))
     assert [int(line["epoch"]) for line in history] == list(range(31))
     assert float(history[0]["train_loss"]) == pytest.approx(np.log(10), rel=1e-6)
     for field in ("train_loss", "val_loss", "test_accuracy"):
-        assert float(history[-1][field]) == trained[1].row[field]
+        assert float(history[-1][field]) == trained.answer.row[field]
 
 
-def test_the_learning_curve_is_a_picture(trained: tuple[Mnf, Answer]) -> None:
-    with Image.open(trained[0].folder / "curve.png") as picture:
+def test_the_learning_curve_is_a_picture(trained: Trained) -> None:
+    with Image.open(trained.mnf.folder / "curve.png") as picture:
         assert picture.format == "PNG"
         assert min(picture.size) > 500
 
 
-def test_the_same_command_shows_the_same_row_without_training_and_redraws(trained: tuple[Mnf, Answer]) -> None:
-    mnf, first = trained
+def test_the_same_command_shows_the_same_row_without_training_and_redraws(trained: Trained) -> None:
+    mnf, first = trained.mnf, trained.answer
     drawn = (mnf.folder / "curve.png").read_bytes()
     (mnf.folder / "curve.png").unlink()
-    again = mnf("train", *SMALL, "--plot", "curve.png", "--out", "run")
+    again = mnf(*trained.asked)
     assert again.stdout == first.stdout
-    assert "run holds this run already" in again.stderr
+    assert "one holds this run already" in again.stderr
     assert (mnf.folder / "curve.png").read_bytes() == drawn
 
 
-def test_another_configuration_into_the_same_folder_is_refused_and_the_run_stays(trained: tuple[Mnf, Answer]) -> None:
-    mnf, _ = trained
-    before = {path.name: path.read_bytes() for path in (mnf.folder / "run").iterdir()}
-    refused = mnf("train", *SMALL, "--seed", 1, "--out", "run", code=1)
-    assert "run holds another run (train " in refused.complaint
+def test_another_configuration_into_the_same_folder_is_refused_and_the_run_stays(trained: Trained) -> None:
+    mnf = trained.mnf
+    before = {path.name: path.read_bytes() for path in (mnf.folder / "one").iterdir()}
+    refused = mnf(*trained.asked, "--seed", 1, code=1)
+    assert "one holds another run (train " in refused.complaint
     assert "--force" in refused.complaint
-    assert {path.name: path.read_bytes() for path in (mnf.folder / "run").iterdir()} == before
+    assert {path.name: path.read_bytes() for path in (mnf.folder / "one").iterdir()} == before
 
 
 def test_no_argument_trains_on_the_sample_into_a_folder_named_after_the_configuration(mnf: Mnf) -> None:
@@ -155,10 +149,6 @@ def test_numbers_that_do_not_exist_are_null_and_labelled(mnf: Mnf) -> None:
     assert (row["val_n"], row["test_low"], row["test_high"]) == (0, None, None)
     assert "no images were left to validate on" in done.stderr
     assert (mnf.folder / "curve.png").exists()
-
-
-def test_options_that_do_not_apply_to_the_data_are_bad_usage(mnf: Mnf) -> None:
-    assert "are for faces" in mnf("train", "digits-sample", "--res", 32, code=2).complaint
 
 
 def limited() -> None:
