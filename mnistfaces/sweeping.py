@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistfaces.config import SWEPT, DeviceName
-from mnistfaces.datasets import load_dataset
+from mnistfaces.datasets import NAMES, load_dataset
 from mnistfaces.errors import DataError
 from mnistfaces.evaluation import Predictions, load_predictions, save_predictions
 from mnistfaces.files import Ledger, read_records, write_json, write_text
@@ -39,6 +39,7 @@ class SweepConfig:
 
     Attributes:
         grid: what to train.
+        reference: what the user called the dataset, a name or a path.
         swept: names of the options given as lists: their values are not part of the folder's hash.
         device: where to compute; `cpu`, `cuda` or `mps`.
         isolated: one model at a time, for times that are a model's own.
@@ -49,6 +50,7 @@ class SweepConfig:
     """
 
     grid: Grid
+    reference: str = "digits"
     swept: tuple[str, ...] = ()
     device: DeviceName = "cpu"
     isolated: bool = False
@@ -215,7 +217,8 @@ class Sweep:
         command = None
         if best is not None:
             dataset = self.datasets[cells[best].res]
-            command = train_command(cells[best], dataset.name, dataset.kind, self.grid.seeds[0])
+            name = dataset.name if dataset.name in NAMES else self.config.reference
+            command = train_command(cells[best], name, dataset.kind, self.grid.seeds[0])
         rows = [{**self.row(cell), "best": number == best, "tied": tied[number]} for number, cell in enumerate(cells)]
         self.summary = {
             "best": None if best is None else rows[best],
@@ -317,7 +320,7 @@ def sweep(
     Raises:
         MnistFacesError: the dataset is not there, the directory holds another run, or the disk refuses.
     """
-    config = SweepConfig(grid=grid, swept=SWEPT, device=device, out=out)
+    config = SweepConfig(grid=grid, reference=dataset, swept=SWEPT, device=device, out=out)
     job = Sweep(config, lambda res: load_dataset(dataset, data_dir=data_dir, res=res))
     for _ in job.run():
         pass

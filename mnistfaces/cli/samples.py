@@ -32,6 +32,8 @@ def samples(
     kind_of(dataset)
     options.check_plot(plot)
     images = load_dataset(dataset, data_dir=data_dir, res=res)
+    for line in images.notes():
+        streams.note(line)
     streams.rows(_counts(images))
     if plot is not None:
         from mnistfaces import plots  # noqa: PLC0415  only a figure needs matplotlib

@@ -82,6 +82,7 @@ def sweep(
 
     config = SweepConfig(
         grid=Grid(cells=cells, seeds=numbers, fixed_split=fixed_split, shard=part),
+        reference=dataset,
         swept=swept,
         device=cast("DeviceName", choose_device(device).type),
         isolated=isolated,
@@ -107,6 +108,8 @@ def _rows(streams: Output, job: "Sweep", *, per_seed: bool) -> Iterator[Row]:
     streams.note(
         f"{len(cells)} cells, {len(job.trials)} trials on {job.dataset.name}, {missing} to do, into {job.folder.path}"
     )
+    for line in job.dataset.notes():
+        streams.note(line)
     shown = 0
     with streams.progress("sweep", missing) as bar:
         for _ in job.run():

@@ -86,6 +86,8 @@ def _rows(streams: Output, folder: "RunFolder", images: "Dataset", trial: Trial)
         folder.claim()
         yield load_run(folder.path).row
         return
+    for line in images.notes():
+        streams.note(line)
     streams.note(f"training on {images.name}, seed {trial.seed}, into {folder.path}")
     with streams.progress("training", trial.cell.training.epochs) as bar:
         before = 0

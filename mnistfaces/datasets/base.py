@@ -70,6 +70,14 @@ class Dataset:
         chosen: NDArray[np.uint8] = self.inputs[indices]
         return chosen.reshape(-1, *self.shape)
 
+    def notes(self) -> list[str]:
+        """Returns what a person should know of the data: files that could not be read, things that were assumed."""
+        notes = [f"{self.name}: {assumed}" for assumed in self.meta.get("assumed", [])]
+        if self.meta.get("skipped"):
+            named = "; ".join(self.meta.get("skipped_files", []))
+            notes.append(f"{self.name}: {self.meta['skipped']} files were left out: {named}")
+        return notes
+
     def draw_images(self, per_class: int, seed: int) -> dict[str, NDArray[np.uint8]]:
         """Returns some random images of each class, by its name, (n, H, W) or (n, H, W, 3).
 
