@@ -16,6 +16,7 @@ from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset, Split
 from mnistfaces.models.tiles import aligned, count_blocks
 
+ROWS_AT_ONCE = 4096
 ORDER_STREAM = 1  # the second number of a seed's stream of minibatch orders; splits use the seed alone
 
 
@@ -67,16 +68,47 @@ def count_steps(config: TrainConfig, images: int) -> int:
     return images // config.batch_size if config.drop_last else -(-images // config.batch_size)
 
 
-def load_whole(values: NDArray[Any], labels: NDArray[np.int64], device: torch.device, *, mean: bool = False) -> Batch:
-    """Returns a whole set, (N, D), as one batch of J blocks; an image weighs 1, or 1/N for the `mean` cost."""
-    blocks = count_blocks(len(values))
-    padding = blocks * aligned(-(-len(values) // blocks)) - len(values)
-    inputs = np.pad(values, ((0, padding), (0, aligned(values.shape[1]) - values.shape[1])))
-    weights = np.pad(np.full(len(values), 1 / len(values) if mean else 1, values.dtype), (0, padding))
-    weight = torch.from_numpy(weights).view(blocks, 1, -1).to(device)
+def load_rows(
+    dataset: Dataset, images: NDArray[np.int64], dtype: str, pad_to: int, columns: NDArray[np.int64] | None = None
+) -> Tensor:
+    """Returns images as rows, (pad_to, D), D padded to the alignment; read in pieces, so that they are in memory once.
+
+    Args:
+        dataset: where the images are.
+        images: n positions in the dataset.
+        dtype: of the rows.
+        pad_to: number of rows; those after the n images are zero.
+        columns: which inputs to take; None takes all.
+    """
+    width = dataset.inputs.shape[1] if columns is None else len(columns)
+    rows = torch.zeros(pad_to, aligned(width), dtype=getattr(torch, dtype))
+    for start in range(0, len(images), ROWS_AT_ONCE):
+        piece = images[start : start + ROWS_AT_ONCE]
+        values = dataset.values(piece, dtype)
+        rows[start : start + len(piece), :width] = torch.from_numpy(values if columns is None else values[:, columns])
+    return rows
+
+
+def load_whole(
+    dataset: Dataset,
+    images: NDArray[np.int64],
+    dtype: str,
+    device: torch.device,
+    *,
+    columns: NDArray[np.int64] | None = None,
+    mean: bool = False,
+) -> Batch:
+    """Returns images, their `columns` or all inputs, as one batch of J blocks; each weighs 1, or 1/n for `mean`."""
+    blocks = count_blocks(len(images))
+    total = blocks * aligned(-(-len(images) // blocks))
+    weight = torch.zeros(total, dtype=getattr(torch, dtype))
+    weight[: len(images)] = 1 / len(images) if mean else 1
+    labels = np.pad(dataset.labels[images], (0, total - len(images)))
+    weight = weight.view(blocks, 1, -1).to(device)
+    rows = load_rows(dataset, images, dtype, total, columns)
     return Batch(
-        inputs=torch.from_numpy(inputs).view(blocks, -1, inputs.shape[1]).to(device),
-        labels=torch.from_numpy(np.pad(labels, (0, padding))).view(blocks, 1, -1).to(device),
+        inputs=rows.view(blocks, -1, rows.shape[1]).to(device),
+        labels=torch.from_numpy(labels).view(blocks, 1, -1).to(device),
         weight=weight,
         padding=weight == 0,
     )
@@ -90,7 +122,15 @@ class Minibatches:
         blocks: J, into which a minibatch is cut.
     """
 
-    def __init__(self, dataset: Dataset, draws: Sequence[Draw], config: TrainConfig, device: torch.device) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        draws: Sequence[Draw],
+        config: TrainConfig,
+        device: torch.device,
+        whole: Batch | None = None,
+    ) -> None:
+        """Loads the training images of all draws, or takes those of the only draw from `whole`."""
         self.size = config.batch_size or 0
         self.steps = count_steps(config, len(draws[0].split.train))
         self.blocks = count_blocks(self.size)
@@ -98,9 +138,8 @@ class Minibatches:
         self._generators = [np.random.default_rng((draw.seed, ORDER_STREAM)) for draw in draws]
         used = np.unique(np.concatenate([draw.split.train for draw in draws]))
         self._train = [np.searchsorted(used, draw.split.train) for draw in draws]
-        values = dataset.values(used, config.dtype)
-        values = np.pad(values, ((0, 0), (0, aligned(values.shape[1]) - values.shape[1])))
-        self._inputs = torch.from_numpy(values).to(device)  # (N, D)
+        rows = load_rows(dataset, used, config.dtype, len(used)).to(device) if whole is None else whole.inputs
+        self._inputs = rows.view(-1, rows.shape[-1])  # (N, D)
         self._labels = torch.from_numpy(dataset.labels[used]).to(device)
         self._gathered = self._inputs.new_empty(len(draws) * self.padded, self._inputs.shape[1])
         self._mean = config.reduction == "mean"

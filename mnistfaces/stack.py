@@ -36,6 +36,7 @@ class Stack:
 
     Attributes:
         count: K.
+        whole: the training images of the first draw as one batch.
         parameters: of all models, (K, ...) each; one more copy of the only model where a batch needs two.
     """
 
@@ -49,8 +50,9 @@ class Stack:
         self.columns = self._used_columns(full=full)
         inputs = dataset.inputs.shape[1] if self.columns is None else len(self.columns)
         self.model = build_model(config, inputs, len(dataset.classes))
-        self.minibatches = None if full else Minibatches(dataset, draws, config, device)
-        self.train = self.load(split.train, mean=config.reduction == "mean") if full else None
+        self.whole = self.load(split.train, mean=full and config.reduction == "mean")
+        alone = self.whole if len(draws) == 1 else None
+        self.minibatches = None if full else Minibatches(dataset, draws, config, device, alone)
         blocks = self.minibatches.blocks if self.minibatches else count_blocks(len(split.train))
         cells = [*cells] * (FEWEST_TILES if self.count == blocks == 1 else 1)
         self.parameters = self._initial(len(cells))
@@ -61,18 +63,15 @@ class Stack:
         self._passes: dict[int, tuple[list[Tensor], Tensor]] = {}
         self._partial: list[Tensor] = []
 
-    def load(self, indices: NDArray[np.int64], *, mean: bool = False) -> Batch:
+    def load(self, images: NDArray[np.int64], *, mean: bool = False) -> Batch:
         """Returns images of the dataset as the models take them; each weighs 1, or 1/n for the `mean` cost."""
-        values = self.dataset.values(indices, self.config.dtype)
-        if self.columns is not None:
-            values = np.ascontiguousarray(values[:, self.columns])
-        return load_whole(values, self.dataset.labels[indices], self.device, mean=mean)
+        return load_whole(self.dataset, images, self.config.dtype, self.device, columns=self.columns, mean=mean)
 
     def train_epoch(self) -> None:
         """Moves every model through one epoch."""
-        if self.train is not None:
-            self._step(self.train)
-        elif self.minibatches is not None:
+        if self.minibatches is None:
+            self._step(self.whole)
+        else:
             self.minibatches.shuffle()
             for step in range(self.minibatches.steps):
                 self._step(self.minibatches.load(step))
@@ -88,7 +87,7 @@ class Stack:
         For the training set of full batches they are kept, and the next step starts from them.
         """
         parameters = self._of(k, len(batch.inputs))
-        if batch is not self.train:
+        if self.minibatches is not None or batch is not self.whole:
             return self._forward(parameters, batch, SHARED)[1]
         if k not in self._passes:
             self._passes[k] = self._forward(parameters, batch, k)

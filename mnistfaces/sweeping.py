@@ -39,7 +39,7 @@ class SweepConfig:
 
     Attributes:
         grid: what to train.
-        reference: what the user called the dataset, a name or a path.
+        reference: the path that the user gave for the dataset; None is the dataset's own name.
         swept: names of the options given as lists: their values are not part of the folder's hash.
         device: where to compute; `cpu`, `cuda` or `mps`.
         isolated: one model at a time, for times that are a model's own.
@@ -50,7 +50,7 @@ class SweepConfig:
     """
 
     grid: Grid
-    reference: str = "digits"
+    reference: str | None = None
     swept: tuple[str, ...] = ()
     device: DeviceName = "cpu"
     isolated: bool = False
@@ -217,7 +217,7 @@ class Sweep:
         command = None
         if best is not None:
             dataset = self.datasets[cells[best].res]
-            name = dataset.name if dataset.name in NAMES else self.config.reference
+            name = self.config.reference or dataset.name
             command = train_command(cells[best], name, dataset.kind, self.grid.seeds[0])
         rows = [{**self.row(cell), "best": number == best, "tied": tied[number]} for number, cell in enumerate(cells)]
         self.summary = {
@@ -320,7 +320,8 @@ def sweep(
     Raises:
         MnistFacesError: the dataset is not there, the directory holds another run, or the disk refuses.
     """
-    config = SweepConfig(grid=grid, reference=dataset, swept=SWEPT, device=device, out=out)
+    reference = None if dataset in NAMES else dataset
+    config = SweepConfig(grid=grid, reference=reference, swept=SWEPT, device=device, out=out)
     job = Sweep(config, lambda res: load_dataset(dataset, data_dir=data_dir, res=res))
     for _ in job.run():
         pass

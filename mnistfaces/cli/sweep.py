@@ -10,7 +10,7 @@ from mnistfaces.cli._grid import read_cells
 from mnistfaces.cli._output import Column, Output, Row, number, percent, seconds, text
 from mnistfaces.cli._sweep_notes import conclude, show_plan
 from mnistfaces.config import MAX_SEED
-from mnistfaces.datasets import kind_of, load_dataset
+from mnistfaces.datasets import NAMES, kind_of, load_dataset
 from mnistfaces.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def sweep(
 
     config = SweepConfig(
         grid=Grid(cells=cells, seeds=numbers, fixed_split=fixed_split, shard=part),
-        reference=dataset,
+        reference=None if dataset in NAMES else dataset,
         swept=swept,
         device=cast("DeviceName", choose_device(device).type),
         isolated=isolated,
