@@ -1,0 +1,54 @@
+"""The README names commands and options that exist, and its lines can be copied."""
+
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```[a-z]*\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+LINES = sorted({line for block in BLOCKS for line in block.splitlines() if line.startswith("mnf ")})
+
+
+@cache
+def help_of(*words: str) -> str:
+    command = [sys.executable, "-m", "mnistfaces", *words, "--help"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def commands(line: str) -> list[list[str]]:
+    """Returns the words of every `mnf` of a line, up to the next pipe, `&&` or comment."""
+    parts = re.split(r"\s(?:\||&&)\s", line.split(" # ", maxsplit=1)[0].split("  #", maxsplit=1)[0])
+    return [shlex.split(part)[1:] for part in parts if part.startswith("mnf ")]
+
+
+def unknown_options(words: list[str]) -> list[str]:
+    """Returns the options of a command that its help does not name."""
+    names = 2 if words[0] == "fetch" else 1
+    known = re.findall(r"--[a-z-]+", help_of(*words[:names]))
+    return [word for word in words[names:] if word.startswith("--") and word not in known]
+
+
+def test_the_readme_has_lines_to_copy() -> None:
+    assert len(LINES) > 20
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_line_of_the_readme_names_a_command_and_options_that_exist(line: str) -> None:
+    assert [unknown_options(words) for words in commands(line)] == [[] for _ in commands(line)]
+
+
+def test_an_option_that_does_not_exist_is_found() -> None:
+    assert unknown_options(["sweep", "--lr", "1", "--learning-rate", "1"]) == ["--learning-rate"]
+
+
+def test_the_table_of_commands_names_every_command_of_the_index() -> None:
+    index = help_of().split("Commands:")[1]
+    listed = set(re.findall(r"^  ([a-z-]+) ", index, re.MULTILINE))
+    assert listed == {
+        match.split()[0] for match in re.findall(r"^\| `mnf ([a-z -]+?)(?: --[^`]*)?` \|", README, re.MULTILINE)
+    }
