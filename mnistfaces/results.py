@@ -144,7 +144,8 @@ def train_command(cell: Cell, dataset: str, kind: DatasetKind, seed: int) -> str
             option = f"--{field.replace('_', '-')}"
             words += [option] if value is True else [option, "full" if value is None else _number(value)]
     for field, value in vars(cell.split).items():
-        if field not in ("folds", "validation") and value != getattr(default_split(kind), field):
+        all_tested = field == "test_per_class" and value is None  # folds replace the test set, and train has none
+        if field not in ("folds", "validation") and not all_tested and value != getattr(default_split(kind), field):
             words += [f"--{field.replace('_', '-')}", "all" if value is None else _number(value)]
     if cell.res is not None:
         words += ["--res", str(cell.res)]

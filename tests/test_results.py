@@ -136,3 +136,8 @@ def test_the_command_of_the_defaults_is_short() -> None:
     for kind in ("digits", "faces"):
         cell = Cell(training=default_training(kind), split=default_split(kind))  # type: ignore[arg-type]
         assert train_command(cell, kind, kind, 0) == f"mnf train {kind}"  # type: ignore[arg-type]
+
+
+def test_the_command_for_a_cell_of_folds_leaves_the_test_set_to_train() -> None:
+    (cell,), _ = read_cells("faces", options.TrainingOptions(), options.SplitOptions(), folds=5)
+    assert train_command(cell, "faces", "faces", 0) == "mnf train faces"
