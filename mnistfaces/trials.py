@@ -78,21 +78,19 @@ class Trial:
 def measured_fields(measure: "Measure", draw: "Draw") -> Row:
     """Returns the fields of a row that say how a model did; null where there is no such number."""
     split = draw.split
-    scores = {"train": measure.train, "val": measure.val, "test": measure.test}
-    return {
-        **{f"{side}_loss": score.loss if score else None for side, score in scores.items()},
-        **{f"{side}_accuracy": score.accuracy if score else None for side, score in scores.items()},
-        "train_n": len(split.train),
-        "val_n": len(split.val),
-        "test_n": len(split.test),
-    }
+    counts = {"train_n": len(split.train), "val_n": len(split.val), "test_n": len(split.test)}
+    return {**_score_fields(measure), **counts}
 
 
 def history_fields(measure: "Measure") -> Row:
     """Returns one line of a learning curve."""
+    return {"epoch": measure.epoch, **_score_fields(measure)}
+
+
+def _score_fields(measure: "Measure") -> Row:
+    """Returns losses, then accuracies, of the three sets."""
     scores: Mapping[str, Score | None] = {"train": measure.train, "val": measure.val, "test": measure.test}
     return {
-        "epoch": measure.epoch,
         **{f"{side}_loss": score.loss if score else None for side, score in scores.items()},
         **{f"{side}_accuracy": score.accuracy if score else None for side, score in scores.items()},
     }

@@ -67,6 +67,12 @@ def variant_of(res: int | None = None, color: bool | None = None) -> Variant:
     return Variant(side, side > GRAY_UP_TO if color is None else color)
 
 
+def options_of(variant: Variant) -> str:
+    """Returns the options of `mnf fetch faces` that ask for a variant."""
+    flag = "" if variant == variant_of(variant.res) else " --color" if variant.color else " --gray"
+    return f"--res {variant.res}{flag}"
+
+
 def faces_path(folder: Path, variant: Variant) -> Path:
     """Returns where a data folder keeps a variant of the faces."""
     return folder / "faces" / f"faces-{variant.label}.npz"
@@ -81,9 +87,8 @@ def load_faces(data_dir: Path | None = None, res: int | None = None, color: bool
     variant = variant_of(res, color)
     path = faces_path(data_folder(data_dir), variant)
     if not path.exists():
-        flag = "" if variant == variant_of(variant.res) else " --color" if variant.color else " --gray"
         raise DataError(
-            f"no faces of {variant.label} pixels in {path.parent}: type mnf fetch faces --res {variant.res}{flag}"
+            f"no faces of {variant.label} pixels in {path.parent}: type mnf fetch faces {options_of(variant)}"
         )
     return open_dataset(path)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mnistfaces import images
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.faces import Variant, variant_of
+from mnistfaces.datasets.faces import Variant, options_of, variant_of
 from mnistfaces.datasets.store import data_dir as data_folder
 from mnistfaces.datasets.store import fingerprint_of, open_dataset, save_dataset
 from mnistfaces.errors import DataError
@@ -221,9 +221,8 @@ def load_synthetic(data_dir: Path | None = None, res: int | None = None, color: 
     variant = variant_of(res, color)
     path = synthetic_path(data_folder(data_dir), variant)
     if not path.exists():
-        flag = "" if variant == variant_of(variant.res) else " --color" if variant.color else " --gray"
         raise DataError(
             f"no synthetic faces of {variant.label} pixels in {path.parent}: "
-            f"type mnf fetch faces --synthetic --res {variant.res}{flag}"
+            f"type mnf fetch faces --synthetic {options_of(variant)}"
         )
     return open_dataset(path)
