@@ -4,14 +4,13 @@ Legend: T trials of a cell.
 """
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mnistfaces.config import STATUS_SEVERITY, DatasetKind, default_split, default_training
+from mnistfaces.config import STATUS_SEVERITY
 from mnistfaces.statistics import accuracy_interval, nested_accuracy, ties
 from mnistfaces.trials import Cell, Row
 
@@ -133,26 +132,3 @@ def nested_row(results: Sequence[CellResult]) -> Row | None:
 def count_tested(result: CellResult) -> int:
     """Returns how many distinct images a cell's trials were tested on."""
     return len({name for score in result.scores.values() for name in score.ids.tolist()})
-
-
-def train_command(cell: Cell, dataset: str, kind: DatasetKind, seed: int) -> str:
-    """Returns the `mnf train` line that trains a cell with a seed: the options that are not the default."""
-    words = ["mnf", "train", dataset]
-    default = default_training(kind)
-    for field, value in vars(cell.training).items():
-        if value != getattr(default, field) and (cell.training.model == "mlp" or field not in ("hidden", "activation")):
-            option = f"--{field.replace('_', '-')}"
-            words += [option] if value is True else [option, "full" if value is None else _number(value)]
-    for field, value in vars(cell.split).items():
-        all_tested = field == "test_per_class" and value is None  # folds replace the test set, and train has none
-        if field not in ("folds", "validation") and not all_tested and value != getattr(default_split(kind), field):
-            words += [f"--{field.replace('_', '-')}", "all" if value is None else _number(value)]
-    if cell.res is not None:
-        words += ["--res", str(cell.res)]
-    if seed:
-        words += ["--seed", str(seed)]
-    return shlex.join(words)
-
-
-def _number(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

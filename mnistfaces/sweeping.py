@@ -12,6 +12,7 @@ from mnistfaces.errors import DataError
 from mnistfaces.evaluation import Predictions, load_predictions, save_predictions
 from mnistfaces.files import Ledger, read_records, write_json, write_text
 from mnistfaces.grid import PARTS, Draws, Grid, Group, plan, run_trials
+from mnistfaces.lines import train_line
 from mnistfaces.results import (
     COUNTS,
     METRICS,
@@ -20,7 +21,6 @@ from mnistfaces.results import (
     find_best,
     find_ties,
     nested_row,
-    train_command,
 )
 from mnistfaces.runs import PREDICTIONS, RESULTS, SUMMARY, RunFolder, configuration, describe
 from mnistfaces.statistics import accuracy_interval
@@ -218,7 +218,7 @@ class Sweep:
         if best is not None:
             dataset = self.datasets[cells[best].res]
             name = self.config.reference or dataset.name
-            command = train_command(cells[best], name, dataset.kind, self.grid.seeds[0])
+            command = train_line(cells[best], name, dataset.kind, self.grid.seeds[0])
         rows = [{**self.row(cell), "best": number == best, "tied": tied[number]} for number, cell in enumerate(cells)]
         self.summary = {
             "best": None if best is None else rows[best],

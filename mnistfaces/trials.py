@@ -1,7 +1,8 @@
 """One trial: a cell of a grid, a seed and a fold; what identifies it and the row that tells of it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mnistfaces.config import ARITHMETIC, SplitConfig, TrainConfig
@@ -42,6 +43,28 @@ class Cell:
             "train_per_class": self.split.train_per_class,
             "res": self.res,
         }
+
+
+def build_cells(lists: Mapping[str, Sequence[Any]], training: TrainConfig, split: SplitConfig) -> tuple[Cell, ...]:
+    """Returns the product of lists of values, each distinct training once.
+
+    Args:
+        lists: values by the name of the field that they vary: one of `training`'s, `train_per_class` or `res`.
+        training: what all cells have in common.
+        split: likewise.
+
+    Raises:
+        UsageError: a value, or two values together, cannot be meant.
+    """
+    cells: dict[object, Cell] = {}
+    for values in itertools.product(*lists.values()):
+        chosen = dict(zip(lists, values, strict=True))
+        res = chosen.pop("res", None)
+        size = {"train_per_class": chosen.pop("train_per_class")} if "train_per_class" in chosen else {}
+        cell = Cell(training=training.with_(**chosen), split=replace(split, **size), res=res)
+        same = tuple(cell.training.to_dict().items())  # hidden units make no two models of a softmax regression
+        cells.setdefault((same, cell.split, cell.res), cell)
+    return tuple(cells.values())
 
 
 @dataclass(frozen=True, kw_only=True)

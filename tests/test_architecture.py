@@ -17,7 +17,7 @@ fetching  batches  evaluation  inference  environment
 stack  runs
 training
 trials  kept  features  weights  gradcheck  backprop  landscape
-single  grid  results  comparing  evaluating  predicting  hidden_units
+lines  single  grid  results  comparing  evaluating  predicting  hidden_units
 sweeping  surface_models
 contours
 trajectories

@@ -9,7 +9,8 @@ import pytest
 from mnistfaces.cli import _options as options
 from mnistfaces.cli._grid import read_cells
 from mnistfaces.config import SplitConfig, TrainConfig, default_split, default_training
-from mnistfaces.results import CellResult, count_tested, find_best, find_ties, nested_row, train_command
+from mnistfaces.lines import train_line
+from mnistfaces.results import CellResult, count_tested, find_best, find_ties, nested_row
 from mnistfaces.scores import TrialScores
 from mnistfaces.trials import Cell
 
@@ -112,7 +113,7 @@ def test_nested_accuracy_needs_the_same_trials_and_validation_everywhere() -> No
 def test_the_command_that_repeats_a_cell_reads_as_that_cell(kind: Any, lists: dict[str, Any]) -> None:  # noqa: ANN401  a Literal
     split = options.SplitOptions(train_per_class=["30"], val_per_class=5)
     (cell,), _ = read_cells(kind, options.TrainingOptions(**lists), split)
-    words = shlex.split(train_command(cell, "data set", kind, 3))
+    words = shlex.split(train_line(cell, "data set", kind, 3))
     assert words[:3] == ["mnf", "train", "data set"]
     assert words[-2:] == ["--seed", "3"]
     typed: dict[str, Any] = {}
@@ -135,9 +136,9 @@ def test_the_command_that_repeats_a_cell_reads_as_that_cell(kind: Any, lists: di
 def test_the_command_of_the_defaults_is_short() -> None:
     for kind in ("digits", "faces"):
         cell = Cell(training=default_training(kind), split=default_split(kind))  # type: ignore[arg-type]
-        assert train_command(cell, kind, kind, 0) == f"mnf train {kind}"  # type: ignore[arg-type]
+        assert train_line(cell, kind, kind, 0) == f"mnf train {kind}"  # type: ignore[arg-type]
 
 
 def test_the_command_for_a_cell_of_folds_leaves_the_test_set_to_train() -> None:
     (cell,), _ = read_cells("faces", options.TrainingOptions(), options.SplitOptions(), folds=5)
-    assert train_command(cell, "faces", "faces", 0) == "mnf train faces"
+    assert train_line(cell, "faces", "faces", 0) == "mnf train faces"

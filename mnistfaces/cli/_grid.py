@@ -1,6 +1,5 @@
 """From the options of a command to the cells of a grid."""
 
-import itertools
 from typing import Any
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from mnistfaces import config
 from mnistfaces.cli import _options as options
 from mnistfaces.config import DatasetKind, SplitConfig, default_split, default_training
-from mnistfaces.trials import Cell
+from mnistfaces.trials import Cell, build_cells
 
 READERS: dict[str, Any] = {
     "lr": options.read_floats,
@@ -46,16 +45,7 @@ def read_cells(
     common = default_training(kind).with_(
         eps=training.eps or 0.0, drop_last=training.drop_last, select=training.select, dtype=training.dtype
     )
-    division = _division(kind, split, folds)
-    cells: dict[object, Cell] = {}
-    for values in itertools.product(*lists.values()):
-        chosen = dict(zip(lists, values, strict=True))
-        res = chosen.pop("res", None)
-        size = {"train_per_class": chosen.pop("train_per_class")} if "train_per_class" in chosen else {}
-        cell = Cell(training=common.with_(**chosen), split=SplitConfig(**{**vars(division), **size}), res=res)
-        same = tuple(cell.training.to_dict().items())  # hidden units make no two models of a softmax regression
-        cells.setdefault((same, cell.split, cell.res), cell)
-    return tuple(cells.values()), tuple(lists)
+    return build_cells(lists, common, _division(kind, split, folds)), tuple(lists)
 
 
 def _epochs(kind: DatasetKind, training: options.TrainingOptions) -> options.Tokens:
