@@ -21,6 +21,7 @@ from mnistfaces.cli import (
     fetch_faces,
     gradcheck,
     predict,
+    reproduce,
     samples,
     sweep,
     train,
@@ -96,6 +97,7 @@ _add(app, "contour", contour.contour)
 _add(app, "trajectory", trajectory.trajectory)
 _add(app, "visualize-weights", visualize_weights.visualize_weights)
 _add(app, "extract-features", extract_features.extract_features)
+_add(app, "reproduce", reproduce.reproduce)
 _add(app, "env", env.env)
 
 

@@ -1,0 +1,117 @@
+"""`mnf reproduce`: the whole report again, beside the published figures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from mnistfaces.cli import _options as options
+from mnistfaces.cli._output import Column, Output, Row, number, text
+from mnistfaces.config import Scale
+
+if TYPE_CHECKING:
+    from mnistfaces.config import DeviceName
+    from mnistfaces.reproduce.reproduction import Reproduction
+
+
+def _shown(field: str) -> Column:
+    """Returns a column of values as people read them."""
+
+    def cell(row: Row) -> str:
+        from mnistfaces.reproduce.tabulating import show_value  # noqa: PLC0415  --help does without
+
+        return show_value(str(row["quantity"]), row[field])
+
+    return Column(field, cell)
+
+
+def _difference(row: Row) -> str:
+    from mnistfaces.reproduce.tabulating import show_difference  # noqa: PLC0415  likewise
+
+    return show_difference(dict(row))
+
+
+COLUMNS: tuple[Column, ...] = (
+    number("part"),
+    text("setting"),
+    text("quantity"),
+    _shown("published"),
+    _shown("measured"),
+    Column("difference [95 %]", _difference),
+    text("agrees"),
+    text("status"),
+)
+
+
+@options.flat
+def reproduce(
+    parts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PART]...",
+            help="1 to 10, a range such as 1-7, digits, or faces [default: all].",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    scale: Annotated[
+        Scale,
+        typer.Option("--scale", help="quick: minutes, on the embedded digits; full: the published protocol."),
+    ] = "quick",
+    features: Annotated[
+        Path | None,
+        typer.Option("--features", metavar="FILE.npz", help="Features for Part 10 [default: features.npz]."),
+    ] = None,
+    out: options.OutOption = None,
+    force: options.ForceOption = False,
+    data_dir: options.DataDirOption = None,
+    device: options.DeviceOption = "auto",
+    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+) -> None:
+    """\b
+    $ mnf reproduce
+    $ mnf reproduce 4-6 --scale full
+
+    Do the whole report again, and show what comes out beside what was published.
+    Parts whose data are missing are shown as not run, with the command that gets the data. The page, report.html,
+    holds every table and figure; the same command goes on where it stopped.
+    """
+    streams = output.open()
+    from mnistfaces.reproduce.parts import read_parts  # noqa: PLC0415  --help does without numpy and torch
+    from mnistfaces.reproduce.records import FEATURES  # noqa: PLC0415  likewise
+    from mnistfaces.reproduce.reproduction import ReproduceConfig, Reproduction  # noqa: PLC0415  likewise
+    from mnistfaces.training import choose_device  # noqa: PLC0415  likewise
+
+    config = ReproduceConfig(
+        parts=read_parts(parts or ()),
+        scale=scale,
+        device=cast("DeviceName", choose_device(device).type),
+        data_dir=data_dir,
+        features=features or FEATURES,
+        out=out,
+        force=force,
+    )
+    job = Reproduction(config)
+    streams.rows(_rows(streams, job), COLUMNS)
+    streams.note(f"the page: {job.page}")
+    if parts and any(job.records[number].missing for number in config.parts):
+        raise typer.Exit(3)
+
+
+def _rows(streams: Output, job: "Reproduction") -> Iterator[Row]:
+    """Yields the rows of each part as soon as it is done; says what is missing."""
+    from mnistfaces.reproduce.records import PartRecord  # noqa: PLC0415  as above
+
+    streams.note(f"{len(job.config.parts)} parts at --scale {job.config.scale}, into {job.folder.path}")
+    with streams.progress("reproduce", 1.0) as bar:
+        before = 0.0
+        for event in job.run():
+            if isinstance(event, PartRecord):
+                for reason in event.missing:
+                    streams.note(f"part {event.number}: {reason}")
+                yield from event.rows
+            else:
+                bar.advance(event.share - before, event.what)
+                before = event.share
+    job.finish()

@@ -1,0 +1,195 @@
+"""Parts 1 to 5: digits, softmax regression, its gradient, and descent with and without momentum."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from mnistfaces import plots
+from mnistfaces.config import DIGITS_SPLIT, DIGITS_TRAINING, SplitConfig
+from mnistfaces.gradcheck import SoftmaxCost, check_gradient
+from mnistfaces.hidden_units import UnitsRequest, draw_weights
+from mnistfaces.models.softmax import Softmax
+from mnistfaces.plots_weights import save_weight_figures
+from mnistfaces.reproduce.kept_models import describe_curve, draw_curve, train_model
+from mnistfaces.reproduce.published import published_at
+from mnistfaces.reproduce.records import Drawing, Event, Finding, Listing, Part, Remark, Setup, Step
+from mnistfaces.reproduce.tables import table_steps
+from mnistfaces.trials import Cell
+
+GRADCHECK_STEPS = (0.1, 0.01, 0.001, 0.0001)
+SHEET_IMAGES = 12
+FULL_SET = SplitConfig()
+PUBLISHED_CURVE = Cell(training=DIGITS_TRAINING, split=FULL_SET)
+CALM_CURVE = Cell(training=DIGITS_TRAINING.with_(lr=1e-6), split=FULL_SET)
+MOMENTUM_CURVE = Cell(training=DIGITS_TRAINING.with_(momentum=0.9), split=DIGITS_SPLIT)
+EMBEDDED = "The embedded sample: mnf fetch digits gets all of MNIST, --scale full takes it."
+
+
+def count_images(setup: Setup) -> Iterator[Event]:
+    """Yields the numbers of images and a sheet of them (Part 1, Figures 1 to 10)."""
+    dataset = setup.load("digits")
+    line = f"mnf samples {setup.name('digits')} --per-class {SHEET_IMAGES} --plot samples.png"
+    test = int(dataset.given_test.sum())
+    for quantity, value in (("train_images", len(dataset) - test), ("test_images", test)):
+        note = EMBEDDED if setup.scale == "quick" else ""
+        yield Finding(figure=published_at(1, "Part 1", quantity, "all digits"), value=value, note=note, line=line)
+    sheet = plots.image_sheet(dataset.draw_images(SHEET_IMAGES, seed=0), f"{dataset.name}: random images")
+    plots.save(sheet, setup.figures / "samples.png")
+    alt = f"{SHEET_IMAGES} random images of each of the {len(dataset.classes)} digits, a row a digit."
+    yield Drawing(file="samples.png", caption="Figures 1 to 10: random images of each digit.", alt=alt, line=line)
+
+
+def count_weights(setup: Setup) -> Iterator[Event]:
+    """Yields the sizes of the network (Part 2)."""
+    dataset = setup.load("digits")
+    weights, biases = (int(np.prod(shape)) for shape in Softmax(dataset.inputs.shape[1], len(dataset.classes)).shapes)
+    yield Finding(figure=published_at(2, "Part 2", "weights", "10 x 784"), value=weights)
+    yield Finding(figure=published_at(2, "Part 2", "biases", "10"), value=biases)
+
+
+def compare_gradients(setup: Setup) -> Iterator[Event]:
+    """Yields the error of the gradient for each step, and that wrong gradients are caught (Part 3)."""
+    name = setup.name("digits")
+    problem = SoftmaxCost(setup.load("digits"), seed=0)
+    gradient = problem.gradient()
+    line = f"mnf gradcheck {name} --h 0.1,0.01,0.001,0.0001"
+    for check in check_gradient(problem.cost, gradient, problem.point, GRADCHECK_STEPS):
+        yield Finding(
+            figure=published_at(3, "Part 3", "max_relative_error", f"h {check.h:g}"),
+            value=check.max_relative_error,
+            status="ok" if check.ok else "failed",
+            line=line,
+        )
+    biases = problem.model.shapes[1][0]
+    without_biases, one_sided = gradient.copy(), gradient.copy()
+    without_biases[-biases:] = 0
+    one_sided[np.abs(gradient).argmax()] *= 1.01
+    rows = []
+    for what, wrong in (
+        ("as it is", gradient),
+        ("without the biases", without_biases),
+        ("one weight 1 % too large", one_sided),
+        ("of the other sign", -gradient),
+    ):
+        (check,) = check_gradient(problem.cost, wrong, problem.point, [1e-3])
+        verdict = "passes" if check.ok else "caught"
+        rows.append(
+            {"gradient": what, "largest relative error": f"{check.max_relative_error:.2g}", "the check": verdict}
+        )
+    yield Listing(title="What the check makes of wrong gradients (h = 0.001)", rows=tuple(rows))
+
+
+def draw_learning(setup: Setup, cell: Cell, file: str, caption: str) -> Iterator[Event]:
+    """Yields the learning curve of a softmax regression, and what it shows."""
+    run = yield from train_model(setup, "digits", cell)
+    yield draw_curve(setup, run, "digits", cell, file=file, caption=caption)
+    yield Remark(text=describe_curve(run, caption.split(":", maxsplit=1)[0]))
+
+
+def draw_calm_learning(setup: Setup) -> Iterator[Event]:
+    """Yields the curve at a rate that converges, where the published one does not: on the full training set."""
+    if setup.scale == "full":
+        yield from draw_learning(setup, CALM_CURVE, "curve-1e-6.png", "Beside Figure 11: the same at lr 1e-6.")
+
+
+def draw_class_weights(setup: Setup) -> Iterator[Event]:
+    """Yields the ten weight images of the model of Figure 11 (Figure 12)."""
+    run = yield from train_model(setup, "digits", PUBLISHED_CURVE)
+    drawn = draw_weights(run, UnitsRequest(), data_dir=setup.data_dir)
+    save_weight_figures(drawn.images, drawn.title, plot=setup.figures / "weights.png", each=None, gray=True)
+    yield Drawing(
+        file="weights.png",
+        caption="Figure 12: the weights into each digit, in grey.",
+        alt="Ten images of 28 x 28 weights, one a digit: bright where ink speaks for the digit, dark where against it.",
+        line=f"mnf visualize-weights {run.path.as_posix()} --gray --plot weights.png",
+    )
+
+
+PARTS = (
+    Part(
+        number=1,
+        title="The data",
+        method="MNIST as it was published: grey images of 28 x 28 pixels, a training and a test set. Pixels are "
+        "divided by 255.",
+        corrections=("The images come from pinned files, checked to the last byte, instead of a link that died.",),
+        roles=("digits",),
+        steps=(Step(name="Part 1", seconds=2, work=count_images, tables=("Part 1",)),),
+    ),
+    Part(
+        number=2,
+        title="The network",
+        method="Softmax regression: o = W x + b, p = softmax(o). The largest output is subtracted before anything is "
+        "exponentiated, so that no cost overflows.",
+        corrections=(),
+        roles=("digits",),
+        steps=(Step(name="Part 2", seconds=1, work=count_weights, tables=("Part 2",)),),
+    ),
+    Part(
+        number=3,
+        title="Cost and gradient",
+        method="The cost is the sum over images of the negative log-probability of the true class; its gradient is "
+        "(p - y) x. Every coordinate is compared with a central difference in float64, and the largest relative error "
+        "of all is shown.",
+        corrections=(
+            "The published check took a signed maximum, which hides every error of one sign; ours takes magnitudes.",
+            "A check must be able to fail: three wrong gradients are shown to be caught.",
+        ),
+        roles=("digits",),
+        steps=(Step(name="Part 3", seconds=2, work=compare_gradients, tables=("Part 3",)),),
+    ),
+    Part(
+        number=4,
+        title="Vanilla gradient descent",
+        method="From zero weights, full batches of 100 images a digit on the summed cost; one descent at each learning "
+        "rate is read at every number of iterations. The learning curve divides all training images 80:20 into "
+        "training and validation.",
+        corrections=(
+            "Images were drawn with replacement from the first 1,000 of each digit; ours are drawn without, from all.",
+            "Each row was one run; ours is a mean over redrawn subsets, with an interval.",
+            (
+                "With the summed cost the step grows with the number of images: on the full training set lr 1e-4 is "
+                "far past stability and does not converge, so 1e-6 is drawn beside it at full scale."
+            ),
+        ),
+        roles=("digits",),
+        steps=(
+            *table_steps(4),
+            Step(
+                name="Figure 11",
+                seconds=110,
+                work=partial(
+                    draw_learning,
+                    cell=PUBLISHED_CURVE,
+                    file="curve.png",
+                    caption="Figure 11: cost and accuracy on all training images, lr 1e-4.",
+                ),
+            ),
+            Step(name="Figure 11 at lr 1e-6", seconds=110, work=draw_calm_learning),
+            Step(name="Figure 12", seconds=2, work=draw_class_weights),
+        ),
+    ),
+    Part(
+        number=5,
+        title="Momentum",
+        method="v <- beta v + lr grad, w <- w - v, for 3,000 iterations at lr 1e-4 from zero weights. The softmax is "
+        "guarded, and a run that does diverge is called so and has no accuracy.",
+        corrections=(
+            "The published 10 % at beta 0.999 and 0.9999 are NaN presented as an accuracy; the guarded softmax learns.",
+        ),
+        roles=("digits",),
+        steps=(
+            *table_steps(5),
+            Step(
+                name="Figure 13",
+                seconds=5,
+                work=partial(
+                    draw_learning,
+                    cell=MOMENTUM_CURVE,
+                    file="curve-momentum.png",
+                    caption="Figure 13: learning with momentum 0.9, 100 images a digit.",
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,190 @@
+"""What a part of the report yields while it is done, and what is kept of it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mnistfaces.config import DeviceName, Scale
+from mnistfaces.datasets import load_dataset
+from mnistfaces.errors import DataError
+from mnistfaces.reproduce.published import Published
+
+if TYPE_CHECKING:
+    from mnistfaces.datasets.base import Dataset
+
+Role = Literal["digits", "faces", "features"]
+"""What a part works on; which dataset that is, the setup knows."""
+
+FEATURES = Path("features.npz")
+"""Where `mnf extract-features faces --out features.npz` leaves the features of Part 10."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """With what the parts are done.
+
+    Attributes:
+        scale: `full` is the published protocol; `quick` takes the embedded digits, fewer seeds and shorter runs.
+        figures: the folder of the figures.
+        device: where to compute.
+        data_dir: where data live.
+        features: the features of Part 10.
+    """
+
+    scale: Scale
+    figures: Path
+    device: DeviceName = "cpu"
+    data_dir: Path | None = None
+    features: Path = FEATURES
+
+    def name(self, role: Role) -> str:
+        """Returns the dataset of a role as a user would type it."""
+        if role == "features":
+            return str(self.features)
+        if role == "faces":
+            return "faces"
+        return "digits-sample" if self.scale == "quick" else "digits-full"
+
+    def load(self, role: Role, *, res: int | None = None, color: bool | None = None) -> "Dataset":
+        """Returns the dataset of a role.
+
+        Raises:
+            DataError: it is not on this machine; the message says what to type.
+        """
+        if role == "features" and not self.features.is_file():
+            raise DataError(f"there are no features at {self.features}: mnf extract-features faces --out features.npz")
+        return load_dataset(self.name(role), data_dir=self.data_dir, res=res, color=color)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advanced:
+    """How far a step of a part is: what it does now, and which share of it is done, 0 to 1."""
+
+    what: str
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What came out where the report has a figure.
+
+    Attributes:
+        figure: the published one.
+        value: what we measured; None where there is no such number, and `status` and `note` say why.
+        interval: 95 %, where one is known.
+        images: how many images an accuracy was measured on.
+        trained_on: how many images the model was trained on.
+        status: how the training ended, or `not_run`.
+        note: what a reader should know of this number.
+        line: the command that gives it.
+    """
+
+    figure: Published
+    value: float | None
+    interval: tuple[float, float] | None = None
+    images: int | None = None
+    trained_on: int | None = None
+    status: str = "ok"
+    note: str = ""
+    line: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A figure in the folder of figures: its file's name, its caption, what it shows in words, and its command."""
+
+    file: str
+    caption: str
+    alt: str
+    line: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """A table of ours that has no published counterpart: a title, rows of text by column, and its command."""
+
+    title: str
+    rows: tuple[dict[str, str], ...]
+    line: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remark:
+    """A sentence of what the part found."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Playground:
+    """A page to play with, in the folder of figures."""
+
+    file: str
+    caption: str
+
+
+Event = Advanced | Finding | Drawing | Listing | Remark | Playground
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One piece of work of a part.
+
+    Attributes:
+        name: what a person calls it.
+        seconds: about how long it takes at full scale on two cores: its share of the progress.
+        work: yields what it finds; a DataError says that its data are not here.
+        tables: whose published figures it reaches.
+    """
+
+    name: str
+    seconds: float
+    work: Callable[[Setup], Iterator[Event]]
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of the report.
+
+    Attributes:
+        number: 1 to 10.
+        title: what it is about.
+        method: how it is done, in two sentences.
+        corrections: where the report's method was wrong and ours is not.
+        roles: what it works on.
+        steps: its work, in order.
+    """
+
+    number: int
+    title: str
+    method: str
+    corrections: tuple[str, ...]
+    roles: tuple[Role, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartRecord:
+    """What is kept of a part that was tried: all that the page shows of it, as plain JSON values.
+
+    Attributes:
+        number: of the part.
+        identity: hash of what it was computed from; another means that it must be done again.
+        rows: one a published figure.
+        drawings: figures, as fields of `Drawing`.
+        listings: further tables, as fields of `Listing`.
+        remarks: sentences.
+        playgrounds: pages, as fields of `Playground`.
+        missing: why steps could not be done, a sentence each that ends with the command to type.
+    """
+
+    number: int
+    identity: str
+    rows: tuple[dict[str, Any], ...]
+    drawings: tuple[dict[str, Any], ...]
+    listings: tuple[dict[str, Any], ...]
+    remarks: tuple[str, ...]
+    playgrounds: tuple[dict[str, Any], ...]
+    missing: tuple[str, ...]

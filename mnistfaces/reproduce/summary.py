@@ -1,0 +1,99 @@
+"""What all parts together say: how many figures agree, the seconds then and now, what differences mean."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mnistfaces.reproduce.published import load_published
+from mnistfaces.reproduce.records import PartRecord
+from mnistfaces.reproduce.tabulating import Timing, build_timings
+from mnistfaces.statistics import FEWEST_DISCORDANT, wilson
+from mnistfaces.trials import Row
+
+TESTED = 120
+"""Test images of the faces, 20 an actor: then and now."""
+
+EXAMPLES = (101, 113)
+"""Right answers of 120 that the report's final models gave, from pixels and from features."""
+
+MINUTE, HOUR = 60.0, 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The whole in a few figures.
+
+    Attributes:
+        published: how many figures there are.
+        measured: how many of them were measured.
+        agree: accuracies whose difference has an interval that contains 0.
+        differ: those whose interval does not.
+        timings: seconds then and now, table by table.
+        meaning: sentences on what differences mean.
+    """
+
+    published: int
+    measured: int
+    agree: int
+    differ: int
+    timings: tuple[Timing, ...]
+    meaning: tuple[str, ...]
+
+
+def summarize(records: Sequence[PartRecord]) -> Summary:
+    """Returns what the records of all parts come to."""
+    rows = [row for record in records for row in record.rows]
+    return Summary(
+        published=len(load_published()),
+        measured=sum(row["measured"] is not None for row in rows),
+        agree=sum(row["agrees"] is True for row in rows),
+        differ=sum(row["agrees"] is False for row in rows),
+        timings=tuple(build_timings(rows)),
+        meaning=tuple(_meaning(rows)),
+    )
+
+
+def show_duration(seconds: float) -> str:
+    """Returns a time in the unit that reads best."""
+    if seconds >= HOUR:
+        return f"{seconds / HOUR:.3g} h"
+    if seconds >= 2 * MINUTE:
+        return f"{seconds / MINUTE:.3g} min"
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def _meaning(rows: Sequence[Row]) -> list[str]:
+    """Returns what a difference is worth with 120 test images, and how much ours vary."""
+    intervals = [wilson(right, TESTED) for right in EXAMPLES]
+    shown = " and ".join(
+        f"[{100 * low:.1f}, {100 * high:.1f}] % for {right} right"
+        for right, (low, high) in zip(EXAMPLES, intervals, strict=True)
+    )
+    return [
+        f"With {TESTED} test images one image is {1 / TESTED:.2%}; the 95 % interval of an accuracy is {shown}.",
+        (
+            f"Two models on the same {TESTED} images cannot be told apart (exact McNemar) by fewer than "
+            f"{FEWEST_DISCORDANT} images, {FEWEST_DISCORDANT / TESTED:.0%}: so hardly a choice in Tables 4 to 9 is "
+            "supported by its own data."
+        ),
+        (
+            "A published accuracy is one run, or one split: it varies by more than its digits show. Ours are means "
+            "over redrawn splits with their intervals, and test images were not used to choose."
+        ),
+        *_steps(rows),
+    ]
+
+
+def _steps(rows: Sequence[Row]) -> list[str]:
+    """Returns how far features are ahead of pixels, then and now, where both were measured."""
+    final = {row["table"]: row for row in rows if row["quantity"] == "test_accuracy" and row["part"] in (8, 10)}
+    pixels, features = final.get("Table 8"), final.get("Table 15")
+    if not pixels or not features or pixels["measured"] is None or features["measured"] is None:
+        return []
+    return [
+        (
+            "The step that is supported is that from pixels to features: "
+            f"{pixels['published']:.1%} to {features['published']:.1%} then, "
+            f"{pixels['measured']:.1%} [{pixels['low']:.1%}, {pixels['high']:.1%}] to "
+            f"{features['measured']:.1%} [{features['low']:.1%}, {features['high']:.1%}] now."
+        )
+    ]
