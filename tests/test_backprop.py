@@ -222,4 +222,4 @@ def test_the_published_growth_is_measured() -> None:
     counts = [fit for fit in fits if fit.quantity == "operations"]
     assert {fit.fixed for fit in counts if fit.law == "K^p"} >= {3, 4, 5, 6}
     for fit in counts:
-        assert fit.fitted == pytest.approx(fit.theory, rel=0.06)
+        assert fit.fitted == pytest.approx(fit.theory, rel=0.08)

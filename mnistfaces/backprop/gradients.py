@@ -4,7 +4,7 @@ N layers of K units, the inputs being the first, so N - 1 matrices of K x K weig
 without biases; the cost is half the squared error of the last layer.
 
 Weight by weight, each derivative is a sum over the paths from its weight to the outputs, the chain rule written
-out: K^(N - 2) products of up to 2N - 2 factors for a weight next to the inputs. There are K^2 such weights, so K^N
+out: K^(N - 2) products of 2N - 1 factors for a weight next to the inputs. There are K^2 such weights, so K^N
 products in all. Back-propagation computes once what the paths share, N K^2 products in all (Rumelhart, Hinton and
 Williams, "Learning representations by back-propagating errors", 1986). Were the inputs not counted among the
 layers, the former would be K^(N + 1).
@@ -41,7 +41,7 @@ class Tally:
 
 @dataclass(slots=True, eq=False)  # frozen would take three times as long
 class Counted:
-    """A number that enters each of its operations in a tally.
+    """A number that enters each of its operations in a tally, which it hands on to the result.
 
     It can be multiplied by and added to its like and nothing else, so no operation on it escapes the tally.
     """
