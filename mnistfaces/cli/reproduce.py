@@ -27,9 +27,9 @@ def _shown(field: str) -> Column:
 
 
 def _difference(row: Row) -> str:
-    from mnistfaces.reproduce.tabulating import show_difference  # noqa: PLC0415  likewise
+    from mnistfaces.reproduce.tabulating import show_bounds, show_difference  # noqa: PLC0415  likewise
 
-    return show_difference(dict(row))
+    return f"{show_difference(dict(row))} {show_bounds(dict(row))}".strip()
 
 
 COLUMNS: tuple[Column, ...] = (

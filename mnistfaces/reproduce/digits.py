@@ -44,8 +44,8 @@ def count_weights(setup: Setup) -> Iterator[Event]:
     """Yields the sizes of the network (Part 2)."""
     dataset = setup.load("digits")
     weights, biases = (int(np.prod(shape)) for shape in Softmax(dataset.inputs.shape[1], len(dataset.classes)).shapes)
-    yield Finding(figure=published_at(2, "Part 2", "weights", "10 x 784"), value=weights)
-    yield Finding(figure=published_at(2, "Part 2", "biases", "10"), value=biases)
+    yield Finding(figure=published_at(2, "Part 2", "weights", "784 inputs, 10 classes"), value=weights)
+    yield Finding(figure=published_at(2, "Part 2", "biases", "784 inputs, 10 classes"), value=biases)
 
 
 def compare_gradients(setup: Setup) -> Iterator[Event]:
@@ -146,7 +146,10 @@ PARTS = (
         "training and validation.",
         corrections=(
             "Images were drawn with replacement from the first 1,000 of each digit; ours are drawn without, from all.",
-            "Each row was one run; ours is a mean over redrawn subsets, with an interval.",
+            (
+                "Each row was one run, all on one draw of images, so all rows are high or low together; ours are "
+                "means over redrawn subsets, with an interval."
+            ),
             (
                 "With the summed cost the step grows with the number of images: on the full training set lr 1e-4 is "
                 "far past stability and does not converge, so 1e-6 is drawn beside it at full scale."
@@ -172,8 +175,8 @@ PARTS = (
     Part(
         number=5,
         title="Momentum",
-        method="v <- beta v + lr grad, w <- w - v, for 3,000 iterations at lr 1e-4 from zero weights. The softmax is "
-        "guarded, and a run that does diverge is called so and has no accuracy.",
+        method="v \N{LEFTWARDS ARROW} beta v + lr grad, w \N{LEFTWARDS ARROW} w - v, for 3,000 iterations at "
+        "lr 1e-4 from zero weights. The softmax is guarded; a run that does diverge is called so and has no accuracy.",
         corrections=(
             "The published 10 % at beta 0.999 and 0.9999 are NaN presented as an accuracy; the guarded softmax learns.",
         ),

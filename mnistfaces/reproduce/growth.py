@@ -1,6 +1,6 @@
 """Part 7: what back-propagation saves, counted and timed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mnistfaces import plots
 from mnistfaces.backprop import Growth, fit_growth, measure
@@ -9,6 +9,8 @@ from mnistfaces.reproduce.published import published_in
 from mnistfaces.reproduce.records import Drawing, Event, Finding, Listing, Part, Remark, Setup, Step
 
 LINE = "mnf reproduce 7"
+LAWS = {"K^p": "K^{:.2f}", "N^p": "N^{:.2f}", "N g^N": "N {:.2f}^N"}
+"""How a fitted law is written."""
 
 
 def compare_costs(setup: Setup) -> Iterator[Event]:
@@ -19,19 +21,7 @@ def compare_costs(setup: Setup) -> Iterator[Event]:
     for figure in published_in(7):
         value = fitted[figure.setting]
         yield Finding(figure=figure, value=value, line=LINE)
-    rows = tuple(
-        {
-            "gradient": growth.method,
-            "counted": growth.quantity,
-            "law": growth.law,
-            "at": f"{'N' if growth.law == 'K^p' else 'K'} = {growth.fixed}",
-            "fitted": f"{growth.fitted:.2f}",
-            "standard error": f"{growth.standard_error:.2f}",
-            "in the limit": f"{growth.theory:g}",
-        }
-        for growth in growths
-    )
-    yield Listing(title="Fitted growth: p of K^p and of N^p, g of N g^N", rows=rows, line=LINE)
+    yield Listing(title="Fitted growth, with standard errors", rows=tuple(_rows(growths)), line=LINE)
     plots.save(backprop_figure(costs, growths), setup.figures / "backprop.png")
     slowest = max(costs, key=lambda cost: cost.operations)
     other = next(c for c in costs if (c.layers, c.units) == (slowest.layers, slowest.units) and c is not slowest)
@@ -49,8 +39,26 @@ def compare_costs(setup: Setup) -> Iterator[Event]:
 
 
 def _setting(growth: Growth) -> str:
-    size, fixed = ("K", "N") if growth.law == "K^p" else ("N", "K")
-    return f"{growth.quantity} with {size}, {growth.method}, {fixed} = {growth.fixed}"
+    size = "K" if growth.law == "K^p" else "N"
+    return f"{growth.quantity} with {size}, {growth.method}, {_fixed(growth)}"
+
+
+def _rows(growths: Sequence[Growth]) -> Iterator[dict[str, str]]:
+    """Yields a row a line of sizes: both methods, operations and seconds."""
+    for at in dict.fromkeys(map(_fixed, growths)):
+        own = [growth for growth in growths if _fixed(growth) == at]
+        yield {
+            "at": at,
+            **{
+                f"{growth.method}, {growth.quantity}": f"{LAWS[growth.law].format(growth.fitted)} "
+                f"\N{PLUS-MINUS SIGN} {growth.standard_error:.2f}"
+                for growth in own
+            },
+        }
+
+
+def _fixed(growth: Growth) -> str:
+    return f"{'N' if growth.law == 'K^p' else 'K'} = {growth.fixed}"
 
 
 PART = Part(

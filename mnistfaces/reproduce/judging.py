@@ -58,10 +58,15 @@ def _note(finding: Finding, *, agrees: bool | None) -> str:
 
 
 def _outside(finding: Finding) -> str:
-    """Returns the reason that can be read off the numbers of images, or says that none is known."""
+    """Returns the reason that can be read off the two protocols: fewer images, or another draw of them."""
     ours, theirs = finding.trained_on or 0, finding.figure.trained_on or 0
     if ours < FEWER * theirs:
         return f"Ours trained on {ours:,} images, the report on {theirs:,}."
-    if finding.figure.quantity == "train_accuracy":
-        return "Another draw of training images: the interval counts images, not draws."
+    if finding.value is not None and finding.spread:
+        deviations = (finding.figure.value - finding.value) / finding.spread
+        where = "above" if deviations > 0 else "below"
+        return (
+            f"Ours varies by {finding.spread:.1%} from draw to draw (standard deviation); the published figure is of "
+            f"one draw, {abs(deviations):.1f} of these {where} ours."
+        )
     return "For no reason that we know: one figure in twenty falls outside by chance."

@@ -66,8 +66,8 @@ def describe_curve(run: Run, name: str) -> str:
         return f"{name}: the test accuracy is not known at any epoch."
     best, last = max(known, key=lambda point: point[0]), known[-1]
     lowest = min(known[known.index(best) :], key=lambda point: point[0])
-    dip = f", falls to {lowest[0]:.1%} at {lowest[1]:,}" if lowest[0] < last[0] else ""
+    dip = f"falls to {lowest[0]:.1%} at iteration {lowest[1]:,} and " if lowest[0] < last[0] else ""
     return (
-        f"{name}: test accuracy is highest at iteration {best[1]:,} ({best[0]:.1%}){dip} and "
-        f"{last[0]:.1%} at iteration {last[1]:,}."
+        f"{name}: test accuracy is highest at iteration {best[1]:,} ({best[0]:.1%}), {dip}"
+        f"is {last[0]:.1%} at iteration {last[1]:,}."
     )

@@ -9,6 +9,7 @@ from mnistfaces.reproduce.summary import show_duration, summarize
 from mnistfaces.reproduce.tabulating import (
     Block,
     build_blocks,
+    show_bounds,
     show_difference,
     show_interval,
     show_speed,
@@ -99,7 +100,8 @@ def _table(block: Block) -> list[str]:
             line += [
                 show_value(quantity, row["published"]),
                 f"{show_value(quantity, row['measured'])} {show_interval(row)}".strip(),
-                f"{show_difference(row)}{SIGNS[row['agrees']]}{f' ({number})' if number else ''}",
+                f"{show_difference(row)} {show_bounds(row)}".rstrip()
+                + f"{SIGNS[row['agrees']]}{f' ({number})' if number else ''}",
             ]
         body.append(line)
     notes = [f"{number}. {note}" for number, note in enumerate(block.notes, 1)]

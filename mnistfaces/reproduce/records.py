@@ -75,6 +75,7 @@ class Finding:
         interval: 95 %, where one is known.
         images: how many images an accuracy was measured on.
         trained_on: how many images the model was trained on.
+        spread: standard deviation over trials, where there are several.
         status: how the training ended, or `not_run`.
         note: what a reader should know of this number.
         line: the command that gives it.
@@ -85,6 +86,7 @@ class Finding:
     interval: tuple[float, float] | None = None
     images: int | None = None
     trained_on: int | None = None
+    spread: float | None = None
     status: str = "ok"
     note: str = ""
     line: str = ""

@@ -17,6 +17,7 @@ from mnistfaces.reproduce.tabulating import (
     NOT_THERE,
     Block,
     build_blocks,
+    show_bounds,
     show_difference,
     show_interval,
     show_speed,
@@ -26,7 +27,8 @@ from mnistfaces.reproduce.tabulating import (
 
 PLACE = re.compile(r"<!--(\w+)-->")
 VERDICTS = {True: ("agree", "✓"), False: ("differ", "≠"), None: ("", "")}
-DATA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+WIDE = 1.6
+"""Of a picture, width over height: beyond it, it is drawn across the page."""
 
 
 def build_report(records: Sequence[PartRecord], scale: Scale, figures: Path) -> str:
@@ -123,7 +125,7 @@ def _section(part: Part, record: PartRecord, figures: Path) -> str:
         f'<section id="part-{part.number}"><h2>Part {part.number}: {escape(part.title)}</h2>',
         f"<p>{escape(part.method)}</p>",
         f"<h3>Corrected</h3><ul>{corrections}</ul>" if corrections else "",
-        *(f'<p class="unmade">Not run in full. {escape(reason)}</p>' for reason in record.missing),
+        *(f'<p class="unmade">Not run in full: {escape(reason)}</p>' for reason in record.missing),
         *(_table(part.number, block) for block in build_blocks(record.rows)),
         f"<h3>What came out</h3><ul>{remarks}</ul>" if remarks else "",
         *(_listing(listing) for listing in record.listings),
@@ -165,8 +167,6 @@ def _cells(part: int, block: Block, setting: str, quantity: str) -> str:
     key = escape(f"{part}|{block.table}|{quantity}|{setting}")
     number = block.number_of(row)
     mark = f"<sup>{number}</sup>" if number else ""
-    interval = show_interval(row)
-    below = f"<small>{interval}</small>" if interval else ""
     kind, sign = VERDICTS[row["agrees"]]
     if row["measured"] is None:
         kind = "missing"
@@ -174,9 +174,13 @@ def _cells(part: int, block: Block, setting: str, quantity: str) -> str:
     difference = f"{show_difference(row)} {sign}".strip()
     return (
         f'<td class="first-of-group" data-figure="{key}">{show_value(quantity, row["published"])}</td>'
-        f"<td>{show_value(quantity, row['measured'])}{below}{status}</td>"
-        f'<td class="{kind}">{difference}{mark}</td>'
+        f"<td>{show_value(quantity, row['measured'])}{_small(show_interval(row))}{status}</td>"
+        f'<td class="{kind}">{difference}{mark}{_small(show_bounds(row))}</td>'
     )
+
+
+def _small(interval: str) -> str:
+    return f"<small>{interval}</small>" if interval else ""
 
 
 def _listing(listing: Mapping[str, Any]) -> str:
@@ -196,12 +200,20 @@ def _scrolled(caption: str, inside: str) -> str:
 
 
 def _plots(drawings: Iterable[Mapping[str, Any]], figures: Path) -> str:
-    shown = "".join(
-        f'<figure><img src="{_data(figures / drawing["file"])}" alt="{escape(drawing["alt"])}">'
-        f"<figcaption>{escape(drawing['caption'])}<pre><code>{escape(drawing['line'])}</code></pre></figcaption></figure>"
-        for drawing in drawings
-    )
+    shown = "".join(_plot(drawing, figures / drawing["file"]) for drawing in drawings)
     return f'<div class="plots">{shown}</div>' if shown else ""
+
+
+def _plot(drawing: Mapping[str, Any], path: Path) -> str:
+    """Returns a picture with its caption and the line that draws it; one much wider than high has a row for itself."""
+    content = path.read_bytes()
+    width, height = (int.from_bytes(content[start : start + 4]) for start in (16, 20))  # as a PNG begins
+    shape = ' class="wide"' if width > WIDE * height else ""
+    data = base64.b64encode(content).decode("ascii")
+    return (
+        f'<figure{shape}><img src="data:image/png;base64,{data}" alt="{escape(drawing["alt"])}"><figcaption>'
+        f"{escape(drawing['caption'])}<pre><code>{escape(drawing['line'])}</code></pre></figcaption></figure>"
+    )
 
 
 def _playground(playground: Mapping[str, Any], figures: Path) -> str:
@@ -209,8 +221,3 @@ def _playground(playground: Mapping[str, Any], figures: Path) -> str:
     inside = escape((figures / playground["file"]).read_text(encoding="utf-8"))
     title = escape(playground["caption"])
     return f'<h3 class="screen">{title}</h3><iframe title="{title}" srcdoc="{inside}"></iframe>'
-
-
-def _data(path: Path) -> str:
-    """Returns a picture as an address that holds it."""
-    return f"data:{DATA_TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

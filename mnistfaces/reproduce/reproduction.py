@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ class Reproduction:
             fingerprints = [self.setup.load(role).fingerprint for role in part.roles]
         except DataError:
             return ""
-        return hash_of([fingerprints, [asdict(figure) for figure in published_in(part.number)]])
+        return hash_of([version("mnistfaces"), fingerprints, [asdict(figure) for figure in published_in(part.number)]])
 
     def _do(self, part: Part) -> Iterator[Advanced]:
         """Does a part and keeps it, yielding which share of it is done."""

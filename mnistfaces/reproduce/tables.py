@@ -135,8 +135,8 @@ class Table:
         for figure in published_in(self.part, self.names):
             row = rows.get(figure.setting)
             if row is None:
-                left_out = "Left out at --scale quick: see --scale full."
-                yield Finding(figure=figure, value=None, status="not_run", note=left_out, line=self.line(dataset))
+                left_out = "Left out at --scale quick: mnf reproduce --scale full has it."
+                yield Finding(figure=figure, value=None, status="not_run", note=left_out)
             else:
                 yield Finding(figure=figure, **_measured(figure.quantity, row), note=note, line=line)
         yield from _told_apart(self.title, job)
@@ -150,6 +150,7 @@ def _measured(quantity: str, row: Row) -> dict[str, Any]:
         "interval": (low, high) if quantity == "test_accuracy" and low is not None else None,
         "images": row.get("train_n" if quantity == "train_accuracy" else "test_n"),
         "trained_on": row["train_n"],
+        "spread": row.get(f"{quantity}_std"),
         "status": row["status"],
     }
 

@@ -82,7 +82,7 @@ def show_value(quantity: str, value: float | None) -> str:
     if value is None:
         return NOT_THERE
     if quantity in ACCURACIES:
-        return f"{100 * value:.1f} %"
+        return f"{value:.1%}"
     if float(value).is_integer() and abs(value) < 1e9:  # noqa: PLR2004  beyond, the exponent reads better
         return f"{int(value):,}"
     return f"{value:.4g}".replace("-", MINUS)
@@ -96,17 +96,23 @@ def show_interval(row: Row) -> str:
 
 
 def show_difference(row: Row) -> str:
-    """Returns ours less the published value: points with their interval, how many times as fast, or a number."""
+    """Returns ours less the published value: in points, as how many times as fast, or as a number."""
     if row["measured"] is None:
         return NOT_THERE
     if row["quantity"] == "seconds":
         return show_speed(row["published"], row["measured"])
-    if row["quantity"] not in ACCURACIES:
-        return f"{row['difference']:+.3g}".replace("-", MINUS)
-    points = f"{100 * row['difference']:+.1f}"
-    if row["difference_low"] is not None:
-        points += f" [{100 * row['difference_low']:.1f}, {100 * row['difference_high']:.1f}]"
-    return points.replace("-", MINUS)
+    if row["quantity"] in ACCURACIES:
+        return f"{100 * row['difference']:+.1f}".replace("-", MINUS)
+    if float(row["difference"]).is_integer():
+        return f"{row['difference']:+,.0f}".replace("-", MINUS) if row["difference"] else "0"
+    return f"{row['difference']:+.3g}".replace("-", MINUS)
+
+
+def show_bounds(row: Row) -> str:
+    """Returns the interval of the difference in points; "" where there is none."""
+    if row["difference_low"] is None:
+        return ""
+    return f"[{100 * row['difference_low']:.1f}, {100 * row['difference_high']:.1f}]".replace("-", MINUS)
 
 
 def show_speed(then: float, now: float) -> str:

@@ -1,0 +1,40 @@
+import pytest
+
+from mnistfaces.errors import UsageError
+from mnistfaces.reproduce.parts import PARTS, read_parts
+from mnistfaces.reproduce.published import load_published
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ((), tuple(range(1, 11))),
+        (("4",), (4,)),
+        (("5-6", "2"), (2, 5, 6)),
+        (("digits",), (1, 2, 3, 4, 5, 6, 7)),
+        (("faces", "8"), (8, 9, 10)),
+        (("1,3-4",), (1, 3, 4)),
+    ],
+)
+def test_parts_are_named_by_number_range_and_group(words: tuple[str, ...], parts: tuple[int, ...]) -> None:
+    assert read_parts(words) == parts
+
+
+@pytest.mark.parametrize("word", ["0", "11", "1-11", "6-5", "-1", "", "letters", "1-", "1.5", "¹"])
+def test_a_word_that_means_no_part_is_named(word: str) -> None:
+    with pytest.raises(UsageError, match="no part"):
+        read_parts([word])
+
+
+def test_every_published_figure_belongs_to_a_step_of_its_part() -> None:
+    for figure in load_published():
+        tables = {table for step in PARTS[figure.part].steps for table in step.tables}
+        assert figure.table in tables
+
+
+def test_parts_have_a_title_and_a_method_of_two_sentences() -> None:
+    assert list(PARTS) == list(range(1, 11))
+    for part in PARTS.values():
+        assert part.title
+        assert part.method.count(". ") == 1
+        assert part.method.endswith(".")
