@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistfaces.config import DeviceName, Scale
-from mnistfaces.errors import DataError
+from mnistfaces.errors import DataError, RunError
 from mnistfaces.files import hash_of, write_json, write_text
 from mnistfaces.reproduce.judging import judge
 from mnistfaces.reproduce.markdown import build_markdown
@@ -88,7 +88,7 @@ class Reproduction:
         if not self.folder.replaces:
             for number in PARTS:
                 if (path := self._path(number)).exists():
-                    self.records[number] = PartRecord(**read_json(path))
+                    self.records[number] = _load_record(path)
 
     @property
     def page(self) -> Path:
@@ -194,6 +194,18 @@ def _record(part: Part, identity: str, events: Sequence[Event], missing: tuple[s
         playgrounds=kept(Playground),
         missing=missing,
     )
+
+
+def _load_record(path: Path) -> PartRecord:
+    """Returns a kept part.
+
+    Raises:
+        RunError: the file is damaged, or no part of a report.
+    """
+    try:
+        return PartRecord(**read_json(path))
+    except TypeError as error:
+        raise RunError(f"{path} is no part of a report: do it again with --force") from error
 
 
 def _untried(part: Part) -> PartRecord:

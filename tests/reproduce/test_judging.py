@@ -8,8 +8,8 @@ from mnistfaces.reproduce.records import Finding
 from mnistfaces.statistics import independent_difference, wilson
 
 
-def figure(**changes: Any) -> Published:
-    usual = {
+def figure(**changes: object) -> Published:
+    usual: dict[str, Any] = {
         "part": 8,
         "table": "Table 3",
         "quantity": "test_accuracy",

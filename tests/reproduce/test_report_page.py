@@ -1,0 +1,224 @@
+"""The page and its Markdown, built from the records of every part, and the page seen in a real browser."""
+
+import re
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pytest
+from browser import Browser, open_browser, programs
+from matplotlib.figure import Figure
+
+from mnistfaces.landscape import Origin, Pair, SoftmaxProblem, SurfaceConfig, Weight, surface
+from mnistfaces.page import save_page
+from mnistfaces.reproduce.judging import judge
+from mnistfaces.reproduce.markdown import build_markdown
+from mnistfaces.reproduce.parts import PARTS
+from mnistfaces.reproduce.published import Published, load_published, published_in
+from mnistfaces.reproduce.records import Finding, PartRecord
+from mnistfaces.reproduce.report_page import build_report
+from mnistfaces.reproduce.summary import show_duration, summarize
+from mnistfaces.reproduce.tabulating import build_blocks, show_difference, show_interval, show_value
+
+needs_browser = pytest.mark.skipif(
+    programs() is None, reason="no chromium and chromedriver here: apt-get install chromium chromium-driver"
+)
+HOSTILE = "</script><script>window.hostile = 1</script><img src=x onerror='window.hostile=1'>"
+SCHEMES = ("light", "dark")
+
+CONTRASTS = """
+const lightness = (color) => {
+  const parts = color.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+};
+const behind = (element) => {
+  for (; element; element = element.parentElement) {
+    const color = getComputedStyle(element).backgroundColor;
+    if (!/, 0\\)$|transparent/.test(color)) return color;
+  }
+  return "rgb(255, 255, 255)";
+};
+return [...document.querySelectorAll("body *")]
+  .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+  .map((element) => {
+    const [a, b] = [getComputedStyle(element).color, behind(element)].map(lightness);
+    return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), element.tagName + "." + element.className];
+  })
+  .filter(([contrast]) => contrast < 4.5);
+"""
+
+
+def finding(figure: Published) -> Finding:
+    """Returns something for every kind of row: near, far, and not run."""
+    kind = crc32(figure.setting.encode()) % 3
+    if kind == 0:
+        return Finding(figure=figure, value=None, status="not_run", note=f"no data {HOSTILE}")
+    value = figure.value if kind == 1 else figure.value / 2
+    return Finding(figure=figure, value=value, images=figure.images, trained_on=50, line="mnf sweep --lr 1e-3")
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("figures")
+    for name, size in (("wide.png", (6, 2)), ("square.png", (3, 3))):
+        Figure(figsize=size).savefig(folder / name)
+    problem = SoftmaxProblem(
+        inputs=np.array([[0.5, 0.1]]), labels=np.array([1]), weight=np.array([[0.0, 1.0], [1.0, 0.0]]), bias=np.zeros(2)
+    )
+    weights = [Weight(class_number=1, class_name="1", position=(0, column), index=column) for column in (0, 1)]
+    save_page(folder / "playground.html", surface(problem, Pair(*weights), SurfaceConfig(), Origin(dataset="two")))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def records() -> list[PartRecord]:
+    drawings = tuple(
+        {"file": file, "caption": f"A caption {HOSTILE}", "alt": f'What is "seen" {HOSTILE}', "line": "mnf train"}
+        for file in ("wide.png", "square.png")
+    )
+    return [
+        PartRecord(
+            number=number,
+            identity="",
+            rows=tuple(judge(finding(figure)) for figure in published_in(number)),
+            drawings=drawings if number == 6 else (),
+            listings=({"title": "A table", "rows": [{"a": HOSTILE, "b": "2"}], "line": ""},),
+            remarks=(f"A sentence {HOSTILE}",),
+            playgrounds=({"file": "playground.html", "caption": "To play with"},) if number == 6 else (),
+            missing=("no data: mnf fetch digits",) if number == 9 else (),
+        )
+        for number in PARTS
+    ]
+
+
+@pytest.fixture(scope="module")
+def page(records: Sequence[PartRecord], figures: Path) -> str:
+    return build_report(records, "full", figures)
+
+
+def test_the_page_contains_every_published_figure_with_its_value(page: str) -> None:
+    cells = dict(re.findall(r'data-figure="([^"]+)">([^<]+)</td>', page))
+    assert len(cells) == len(load_published())
+    for figure in load_published():
+        key = escape(f"{figure.part}|{figure.table}|{figure.quantity}|{figure.setting}")
+        assert cells[key] == show_value(figure.quantity, figure.value)
+
+
+def test_the_page_is_one_file_that_asks_for_nothing(page: str) -> None:
+    outside = re.sub(r' (srcdoc|alt)="[^"]*"| src="data:image/png;base64,[^"]*"| href="#[\w-]+"', "", page)
+    assert not re.search(r"""<[^>]+\s(src|href)\s*=|url\(|@import|https?:""", outside)
+    assert "default-src 'none'" in page
+
+
+def test_every_picture_has_words_and_every_reason_stands_below_its_table(
+    page: str, records: Sequence[PartRecord]
+) -> None:
+    assert len(re.findall(r"<img ", page)) == 2
+    assert len(re.findall(r'<img [^>]*alt="[^"]{10,}"', page)) == 2
+    for record in records:
+        for row in record.rows:
+            assert not row["note"] or f"<li>{escape(row['note'])}</li>" in page
+
+
+def test_what_other_people_wrote_stays_text(page: str) -> None:
+    assert HOSTILE not in page
+    assert "<script" not in re.sub(r' srcdoc="[^"]*"', "", page)
+
+
+def test_the_markdown_has_every_table_and_reason(records: Sequence[PartRecord]) -> None:
+    text = build_markdown(records, "full", "figures")
+    for record in records:
+        assert f"## Part {record.number}: {PARTS[record.number].title}" in text
+        for block in build_blocks(record.rows):
+            assert f"### {block.table}" in text
+            for setting in block.settings:
+                assert f"\n| {setting} | " in text
+            for note in block.notes:
+                assert note in text
+    assert "![" in text
+
+
+def test_the_summary_counts_rows(records: Sequence[PartRecord]) -> None:
+    rows = [row for record in records for row in record.rows]
+    summary = summarize(records)
+    assert summary.published == len(rows)
+    assert summary.measured == sum(row["measured"] is not None for row in rows)
+    assert summary.agree + summary.differ == sum(row["difference_low"] is not None for row in rows)
+    assert any("0.83%" in sentence and "[76.6, 89.6]" in sentence for sentence in summary.meaning)
+
+
+def test_seconds_with_a_reservation_are_not_added_up(records: Sequence[PartRecord]) -> None:
+    borrowed = next(figure for figure in load_published() if figure.table == "Table 6" and figure.quantity == "seconds")
+    plain = next(figure for figure in load_published() if figure.table == "Table 5" and figure.quantity == "seconds")
+    rows = tuple(judge(Finding(figure=figure, value=2.0)) for figure in (borrowed, plain))
+    (timing,) = summarize([PartRecord(**{**vars(records[7]), "rows": rows})]).timings
+    assert (timing.table, timing.then, timing.now) == ("Table 5", 429.8, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(18_000, "5 h"), (443, "7.38 min"), (90.2, "90.2 s"), (0.05, "50 ms"), (0.0004, "0.4 ms")]
+)
+def test_durations_have_the_unit_that_reads_best(seconds: float, shown: str) -> None:
+    assert show_duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"quantity": "test_accuracy", "difference": -0.0123}, "\N{MINUS SIGN}1.2"),
+        ({"quantity": "seconds", "published": 30.0, "measured": 0.1}, "300x"),
+        ({"quantity": "seconds", "published": 0.2, "measured": 0.4}, "0.5x"),
+        ({"quantity": "train_images", "difference": -56_000}, "\N{MINUS SIGN}56,000"),
+        ({"quantity": "weights", "difference": 0}, "0"),
+        ({"quantity": "trained_weight", "difference": 0.125}, "+0.125"),
+        ({"quantity": "seconds", "measured": None}, "\N{EN DASH}"),
+    ],
+)
+def test_differences_are_shown_in_points_times_or_numbers(changes: dict[str, object], shown: str) -> None:
+    row = {"measured": 1.0, "published": 1.0, "low": None, "high": None, **changes}
+    assert show_difference(row) == shown
+    assert show_interval(row) == ""
+
+
+@pytest.fixture
+def browser(page: str, tmp_path: Path) -> Iterator[Browser]:
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    with open_browser(tmp_path) as opened:
+        yield opened
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_shows_it_at_every_width_without_a_complaint(browser: Browser, tmp_path: Path, width: int) -> None:
+    browser.tool("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
+    browser.open(tmp_path / "report.html")
+    browser.wait_for("return document.querySelector('iframe').contentDocument?.readyState === 'complete'")
+    assert browser.errors() == []
+    assert (
+        browser.run("return performance.getEntriesByType('resource').filter((e) => !e.name.startsWith('data:'))") == []
+    )
+    assert browser.run("return window.hostile") is None
+    assert browser.run("return document.documentElement.scrollWidth <= window.innerWidth")
+    assert browser.run("return [...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+    assert browser.run("return document.querySelector('iframe').contentDocument.querySelectorAll('canvas').length") == 2
+    wide = browser.run("return [...document.images].map((i) => i.closest('figure').className)")
+    assert wide == ["wide", ""]
+
+
+@needs_browser
+def test_its_text_has_enough_contrast_in_light_and_dark(browser: Browser, tmp_path: Path) -> None:
+    for scheme in SCHEMES:
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.tool("Emulation.setEmulatedMedia", features=features)
+        browser.open(tmp_path / "report.html")
+        assert browser.run(CONTRASTS) == []
+
+
+@needs_browser
+def test_too_little_contrast_would_be_found(browser: Browser, tmp_path: Path) -> None:
+    browser.open(tmp_path / "report.html")
+    browser.run("document.querySelector('h1').style.color = '#bbb'")
+    assert [name for _, name in browser.run(CONTRASTS)] == ["H1."]

@@ -1,0 +1,145 @@
+"""The report in its folder, with real work on the embedded digits; a part of its own stands in for long ones."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnistfaces.errors import DataError, RunError
+from mnistfaces.reproduce.parts import PARTS
+from mnistfaces.reproduce.published import load_published, published_in
+from mnistfaces.reproduce.records import Advanced, Event, Finding, PartRecord, Setup, Step
+from mnistfaces.reproduce.reproduction import ReproduceConfig, Reproduction
+
+EARLY = (1, 2, 3)
+
+
+def config(folder: Path, *parts: int, **changes: object) -> ReproduceConfig:
+    return replace(ReproduceConfig(parts=parts, data_dir=folder / "data", out=folder / "report"), **changes)
+
+
+def done(job: Reproduction) -> list[PartRecord]:
+    records = [event for event in job.run() if isinstance(event, PartRecord)]
+    job.finish()
+    return records
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_parts_put_what_comes_out_beside_what_was_published(here: Path) -> None:
+    records = done(Reproduction(config(here, *EARLY)))
+    assert [record.number for record in records] == [1, 2, 3]
+    rows = {(row["quantity"], row["setting"]): row for record in records for row in record.rows}
+    assert rows["weights", "Part 2: 784 inputs, 10 classes"]["measured"] == 784 * 10
+    assert rows["train_images", "Part 1: all digits"]["measured"] == 4000
+    errors = [rows["max_relative_error", f"Part 3: h {h}"]["measured"] for h in ("0.1", "0.01", "0.001")]
+    assert [round(a / b) for a, b in itertools.pairwise(errors)] == [100, 100]
+    (caught,) = records[2].listings
+    assert [row["the check"] for row in caught["rows"]] == ["passes", "caught", "caught", "caught"]
+
+
+def test_the_whole_lists_every_published_figure_whatever_was_asked(here: Path) -> None:
+    job = Reproduction(config(here, 2))
+    done(job)
+    rows = [json.loads(line) for line in (job.folder.path / "results.ndjson").read_text().splitlines()]
+    assert len(rows) == len(load_published())
+    assert {row["note"] for row in rows if row["part"] == 9} == {"Not asked for yet: mnf reproduce 9"}
+    assert all(row["status"] == "not_run" for row in rows if row["part"] != 2)
+
+
+def test_a_part_is_done_once_and_the_folder_grows(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = done(Reproduction(config(here, 1, 2)))
+
+    def never(_setup: Setup) -> Iterator[Event]:
+        raise AssertionError("done before")
+
+    for number in (1, 2):
+        broken = replace(PARTS[number], steps=tuple(replace(step, work=never) for step in PARTS[number].steps))
+        monkeypatch.setitem(PARTS, number, broken)
+    job = Reproduction(config(here, *EARLY))
+    again = done(job)
+    assert again[:2] == [PartRecord(**json.loads(json.dumps(vars(record)))) for record in first]
+    assert again[2].rows[0]["measured"] is not None
+    assert '"measured": 4000' in (job.folder.path / "results.ndjson").read_text()
+
+
+def test_a_part_without_its_data_is_not_run_and_says_what_to_type(here: Path) -> None:
+    (record,) = done(Reproduction(config(here, 9)))
+    assert [row["measured"] for row in record.rows] == [None, None]
+    assert {row["status"] for row in record.rows} == {"not_run"}
+    assert all("mnf fetch faces --res 32" in row["note"] for row in record.rows)
+    assert record.missing == (record.rows[0]["note"],)
+
+
+def test_full_scale_takes_the_full_digits_and_says_how_to_get_them(here: Path) -> None:
+    (record,) = done(Reproduction(config(here, 1, scale="full")))
+    assert [row["status"] for row in record.rows] == ["not_run"] * 2
+    assert "mnf fetch digits" in record.missing[0]
+
+
+def test_a_part_is_tried_again_once_its_data_are_there(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = published_in(2)
+
+    def work(_setup: Setup) -> Iterator[Event]:
+        if not (here / "data").exists():
+            raise DataError("no data: get them")
+        yield Advanced(what="half", share=0.5)
+        yield from (Finding(figure=figure, value=figure.value) for figure in figures)
+
+    step = Step(name="step", seconds=1, work=work, tables=("Part 2",))
+    monkeypatch.setitem(PARTS, 2, replace(PARTS[2], roles=(), steps=(step,)))
+    assert done(Reproduction(config(here, 2)))[0].missing == ("no data: get them",)
+    (here / "data").mkdir()
+    (record,) = done(Reproduction(config(here, 2)))
+    assert [row["difference"] for row in record.rows] == [0, 0]
+    assert record.missing == ()
+
+
+def test_a_step_without_data_keeps_what_other_steps_found(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = published_in(2)
+
+    def half(_setup: Setup) -> Iterator[Event]:
+        yield Finding(figure=first, value=1)
+        raise DataError("the rest is not here")
+
+    step = Step(name="step", seconds=1, work=half, tables=("Part 2",))
+    monkeypatch.setitem(PARTS, 2, replace(PARTS[2], steps=(step,)))
+    (record,) = done(Reproduction(config(here, 2)))
+    assert [row["measured"] for row in record.rows] == [1, None]
+    assert record.rows[1]["note"] == "the rest is not here"
+    assert second.quantity == record.rows[1]["quantity"]
+
+
+def test_progress_grows_to_the_whole(here: Path) -> None:
+    shares = [event.share for event in Reproduction(config(here, *EARLY)).run() if isinstance(event, Advanced)]
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+
+
+def test_another_scale_does_not_overwrite_a_report(here: Path) -> None:
+    done(Reproduction(config(here, 2)))
+    with pytest.raises(RunError, match="another --out"):
+        Reproduction(config(here, 2, scale="full"))
+
+
+def test_a_damaged_part_is_one_line_and_force_replaces_it(here: Path) -> None:
+    done(Reproduction(config(here, 2)))
+    (here / "report" / "parts" / "2.json").write_text("{")
+    with pytest.raises(RunError, match=r"2\.json"):
+        Reproduction(config(here, 2))
+    assert done(Reproduction(config(here, 2, force=True)))[0].rows[0]["measured"] == 7840
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"number": 2}', '{"number": 2, "strange": 1}'])
+def test_a_part_that_is_not_a_record_is_one_line(here: Path, content: str) -> None:
+    done(Reproduction(config(here, 2)))
+    (here / "report" / "parts" / "2.json").write_text(content)
+    with pytest.raises(RunError, match=r"2\.json"):
+        Reproduction(config(here, 2))
