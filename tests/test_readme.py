@@ -8,10 +8,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from conftest import Mnf
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```[a-z]*\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 LINES = sorted({line for block in BLOCKS for line in block.splitlines() if line.startswith("mnf ")})
+
+
+PYTHON = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 @cache
@@ -52,3 +56,19 @@ def test_the_table_of_commands_names_every_command_of_the_index() -> None:
     assert listed == {
         match.split()[0] for match in re.findall(r"^\| `mnf ([a-z -]+?)(?: --[^`]*)?` \|", README, re.MULTILINE)
     }
+
+
+def test_the_python_of_the_readme_runs_and_its_answers_are_judged(mnf: Mnf) -> None:
+    mnf("extract-features", "digits-sample", "--backbone", "pixels", "--out", "digits.npz")
+    ours, sklearns = (
+        subprocess.run(
+            [sys.executable, "-c", block], check=True, capture_output=True, cwd=mnf.folder, env=mnf.environment()
+        )
+        for block in PYTHON
+    )
+    assert [line.split()[0] for line in ours.stdout.splitlines()] == [b"0", b"100", b"200", b"300"]
+    assert sklearns.stderr == b""
+    mnf("train", "digits-sample", "--epochs", 300)
+    row = mnf("compare", "last", "answers.csv").row
+    assert (row["n"], row["b"]) == (1000, "answers.csv")
+    assert row["low"] <= row["difference"] <= row["high"]

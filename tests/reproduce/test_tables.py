@@ -12,7 +12,8 @@ from mnistfaces.cli._grid import read_cells
 from mnistfaces.cli._options import SplitOptions, TrainingOptions
 from mnistfaces.cli.app import app
 from mnistfaces.config import Scale
-from mnistfaces.reproduce.tables import KINDS, QUICK_EPOCHS, QUICK_SEEDS, TABLES, Table
+from mnistfaces.reproduce.table import KINDS, QUICK_EPOCHS, QUICK_SEEDS, Table
+from mnistfaces.reproduce.tables import TABLES
 
 
 def parsed(line: str) -> dict[str, Any]:
