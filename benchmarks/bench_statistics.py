@@ -21,8 +21,9 @@ import scipy
 from numpy.typing import NDArray
 from scipy import stats
 
+from mnistfaces.choosing import ties
 from mnistfaces.scores import TrialScores
-from mnistfaces.statistics import accuracy_interval, paired_difference, ties
+from mnistfaces.statistics import accuracy_interval, paired_difference
 
 Trials = list[TrialScores]
 Bounds = tuple[float, float]

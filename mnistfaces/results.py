@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mnistfaces.choosing import nested_accuracy, ties
 from mnistfaces.config import STATUS_SEVERITY
-from mnistfaces.statistics import accuracy_interval, nested_accuracy, ties
+from mnistfaces.statistics import accuracy_interval
 from mnistfaces.trials import Cell, Row
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What test results can tell: intervals of an accuracy, paired differences of two models, ties with the best.
+"""What test results can tell: intervals of an accuracy, and paired differences of two models.
 
 U units (test images, near-duplicates counted as one), T trials, S test sets.
 
@@ -7,20 +7,14 @@ for different variances; the design is read off the trials. Accuracies are fract
 """
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import bdtr, betaincinv, ndtri, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 
-from mnistfaces.errors import DataError
+from mnistfaces.proportions import FEWEST_DISCORDANT, LEVEL, conditional_limits, mcnemar_exact, tango, wilson
 from mnistfaces.scores import Design, Floats, Scores, TrialScores, subtract
-
-Pair = TypeVar("Pair", bound=Hashable)
-LEVEL = 0.95
-FEWEST_DISCORDANT = 6  # 2 / 2**6 = 0.03 is the first exact McNemar p below 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,53 +61,6 @@ class PairedDifference:
     units: int
     discordant: int
     design: Design
-
-
-@dataclass(frozen=True, kw_only=True)
-class NestedAccuracy:
-    """The accuracy of choosing a cell by validation, and the position of the cell chosen in each trial."""
-
-    accuracy: Interval
-    chosen: tuple[int, ...]
-
-
-def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
-    """Returns the score interval of a proportion, `successes` (fractions allowed) of `n` (Wilson 1927)."""
-    z2 = float(ndtri((1 + level) / 2)) ** 2
-    centre = (successes + z2 / 2) / (n + z2)
-    half = math.sqrt(z2 * (successes * (n - successes) / n + z2 / 4)) / (n + z2)
-    return (0.0 if successes <= 0 else centre - half), (1.0 if successes >= n else centre + half)
-
-
-def independent_difference(
-    a: float, a_interval: tuple[float, float], b: float, b_interval: tuple[float, float]
-) -> tuple[float, float]:
-    """Returns the interval of a - b for two independent estimates, from the interval of each.
-
-    The recovery of variances from two intervals (Zou and Donner 2008); with Wilson's, Newcombe's method 10 (1998).
-    """
-    low = math.hypot(a - a_interval[0], b_interval[1] - b)
-    high = math.hypot(a_interval[1] - a, b - b_interval[0])
-    return a - b - low, a - b + high
-
-
-def mcnemar_exact(b: int, c: int) -> float:
-    """Returns the two-sided p of b against c discordant units: a sign test (McNemar 1947, exact form)."""
-    return min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5))) if b + c else 1.0
-
-
-def tango(b: int, c: int, n: int, level: float = LEVEL) -> tuple[float, float]:
-    """Returns the score interval of (b - c) / n, b and c being the discordant pairs of n (Tango 1998)."""
-    observed, z2 = (b - c) / n, float(ndtri((1 + level) / 2)) ** 2
-
-    def accepted(difference: float) -> bool:
-        linear = (2 * n - b + c) * difference - b - c
-        root = math.sqrt(linear**2 + 8 * n * c * difference * (1 - difference))
-        share_c = (root - linear) / (4 * n)  # its likeliest value, given the difference
-        variance = n * (2 * share_c + difference * (1 - difference))
-        return (b - c - n * difference) ** 2 < z2 * variance
-
-    return _edge(accepted, observed, -1.0), _edge(accepted, observed, 1.0)
 
 
 def accuracy_interval(trials: Sequence[TrialScores], *, level: float = LEVEL) -> Interval:
@@ -185,7 +132,7 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
         favour_a, favour_b = (int(np.count_nonzero(side > 0)) for side in (scores.of_units, -scores.of_units))
         p = mcnemar_exact(favour_a, favour_b)
         limits = [tango(favour_a, favour_b, len(ever), level)]
-        limits.append(_conditional(favour_a, favour_b, len(ever), level))
+        limits.append(conditional_limits(favour_a, favour_b, len(ever), level))
     else:
         centre, over_units = _over_units(scores.of_units, _EACH_OUTCOME_OF_A_PAIR)
         estimates = [_Estimate(centre, (over_units,)), _resampled(scores)]
@@ -205,39 +152,6 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
     )
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Returns p values adjusted for their number, in their order (Holm 1979)."""
-    p = np.asarray(p_values, np.float64)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    return [float(value) for value in adjusted]
-
-
-def ties(
-    best: Mapping[Pair, TrialScores],
-    others: Sequence[Mapping[Pair, TrialScores]],
-    *,
-    level: float = LEVEL,
-) -> list[bool]:
-    """Returns for each other cell whether its accuracy cannot be told from the best cell's.
-
-    Trials are matched by their keys, such as (seed, fold); those that only one of the two has, because the
-    other failed there, are left out. A cell that shares no trial with the best is no tie. The paired
-    differences' p values are adjusted by Holm's method.
-
-    Raises:
-        DataError: two trials of one key were tested on different images.
-    """
-    p_values = {}
-    for number, cell in enumerate(others):
-        shared = [key for key in best if key in cell]
-        if shared:
-            p_values[number] = paired_difference([best[k] for k in shared], [cell[k] for k in shared]).p
-    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    return [adjusted.get(number, 0.0) > 1 - level for number in range(len(others))]
-
-
 def verdict(result: PairedDifference, a: str = "a", b: str = "b") -> str:
     """Returns in one sentence which of two models is better, or why that cannot be said."""
     if result.low > 0 or result.high < 0:
@@ -248,42 +162,6 @@ def verdict(result: PairedDifference, a: str = "a", b: str = "b") -> str:
     if result.design == "one" and result.discordant < FEWEST_DISCORDANT:
         return f"cannot be told apart (fewer than {FEWEST_DISCORDANT} discordant of {counted})"
     return f"cannot be told apart (p = {result.p:.2g}, {result.discordant} discordant of {counted})"
-
-
-def nested_accuracy(
-    val_accuracy: NDArray[np.floating],
-    val_loss: NDArray[np.floating],
-    test: Sequence[Sequence[TrialScores | None]],
-    *,
-    level: float = LEVEL,
-) -> NestedAccuracy:
-    """Returns what choosing a cell by validation inside each trial gives on that trial's test images.
-
-    In each trial (a fold, or a seed) the cell with the highest validation accuracy is taken, of several the
-    one with the lowest validation loss, then the first; its test score alone counts (Varma and Simon 2006).
-
-    Args:
-        val_accuracy: (cells, T); NaN for a trial that failed.
-        val_loss: (cells, T), mean nats an image; NaN for a trial that failed.
-        test: cells of T test scores; None for a trial that failed.
-        level: of the interval.
-
-    Raises:
-        DataError: every cell failed in some trial.
-    """
-    trials, chosen = [], []
-    for t in range(val_accuracy.shape[1]):
-        ranked = sorted(
-            (-val_accuracy[cell, t], val_loss[cell, t], cell)
-            for cell, scores in enumerate(test)
-            if scores[t] is not None and np.isfinite([val_accuracy[cell, t], val_loss[cell, t]]).all()
-        )
-        scores = test[ranked[0][-1]][t] if ranked else None
-        if scores is None:
-            raise DataError(f"every cell failed in trial {t + 1} of {val_accuracy.shape[1]}: none can be chosen")
-        trials.append(scores)
-        chosen.append(ranked[0][-1])
-    return NestedAccuracy(accuracy=accuracy_interval(trials, level=level), chosen=tuple(chosen))
 
 
 @dataclass(frozen=True)
@@ -345,19 +223,3 @@ def _resampled(scores: Scores) -> _Estimate:
     sets = len(scores.of_sets)
     variance = (1 / sets + scores.overlap) * float(scores.of_sets.var(ddof=1))
     return _Estimate(float(scores.of_sets.mean()), ((variance, sets - 1),))
-
-
-def _conditional(b: int, c: int, n: int, level: float) -> tuple[float, float]:
-    """Returns exact limits of (b - c) / n, given that b + c of n pairs are discordant."""
-    tail = (1 - level) / 2
-    low = float(betaincinv(b, c + 1, tail)) if b else 0.0
-    high = float(betaincinv(b + 1, c, 1 - tail)) if c else 1.0
-    return (b + c) / n * (2 * low - 1), (b + c) / n * (2 * high - 1)
-
-
-def _edge(accepted: Callable[[float], bool], start: float, end: float) -> float:
-    """Returns where `accepted`, true near start, turns false on the way to end, by bisection."""
-    for _ in range(60):
-        middle = (start + end) / 2
-        start, end = (middle, end) if accepted(middle) else (start, middle)
-    return start

@@ -11,9 +11,9 @@ PACKAGE = Path(__file__).parents[1] / "mnistfaces"
 LAYERS = """
 errors
 config  files
-arrays  images  scores
+arrays  images  scores  proportions
 datasets  models  optim  statistics
-fetching  batches  evaluation  inference  environment
+fetching  batches  evaluation  inference  environment  choosing
 stack  runs
 training
 trials  kept  features  weights  gradcheck  backprop  landscape
@@ -35,7 +35,7 @@ FENCES = {
     "requests": ("fetching",),
     "urllib3": ("fetching",),
     "torchvision": ("features",),
-    "scipy": ("statistics", "datasets/mat_process"),
+    "scipy": ("proportions", "statistics", "datasets/mat_process"),
     "safetensors": ("runs", "features"),
     "sklearn": (),
     "mlxtend": (),

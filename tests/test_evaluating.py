@@ -17,8 +17,8 @@ from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError, MnistFacesError, RunError
 from mnistfaces.evaluation import class_scores, confusion_matrix
 from mnistfaces.kept import dataset_of, find_run, split_of
+from mnistfaces.proportions import wilson
 from mnistfaces.runs import Run
-from mnistfaces.statistics import wilson
 
 
 @pytest.fixture(scope="module")

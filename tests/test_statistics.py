@@ -1,28 +1,19 @@
 import math
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from answered import trial
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import ArrayLike
-from scipy import optimize, stats
+from scipy import stats
 
 from mnistfaces.errors import DataError
+from mnistfaces.proportions import tango, wilson
 from mnistfaces.scores import TrialScores
-from mnistfaces.statistics import (
-    accuracy_interval,
-    holm,
-    mcnemar_exact,
-    nested_accuracy,
-    paired_difference,
-    tango,
-    ties,
-    verdict,
-    wilson,
-)
+from mnistfaces.statistics import accuracy_interval, paired_difference, verdict
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import bench_statistics as simulation
@@ -30,15 +21,6 @@ import bench_statistics as simulation
 Trials = list[TrialScores]
 
 HUGE = 10**9  # training images: no correction for overlap
-
-
-def trial(
-    correct: ArrayLike, images: ArrayLike | None = None, groups: ArrayLike | None = None, train_n: int = 600
-) -> TrialScores:
-    correct = np.asarray(correct, bool)
-    images = np.arange(len(correct)) if images is None else np.asarray(images)
-    groups = images if groups is None else np.asarray(groups)
-    return TrialScores(correct=correct, ids=np.char.add("image-", images.astype(str)), groups=groups, train_n=train_n)
 
 
 def one_pair(b: int, c: int, n: int) -> tuple[Trials, Trials]:
@@ -57,59 +39,6 @@ def random_splits(seed: int, splits: int = 6, train_n: int = 600) -> Trials:
     rng = np.random.default_rng(seed)
     chance = np.clip(rng.normal(0.7, 0.15, splits), 0, 1)
     return [trial(rng.random(50) < p, rng.choice(200, 50, replace=False), train_n=train_n) for p in chance]
-
-
-# Elementary parts against scipy.stats and worked numbers.
-
-
-@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
-@pytest.mark.parametrize(("k", "n"), [(0, 7), (7, 7), (1, 1), (3, 10), (101, 120), (9240, 10000)])
-def test_wilson_is_that_of_scipy(k: int, n: int, level: float) -> None:
-    reference = stats.binomtest(k, n).proportion_ci(level, method="wilson")
-    assert wilson(k, n, level) == pytest.approx((reference.low, reference.high), abs=1e-12)
-
-
-def test_wilson_of_the_two_accuracies_of_120_face_images() -> None:
-    assert [round(100 * end, 1) for end in wilson(101, 120)] == [76.6, 89.6]
-    assert [round(100 * end, 1) for end in wilson(113, 120)] == [88.4, 97.1]
-
-
-def test_mcnemar_is_the_exact_binomial_test() -> None:
-    pairs = [(b, c) for b in range(25) for c in range(25) if b + c] + [(400, 460), (3000, 2800)]
-    for b, c in pairs:
-        assert mcnemar_exact(b, c) == pytest.approx(stats.binomtest(b, b + c).pvalue, rel=1e-9)
-    assert mcnemar_exact(0, 0) == 1
-
-
-@pytest.mark.parametrize(
-    ("b", "c", "n"), [(6, 0, 120), (1, 7, 21), (20, 8, 120), (3, 3, 50), (0, 1, 44), (300, 340, 10000)]
-)
-def test_tango_ends_where_the_score_test_at_the_likeliest_shares_rejects(b: int, c: int, n: int) -> None:
-    for difference in tango(b, c, n):
-
-        def minus_log_likelihood(share_c: float, difference: float = difference) -> float:
-            shares = (share_c + difference, share_c, 1 - 2 * share_c - difference)
-            return -sum(
-                count * math.log(share) for count, share in zip((b, c, n - b - c), shares, strict=True) if count
-            )
-
-        bounds = (max(0.0, -difference) + 1e-13, (1 - difference) / 2 - 1e-13)
-        share_c = optimize.minimize_scalar(
-            minus_log_likelihood, bounds=bounds, method="bounded", options={"xatol": 1e-13}
-        ).x
-        variance = n * (2 * share_c + difference - difference**2)
-        assert abs(b - c - n * difference) / math.sqrt(variance) == pytest.approx(1.959964, abs=2e-4)
-
-
-def test_tango_without_discordant_pairs_has_its_closed_form() -> None:
-    z2 = stats.norm.ppf(0.975) ** 2
-    assert tango(0, 0, 44) == pytest.approx((-z2 / (44 + z2), z2 / (44 + z2)))
-
-
-def test_holm_of_a_worked_example() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.7]) == [1.0, 1.0]
-    assert holm([]) == []
 
 
 # Intervals of an accuracy.
@@ -357,32 +286,6 @@ def test_scores_that_no_trial_can_have_are_refused() -> None:
         trial([True] * 3, [1, 2])
 
 
-# Many cells.
-
-
-def cells(*accuracies: float, trials: int = 1) -> list[dict[Hashable, TrialScores]]:
-    return [{seed: trial(np.arange(200) < share * 200) for seed in range(trials)} for share in accuracies]
-
-
-def test_cells_that_cannot_be_told_from_the_best_are_tied() -> None:
-    best, *others = cells(0.9, 0.89, 0.8, 0.9)
-    assert ties(best, others) == [True, False, True]
-
-
-def test_ties_allow_for_their_number() -> None:
-    best, other = cells(0.9, 0.87)  # 6 of 6 discordant images: p = 0.03
-    assert ties(best, [other]) == [False]
-    assert ties(best, [other, other]) == [True, True]
-
-
-def test_ties_are_judged_on_the_trials_that_both_have() -> None:
-    best, other = cells(0.9, 0.8, trials=4)
-    del other[2]
-    assert ties(best, [other, {}]) == [False, False]
-    assert ties(best, [{7: other[1]}]) == [False]
-    assert ties(best, []) == []
-
-
 def test_verdict_is_one_plain_sentence() -> None:
     assert verdict(paired_difference(*one_pair(9, 1, 120))) == "a is better"
     assert verdict(paired_difference(*one_pair(1, 9, 120)), "slow", "fast") == "fast is better"
@@ -392,29 +295,6 @@ def test_verdict_is_one_plain_sentence() -> None:
     assert verdict(paired_difference(*one_pair(9, 5, 120))) == many
     same = "cannot be told apart (the same right and wrong on 120 images)"
     assert verdict(paired_difference(*one_pair(0, 0, 120))) == same
-
-
-def test_nested_accuracy_takes_the_test_score_of_the_cell_that_validation_chose() -> None:
-    def fold(share: float, number: int) -> TrialScores:
-        return trial(np.arange(10) < 10 * share, np.arange(10) + 10 * number)
-
-    test = [
-        [fold(0.5, 0), fold(1.0, 1), fold(0.2, 2), fold(1.0, 3)],
-        [fold(0.9, 0), fold(0.3, 1), fold(0.7, 2), None],
-        [fold(1.0, 0), fold(0.0, 1), fold(1.0, 2), fold(0.4, 3)],
-    ]
-    val_accuracy = np.array([[0.8, 0.6, 0.7, 0.1], [0.9, 0.9, 0.7, np.nan], [0.2, 0.9, 0.7, 0.5]])
-    val_loss = np.array([[0.1, 0.1, 0.5, 0.1], [0.3, 0.4, 0.4, np.nan], [0.1, 0.5, 0.4, 0.2]])
-    nested = nested_accuracy(val_accuracy, val_loss, test)
-    assert nested.chosen == (
-        1,
-        1,
-        1,
-        2,
-    )  # highest; of equals the lowest loss; then the first; none that failed
-    assert nested.accuracy == accuracy_interval([test[1][0], test[1][1], test[1][2], test[2][3]])
-    with pytest.raises(DataError, match="every cell failed in trial 4 of 4"):
-        nested_accuracy(val_accuracy[1:2], val_loss[1:2], test[1:2])
 
 
 # Simulation: what 95 % means, and that each part of it is needed.
@@ -466,11 +346,6 @@ def test_intervals_over_folds_are_conservative() -> None:
 def test_equal_models_are_told_apart_in_at_most_a_twentieth_of_experiments(name: str) -> None:
     rate, _ = simulation.false_alarms((simulation.SEEDS | simulation.SPLITS)[name], REPEATS)
     assert rate <= 0.05 + 0.02
-
-
-def test_holm_keeps_the_error_of_a_whole_family() -> None:
-    experiment = simulation.SEEDS["1 trial, 120 images"]
-    assert simulation.family_alarms(experiment, 6, REPEATS) <= 0.05 + 0.02
 
 
 def test_near_duplicates_counted_twice_would_promise_too_much() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_data import make_dataset
 
+from mnistfaces.choosing import nested_accuracy, ties
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError, RunError
@@ -21,7 +22,7 @@ from mnistfaces.evaluation import load_predictions
 from mnistfaces.files import read_records
 from mnistfaces.grid import Grid
 from mnistfaces.runs import load_run
-from mnistfaces.statistics import accuracy_interval, nested_accuracy, ties
+from mnistfaces.statistics import accuracy_interval
 from mnistfaces.sweeping import Sweep, SweepConfig
 from mnistfaces.trials import Cell, Row
 

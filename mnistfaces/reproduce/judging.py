@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from mnistfaces.proportions import independent_difference, wilson
 from mnistfaces.reproduce.published import ACCURACIES
 from mnistfaces.reproduce.records import Finding
-from mnistfaces.statistics import independent_difference, wilson
 
 FEWER = 0.75
 """Ours counts as trained on fewer images where it had less than this share of the report's."""

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnistfaces.proportions import FEWEST_DISCORDANT, wilson
 from mnistfaces.reproduce.published import load_published
 from mnistfaces.reproduce.records import PartRecord
 from mnistfaces.reproduce.tabulating import Timing, build_timings
-from mnistfaces.statistics import FEWEST_DISCORDANT, wilson
 from mnistfaces.trials import Row
 
 TESTED = 120

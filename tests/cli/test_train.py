@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.evaluation import load_predictions
 from mnistfaces.files import sha256_of_file
-from mnistfaces.statistics import wilson
+from mnistfaces.proportions import wilson
 
 FIELDS = [
     "train_loss",

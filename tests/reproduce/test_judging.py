@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
+from mnistfaces.proportions import independent_difference, wilson
 from mnistfaces.reproduce.judging import judge
 from mnistfaces.reproduce.published import Published
 from mnistfaces.reproduce.records import Finding
-from mnistfaces.statistics import independent_difference, wilson
 
 
 def figure(**changes: object) -> Published:

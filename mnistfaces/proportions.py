@@ -1,0 +1,67 @@
+"""Counts of right answers: the interval of one proportion, and the test and interval of two.
+
+Accuracies are fractions in [0, 1].
+"""
+
+import math
+from collections.abc import Callable
+
+from scipy.special import bdtr, betaincinv, ndtri
+
+LEVEL = 0.95
+FEWEST_DISCORDANT = 6  # 2 / 2**6 = 0.03 is the first exact McNemar p below 0.05
+
+
+def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
+    """Returns the score interval of a proportion, `successes` (fractions allowed) of `n` (Wilson 1927)."""
+    z2 = float(ndtri((1 + level) / 2)) ** 2
+    centre = (successes + z2 / 2) / (n + z2)
+    half = math.sqrt(z2 * (successes * (n - successes) / n + z2 / 4)) / (n + z2)
+    return (0.0 if successes <= 0 else centre - half), (1.0 if successes >= n else centre + half)
+
+
+def independent_difference(
+    a: float, a_interval: tuple[float, float], b: float, b_interval: tuple[float, float]
+) -> tuple[float, float]:
+    """Returns the interval of a - b for two independent estimates, from the interval of each.
+
+    The recovery of variances from two intervals (Zou and Donner 2008); with Wilson's, Newcombe's method 10 (1998).
+    """
+    low = math.hypot(a - a_interval[0], b_interval[1] - b)
+    high = math.hypot(a_interval[1] - a, b - b_interval[0])
+    return a - b - low, a - b + high
+
+
+def mcnemar_exact(b: int, c: int) -> float:
+    """Returns the two-sided p of b against c discordant units: a sign test (McNemar 1947, exact form)."""
+    return min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5))) if b + c else 1.0
+
+
+def tango(b: int, c: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Returns the score interval of (b - c) / n, b and c being the discordant pairs of n (Tango 1998)."""
+    observed, z2 = (b - c) / n, float(ndtri((1 + level) / 2)) ** 2
+
+    def accepted(difference: float) -> bool:
+        linear = (2 * n - b + c) * difference - b - c
+        root = math.sqrt(linear**2 + 8 * n * c * difference * (1 - difference))
+        share_c = (root - linear) / (4 * n)  # its likeliest value, given the difference
+        variance = n * (2 * share_c + difference * (1 - difference))
+        return (b - c - n * difference) ** 2 < z2 * variance
+
+    return _edge(accepted, observed, -1.0), _edge(accepted, observed, 1.0)
+
+
+def conditional_limits(b: int, c: int, n: int, level: float) -> tuple[float, float]:
+    """Returns exact limits of (b - c) / n, given that b + c of n pairs are discordant."""
+    tail = (1 - level) / 2
+    low = float(betaincinv(b, c + 1, tail)) if b else 0.0
+    high = float(betaincinv(b + 1, c, 1 - tail)) if c else 1.0
+    return (b + c) / n * (2 * low - 1), (b + c) / n * (2 * high - 1)
+
+
+def _edge(accepted: Callable[[float], bool], start: float, end: float) -> float:
+    """Returns where `accepted`, true near start, turns false on the way to end, by bisection."""
+    for _ in range(60):
+        middle = (start + end) / 2
+        start, end = (middle, end) if accepted(middle) else (start, middle)
+    return start

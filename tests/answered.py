@@ -1,0 +1,15 @@
+"""Trials by what they answered right."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mnistfaces.scores import TrialScores
+
+
+def trial(
+    correct: ArrayLike, images: ArrayLike | None = None, groups: ArrayLike | None = None, train_n: int = 600
+) -> TrialScores:
+    correct = np.asarray(correct, bool)
+    images = np.arange(len(correct)) if images is None else np.asarray(images)
+    groups = images if groups is None else np.asarray(groups)
+    return TrialScores(correct=correct, ids=np.char.add("image-", images.astype(str)), groups=groups, train_n=train_n)
