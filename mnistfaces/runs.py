@@ -264,7 +264,7 @@ def find_runs(reference: str, commands: Sequence[str], lines: Iterable[str] = ()
         reference: a run directory; `last`, the newest finished run under `./runs` of one of `commands`; or `-`, the
             `run` field of each row in `lines`.
         commands: whose runs the caller can use.
-        lines: NDJSON rows.
+        lines: rows, as NDJSON or as one JSON array.
 
     Raises:
         RunError: there is no such run, or none that can be used.
@@ -285,14 +285,22 @@ def find_runs(reference: str, commands: Sequence[str], lines: Iterable[str] = ()
 
 
 def _rows(lines: Iterable[str]) -> list[dict[str, Any]]:
-    rows = []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise RunError(f"line {number} of stdin is not NDJSON: {error}") from error
-            rows += row if isinstance(row, list) else [row]
+    """Returns the rows of NDJSON, or of one JSON array, as `--format json` prints it."""
+    text = "\n".join(line.rstrip("\n") for line in lines)
+    if text.lstrip().startswith("["):
+        try:
+            rows = json.loads(text)
+        except ValueError as error:
+            raise RunError(f"stdin is not an array of JSON: {error}") from error
+    else:
+        rows = [_row(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not all(isinstance(row, dict) and isinstance(row.get("run", ""), str | None) for row in rows):
         raise RunError("stdin holds JSON that is not rows of mnf")
-    return rows
+    return list(rows)
+
+
+def _row(number: int, line: str) -> Any:  # noqa: ANN401  a JSON value
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise RunError(f"line {number} of stdin is not NDJSON: {error}") from error

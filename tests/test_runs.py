@@ -132,8 +132,11 @@ def test_a_dash_reads_the_runs_of_rows(tmp_path: Path) -> None:
     paths = [train(tmp_path / name).path for name in ("a", "b")]
     lines = [json.dumps({"run": str(path), "lr": 1}) for path in (*paths, paths[0])]
     assert [run.path for run in find_runs("-", ("train",), lines)] == paths
-    as_array = [json.dumps([{"run": str(path)} for path in paths])]
-    assert [run.path for run in find_runs("-", ("train",), as_array)] == paths
+    for indent in (None, 2):  # `--format json` prints an array of several lines
+        as_array = json.dumps([{"run": str(path)} for path in paths], indent=indent).splitlines(keepends=True)
+        assert [run.path for run in find_runs("-", ("train",), as_array)] == paths
+    with pytest.raises(RunError, match="stdin is not an array of JSON"):
+        find_runs("-", ("train",), as_array[:-1])
     with pytest.raises(RunError, match="line 2 of stdin is not NDJSON"):
         find_runs("-", ("train",), [lines[0], "{"])
     with pytest.raises(RunError, match="stdin has no row with a `run`"):
