@@ -40,7 +40,7 @@ def build_markdown(records: Sequence[PartRecord], scale: Scale, figures: str) ->
         "## The seconds then and now",
         "",
         *_rows(
-            ["table", "then", "now", "times as fast"],
+            ["table", "then", "now", "speed-up"],
             [
                 [
                     f"Part {timing.part}, {timing.table}",
@@ -87,7 +87,7 @@ def _table(block: Block) -> list[str]:
     """Returns a published table with ours beside it."""
     head = ["setting"]
     for quantity in block.quantities:
-        head += [f"{title_of(quantity)}, published", "ours", "times as fast" if quantity == "seconds" else "difference"]
+        head += [f"{title_of(quantity)}, published", "ours", "speed-up" if quantity == "seconds" else "difference"]
     body = []
     for setting in block.settings:
         line = [setting]

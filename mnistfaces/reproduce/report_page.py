@@ -104,7 +104,7 @@ def _timings(summary: Summary) -> str:
         "model&rsquo;s time is its share. Trained on fewer images where fewer could be had.</p>"
         + _scrolled(
             "Seconds then and now",
-            '<thead><tr><th class="first">table</th><th>then</th><th>now</th><th>times as fast</th></tr></thead>'
+            '<thead><tr><th class="first">table</th><th>then</th><th>now</th><th>speed-up</th></tr></thead>'
             f"<tbody>{lines}</tbody>",
         )
         + "</section>"
@@ -139,7 +139,7 @@ def _section(part: Part, record: PartRecord, figures: Path) -> str:
 def _table(part: int, block: Block) -> str:
     """Returns a published table with ours beside it, the reasons of differences, and the lines to copy."""
     groups = "".join(f'<th class="group" colspan="3">{escape(title_of(name))}</th>' for name in block.quantities)
-    speeds = {"seconds": "times as fast"}
+    speeds = {"seconds": "speed-up"}
     columns = "".join(
         f'<th class="group">published</th><th>ours</th><th>{speeds.get(name, "difference")}</th>'
         for name in block.quantities
