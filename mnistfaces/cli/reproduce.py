@@ -49,7 +49,7 @@ def reproduce(
     parts: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PART]...",
+            metavar="PART",
             help="1 to 10, a range such as 1-7, digits, or faces [default: all].",
             show_default=False,
         ),
