@@ -1,19 +1,25 @@
 """Products of many models at once whose every result is the same whatever else is in the batch.
 
-Legend: T tiles, S sets of images, B images a set, D inputs, R rows of a model (classes or hidden units).
+Legend: T tiles, M models a tile, S sets of images, B images a set, D inputs, R rows of a model (classes or hidden
+units).
 
-A tile is the product of one model's weights with one block of images. All tiles of a batch have one shape, and
-a batch holds at least two (a batch of one would take another kernel, with other rounding) and every tile starts
-on a cache line (kernels treat the edges of unaligned data differently), so that a tile's bits depend on its own
-shape and content alone: a model trained alone and in a stack of fifty comes out equal.
+A tile is the product of one block of images with the weights of the models that share it. All tiles of a batch have
+one shape, and a batch holds at least two (a batch of one would take another kernel, with other rounding). A tile has
+at least as many rows as make the kernels of the larger ones, models fill it up, and every tile starts on a cache line
+(kernels treat the edges of unaligned data differently). Tiles of more models are faster a model; `widest_tile` tries
+once a shape that they give the bits of the narrowest, because no library promises it. So a model trained alone and
+in a stack of fifty comes out equal.
 """
 
 import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 FEWEST_TILES = 2
+FEWEST_ROWS = 16  # fewer take other kernels
 ALIGNMENT = 16  # numbers; images a block, inputs and padded classes are multiples of it
 BLOCK_IMAGES = 2048
 SPLIT_IMAGES = 256
@@ -35,72 +41,127 @@ def count_blocks(images: int) -> int:
     return max(FEWEST_TILES, -(-images // BLOCK_IMAGES))
 
 
-@functools.cache
-def agrees_with_one_product(shape: tuple[int, int, int, int], dtype: torch.dtype, device: str) -> bool:
-    """Returns whether tiles that share their images may be one wide product: whether it gives the same bits.
+@dataclass(frozen=True, kw_only=True)
+class Arrangement:
+    """Where each of G * S models stands: cells that share a draw, and so its images, stand in one tile.
 
-    It does in float32 on the processors that we saw, and is up to half as fast again; it is tried once a shape,
-    because no library promises it.
+    Attributes:
+        cells: G.
+        draws: S.
+        width: M, the models a tile.
+        groups: tiles a draw; tile t holds models of draw t mod S.
+    """
+
+    cells: int
+    draws: int
+    width: int
+    groups: int
+
+    def place(self, k: int) -> int:
+        """Returns the place of model k, which has cell k div S and draw k mod S, among all places of all tiles."""
+        cell, draw = divmod(k, self.draws)
+        return (cell // self.width * self.draws + draw) * self.width + cell % self.width
+
+    def models(self) -> list[int]:
+        """Returns the model in every place; places that are left over repeat some."""
+        return [
+            (group * self.width + column) % self.cells * self.draws + draw
+            for group in range(self.groups)
+            for draw in range(self.draws)
+            for column in range(self.width)
+        ]
+
+
+def arrange(
+    grid: tuple[int, int], blocks: int, tile: tuple[int, int, int], dtype: torch.dtype, device: torch.device
+) -> Arrangement:
+    """Returns the arrangement with the widest tiles.
 
     Args:
-        shape: T tiles, R rows, B images, D inputs.
+        grid: G cells and S draws.
+        blocks: of images a step and draw.
+        tile: R, B and D of one model's part of a tile.
         dtype: of the numbers.
         device: where they are.
     """
-    tiles, rows, images, inputs = shape
+    cells, draws = grid
+    groups = FEWEST_TILES if draws == blocks == 1 else 1
+    width = widest_tile(-(-cells // groups), tile, dtype, device)
+    return Arrangement(cells=cells, draws=draws, width=width, groups=max(groups, -(-cells // width)))
+
+
+@functools.cache
+def widest_tile(models: int, tile: tuple[int, int, int], dtype: torch.dtype, device: torch.device) -> int:
+    """Returns how many of some models that share their images may stand in one tile: all, half of them, ...
+
+    Args:
+        models: that share their images.
+        tile: R, B and D of one model's part of a tile.
+        dtype: of the numbers.
+        device: where they are.
+    """
+    fewest = -(-FEWEST_ROWS // tile[0])
+    width = max(models, fewest)
+    while width > fewest and not _agrees(width, fewest, tile, dtype, device):
+        width = max(width // 2, fewest)
+    return width
+
+
+def _agrees(width: int, fewest: int, tile: tuple[int, int, int], dtype: torch.dtype, device: torch.device) -> bool:
+    """Returns whether a tile of `width` models gives the bits of tiles of the `fewest`, on random numbers."""
+    rows, images, inputs = tile
     generator = torch.Generator().manual_seed(0)
     weight, batch, residual = (
-        torch.rand(size, generator=generator, dtype=dtype).sub_(0.5).to(device)
-        for size in ((tiles, rows, inputs), (1, images, inputs), (tiles, rows, images))
+        torch.rand(size, generator=generator, dtype=dtype).sub_(0.5).to(device).expand(FEWEST_TILES, *size[1:])
+        for size in ((1, width, rows, inputs), (1, images, inputs), (1, width, rows, images))
     )
-    shared = batch.expand(tiles, -1, -1)
-    logits = torch.mm(weight.flatten(0, 1), batch[0].T).view(tiles, rows, images)
-    grads = torch.mm(residual.flatten(0, 1), batch[0]).view(tiles, rows, inputs)
-    return torch.equal(logits, torch.bmm(weight, shared.transpose(1, 2))) and torch.equal(
-        grads, torch.bmm(residual, shared)
-    )
+    logits = project(weight, batch, weight.new_empty(FEWEST_TILES, width, rows, images))
+    grads = correlate(residual, batch, weight.new_empty(weight.shape))
+    for first in range(0, width, fewest):
+        part = slice(min(first, width - fewest), min(first, width - fewest) + fewest)
+        narrow = project(weight[:, part], batch, logits.new_empty(logits[:, part].shape))
+        if not torch.equal(logits[:, part], narrow):
+            return False
+        narrow = correlate(residual[:, part], batch, grads.new_empty(grads[:, part].shape))
+        if not torch.equal(grads[:, part], narrow):
+            return False
+    return True
 
 
-def _is_wide(rows: Tensor, inputs: Tensor) -> bool:
-    """Returns whether the tiles, (T, R, .), share one set of images and may be multiplied as one matrix."""
-    if inputs.shape[0] != 1 or len(rows) < FEWEST_TILES or not rows.is_contiguous():
-        return False
-    return agrees_with_one_product((*rows.shape[:2], *inputs.shape[1:]), rows.dtype, str(rows.device))
+def tiled(parameters: Sequence[Tensor], width: int) -> list[Tensor]:
+    """Returns parameters of all places, (T * M, ...), by tiles, (T, M, ...)."""
+    return [parameter.view(-1, width, *parameter.shape[1:]) for parameter in parameters]
 
 
 def project(weight: Tensor, inputs: Tensor, out: Tensor) -> Tensor:
-    """Writes weight @ inputs.T of every tile into `out`.
+    """Writes weight @ inputs.T of every tile into `out` and returns it.
 
     Args:
-        weight: (T, R, D); tile t goes with set t mod S.
+        weight: (T, M, R, D); tile t goes with set t mod S.
         inputs: (S, B, D), S dividing T.
-        out: (T, R, B).
+        out: (T, M, R, B).
     """
-    sets = inputs.shape[0]
-    if _is_wide(weight, inputs):
-        torch.mm(weight.flatten(0, 1), inputs[0].T, out=out.flatten(0, 1))
-    elif sets == 1:
-        torch.bmm(weight, inputs.expand(len(weight), -1, -1).transpose(1, 2), out=out)
-    else:
-        for first in range(0, len(weight), sets):
-            torch.bmm(weight[first : first + sets], inputs.transpose(1, 2), out=out[first : first + sets])
+    _multiply(weight, inputs.transpose(1, 2), out)
     return out
 
 
 def correlate(residual: Tensor, inputs: Tensor, out: Tensor) -> Tensor:
-    """Writes residual @ inputs of every tile into `out`: the gradient of the weights that `project` used.
+    """Writes residual @ inputs of every tile into `out` and returns it: the gradient of the weights of `project`.
 
     Args:
-        residual: (T, R, B); tile t goes with set t mod S.
+        residual: (T, M, R, B); tile t goes with set t mod S.
         inputs: (S, B, D), S dividing T.
-        out: (T, R, D).
+        out: (T, M, R, D).
     """
-    sets = inputs.shape[0]
-    if _is_wide(residual, inputs):
-        torch.mm(residual.flatten(0, 1), inputs[0], out=out.flatten(0, 1))
-    elif sets == 1:
-        torch.bmm(residual, inputs.expand(len(residual), -1, -1), out=out)
-    else:
-        for first in range(0, len(residual), sets):
-            torch.bmm(residual[first : first + sets], inputs, out=out[first : first + sets])
+    _multiply(residual, inputs, out)
     return out
+
+
+def _multiply(left: Tensor, right: Tensor, out: Tensor) -> None:
+    """Writes the products of (T, M, R, .) with (S, ., .) into `out`, a batch of S tiles at a time."""
+    if len(right) == 1:
+        right = right.expand(len(left), -1, -1)
+    left, out = left.flatten(1, 2), out.view(len(out), -1, out.shape[-1])
+    for first in range(0, len(left), len(right)):
+        part = slice(first, first + len(right))
+        torch.bmm(left[part], right, out=out[part])
