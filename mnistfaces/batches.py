@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset, Split
+from mnistfaces.models.sparse import SparseImages
 from mnistfaces.models.tiles import aligned, count_blocks
 
 ROWS_AT_ONCE = 4096
@@ -33,14 +34,14 @@ class Batch:
     """Images that go through the models together.
 
     Attributes:
-        inputs: (S * J, B, D).
+        inputs: (S * J, B, D), dense or compressed.
         labels: (S * J, 1, B) int64.
         weight: (S * J, 1, B); what an image counts in the cost, 0 for padding.
         truth: (S * J, C, B); an image's weight at its label, else 0.
         padding: (S * J, 1, B) bool; which images are none.
     """
 
-    inputs: Tensor
+    inputs: Tensor | SparseImages
     labels: Tensor
     weight: Tensor
     truth: Tensor
@@ -50,6 +51,9 @@ class Batch:
         """Returns one block of every draw, (S, B, D), where each draw has `blocks` of them."""
         if blocks == 1:
             return self
+        inputs = self.inputs
+        if isinstance(inputs, SparseImages):
+            raise TypeError("compressed images are a whole set of one draw")
         return Batch(**{name: value[block::blocks] for name, value in vars(self).items()})
 
 
@@ -94,23 +98,34 @@ def load_whole(
     *,
     columns: NDArray[np.int64] | None = None,
     mean: bool = False,
+    sparse: bool = False,
 ) -> Batch:
-    """Returns images, their `columns` or all inputs, as one batch of J blocks; each weighs 1, or 1/n for `mean`."""
+    """Returns images, their `columns` or all inputs, as one batch of J blocks.
+
+    Args:
+        dataset: where the images are.
+        images: positions in the dataset.
+        dtype: of the numbers.
+        device: where to.
+        columns: which inputs to take; None takes all.
+        mean: each image weighs 1/n, not 1.
+        sparse: compress the images.
+    """
     blocks = count_blocks(len(images))
-    total = blocks * aligned(-(-len(images) // blocks))
-    weight = torch.zeros(total, dtype=getattr(torch, dtype))
+    size = aligned(-(-len(images) // blocks))
+    weight = torch.zeros(blocks * size, dtype=getattr(torch, dtype))
     weight[: len(images)] = 1 / len(images) if mean else 1
-    labels = np.pad(dataset.labels[images], (0, total - len(images)))
-    weight = weight.view(blocks, 1, -1).to(device)
-    rows = load_rows(dataset, images, dtype, total, columns)
-    rows_labels = torch.from_numpy(labels).view(blocks, 1, -1).to(device)
-    return Batch(
-        inputs=rows.view(blocks, -1, rows.shape[1]).to(device),
-        labels=rows_labels,
-        weight=weight,
-        truth=_truth(rows_labels, weight, len(dataset.classes)),
-        padding=weight == 0,
-    )
+    labels = torch.from_numpy(np.pad(dataset.labels[images], (0, blocks * size - len(images))))
+    weight, labels = (part.view(blocks, 1, size).to(device) for part in (weight, labels))
+    inputs: Tensor | SparseImages
+    if sparse:
+        parts = (images[first * size : (first + 1) * size] for first in range(blocks))
+        inputs = SparseImages(load_rows(dataset, part, dtype, size, columns) for part in parts)
+    else:
+        rows = load_rows(dataset, images, dtype, blocks * size, columns)
+        inputs = rows.view(blocks, size, -1).to(device)
+    truth = _truth(labels, weight, len(dataset.classes))
+    return Batch(inputs=inputs, labels=labels, weight=weight, truth=truth, padding=weight == 0)
 
 
 def _truth(labels: Tensor, weight: Tensor, classes: int) -> Tensor:
@@ -145,8 +160,10 @@ class Minibatches:
         self._generators = [np.random.default_rng((draw.seed, ORDER_STREAM)) for draw in draws]
         used = np.unique(np.concatenate([draw.split.train for draw in draws]))
         self._train = [np.searchsorted(used, draw.split.train) for draw in draws]
-        rows = load_rows(dataset, used, config.dtype, len(used)).to(device) if whole is None else whole.inputs
-        self._inputs = rows.view(-1, rows.shape[-1])  # (N, D)
+        if whole is not None and isinstance(whole.inputs, Tensor):
+            self._inputs = whole.inputs.flatten(0, 1)  # (N, D)
+        else:
+            self._inputs = load_rows(dataset, used, config.dtype, len(used)).to(device)
         self._labels = torch.from_numpy(dataset.labels[used]).to(device)
         self._gathered = self._inputs.new_empty(len(draws) * self.padded, self._inputs.shape[1])
         self._mean = config.reduction == "mean"

@@ -19,7 +19,8 @@ from mnistfaces.batches import Batch, Draw, Minibatches, is_full_batch, load_who
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.models import build_model
-from mnistfaces.models.tiles import arrange, count_blocks, tiled
+from mnistfaces.models.sparse import pays_off
+from mnistfaces.models.tiles import Arrangement, arrange, count_blocks, tiled
 from mnistfaces.optim import build_optimizer
 
 SHARED = -1  # the owner of buffers that no later step relies on
@@ -48,16 +49,17 @@ class Stack:
         self.config, self.draws, self.device, self.dataset = config, draws, device, dataset
         self.count = len(cells) * len(draws)
         full = is_full_batch(config, len(split.train))
-        self.columns = self._used_columns(full=full)
+        self.columns: NDArray[np.int64] | None = None
+        self.sparse = False
+        if full and config.model == "softmax":
+            self.columns, self.sparse = self._used_columns()
         inputs = dataset.inputs.shape[1] if self.columns is None else len(self.columns)
         self.model = build_model(config, inputs, len(dataset.classes))
         self.whole = self.load(split.train, mean=full and config.reduction == "mean")
         alone = self.whole if len(draws) == 1 else None
         self.minibatches = None if full else Minibatches(dataset, draws, config, device, alone)
         self.blocks = self.minibatches.blocks if self.minibatches else count_blocks(len(split.train))
-        images = self.minibatches.images if self.minibatches else self.whole.inputs.shape[1]
-        tile = (self.model.shapes[0][0], images, self.whole.inputs.shape[2])
-        self.arrangement = arrange((len(cells), len(draws)), self.blocks, tile, self.whole.inputs.dtype, device)
+        self.arrangement = self._arrange(len(cells))
         self.places = [self.arrangement.place(k) for k in range(self.count)]
         models = self.arrangement.models()
         self.parameters = self._initial([draws[model % len(draws)].seed for model in models])
@@ -70,7 +72,8 @@ class Stack:
 
     def load(self, images: NDArray[np.int64], *, mean: bool = False) -> Batch:
         """Returns images of the dataset as the models take them; each weighs 1, or 1/n for the `mean` cost."""
-        return load_whole(self.dataset, images, self.config.dtype, self.device, columns=self.columns, mean=mean)
+        more: dict[str, Any] = {"columns": self.columns, "mean": mean, "sparse": self.sparse}
+        return load_whole(self.dataset, images, self.config.dtype, self.device, **more)
 
     def train_epoch(self) -> None:
         """Moves every model through one epoch."""
@@ -113,6 +116,15 @@ class Stack:
             arrays[0] = whole
         return dict(zip(self.model.names, arrays, strict=True))
 
+    def _arrange(self, cells: int) -> Arrangement:
+        """Returns where the models stand; those on compressed images are multiplied one by one."""
+        draws, like = len(self.draws), self.whole.weight
+        if self.sparse:
+            return Arrangement(cells=cells, draws=draws, width=1, groups=cells)
+        images = self.minibatches.images if self.minibatches else like.shape[2]
+        tile = (self.model.shapes[0][0], images, self.whole.inputs.shape[2])
+        return arrange((cells, draws), self.blocks, tile, like.dtype, self.device)
+
     def _initial(self, seeds: Sequence[int]) -> list[Tensor]:
         """Returns the parameters that the seeds of all places give, (T * M, ...) each."""
         by_seed = {seed: self.model.initial(seed) for seed in seeds}
@@ -124,14 +136,17 @@ class Stack:
             parameters.append(whole.to(self.device))
         return parameters
 
-    def _used_columns(self, *, full: bool) -> NDArray[np.int64] | None:
-        """Returns the inputs that some training image uses, where the weights of the others stay zero for good."""
-        if not full or self.config.model != "softmax":
-            return None
-        used = np.zeros(self.dataset.inputs.shape[1], bool)
-        for start in range(0, len(self.draws[0].split.train), 4096):
-            used |= self.dataset.inputs[self.draws[0].split.train[start : start + 4096]].any(axis=0)
-        return np.flatnonzero(used)
+    def _used_columns(self) -> tuple[NDArray[np.int64], bool]:
+        """Returns the inputs that some training image uses, and whether the images are best compressed.
+
+        The softmax model's weights of the other inputs stay zero for good.
+        """
+        train, nonzero = self.draws[0].split.train, np.zeros(self.dataset.inputs.shape[1], np.int64)
+        for start in range(0, len(train), 4096):
+            nonzero += np.count_nonzero(self.dataset.inputs[train[start : start + 4096]], axis=0)
+        columns = np.flatnonzero(nonzero)
+        density = float(nonzero.sum()) / max(1, len(train) * len(columns))
+        return columns, pays_off(len(train), density, self.device)
 
     def _of_group(self, group: int) -> list[Tensor]:
         """Returns the parameters of one tile, (J, M, ...) each: the same for every block of images."""
@@ -143,7 +158,7 @@ class Stack:
         count, width = parameters[0].shape[:2]
         key = owner, count, width, batch.inputs.shape[1]
         if key not in self._buffers:
-            self._buffers[key] = self.model.activations(count, width, key[3], batch.inputs)
+            self._buffers[key] = self.model.activations(count, width, key[3], batch.weight)
         activations = self._buffers[key]
         return activations, torch.log_softmax(self.model.forward(parameters, batch.inputs, activations), 1)
 

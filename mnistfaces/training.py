@@ -240,12 +240,9 @@ class _Session:
 def _argmax(log_probs: Tensor) -> Tensor:
     """Returns the first class with the largest log-probability, (J, 1, B).
 
-    Class by class: torch's own argmax along an inner axis takes as long as a product of the whole training step.
+    torch's own argmax along an inner axis takes as long as a product of the whole training step.
     """
-    best = log_probs[:, :1].clone()  # (J, 1, B)
-    predicted = torch.zeros_like(best, dtype=torch.int64)
-    for number in range(1, log_probs.shape[1]):
-        candidate = log_probs[:, number : number + 1]
-        predicted.masked_fill_(candidate > best, number)
-        torch.maximum(best, candidate, out=best)
-    return predicted
+    classes = log_probs.shape[1]
+    backwards = torch.arange(classes, 0, -1, dtype=torch.int16, device=log_probs.device)[:, None]
+    ties = (log_probs == log_probs.amax(1, keepdim=True)) * backwards  # (J, C, B)
+    return classes - ties.amax(1, keepdim=True).to(torch.int64)

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mnistfaces.models.sparse import SparseImages
+
 FEWEST_TILES = 2
 FEWEST_ROWS = 16  # fewer take other kernels
 ALIGNMENT = 16  # numbers; images a block, inputs and padded classes are multiples of it
@@ -133,7 +135,7 @@ def tiled(parameters: Sequence[Tensor], width: int) -> list[Tensor]:
     return [parameter.view(-1, width, *parameter.shape[1:]) for parameter in parameters]
 
 
-def project(weight: Tensor, inputs: Tensor, out: Tensor) -> Tensor:
+def project(weight: Tensor, inputs: Tensor | SparseImages, out: Tensor) -> Tensor:
     """Writes weight @ inputs.T of every tile into `out` and returns it.
 
     Args:
@@ -141,11 +143,13 @@ def project(weight: Tensor, inputs: Tensor, out: Tensor) -> Tensor:
         inputs: (S, B, D), S dividing T.
         out: (T, M, R, B).
     """
+    if isinstance(inputs, SparseImages):
+        return inputs.project(weight, out)
     _multiply(weight, inputs.transpose(1, 2), out)
     return out
 
 
-def correlate(residual: Tensor, inputs: Tensor, out: Tensor) -> Tensor:
+def correlate(residual: Tensor, inputs: Tensor | SparseImages, out: Tensor) -> Tensor:
     """Writes residual @ inputs of every tile into `out` and returns it: the gradient of the weights of `project`.
 
     Args:
@@ -153,6 +157,8 @@ def correlate(residual: Tensor, inputs: Tensor, out: Tensor) -> Tensor:
         inputs: (S, B, D), S dividing T.
         out: (T, M, R, D).
     """
+    if isinstance(inputs, SparseImages):
+        return inputs.correlate(residual, out)
     _multiply(residual, inputs, out)
     return out
 
