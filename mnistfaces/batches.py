@@ -5,7 +5,7 @@ Legend: S draws, J blocks of B images a batch, D inputs, C classes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,9 @@ from torch import Tensor
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset, Split
 from mnistfaces.models.sparse import SparseImages
-from mnistfaces.models.tiles import aligned, count_blocks
+from mnistfaces.models.tiles import Images, TwoWays, aligned, count_blocks
+
+Form = Literal["rows", "two ways", "sparse"]
 
 ROWS_AT_ONCE = 4096
 ORDER_STREAM = 1  # the second number of a seed's stream of minibatch orders; splits use the seed alone
@@ -34,14 +36,14 @@ class Batch:
     """Images that go through the models together.
 
     Attributes:
-        inputs: (S * J, B, D), dense or compressed.
+        inputs: (S * J, B, D), as rows or in a form that is faster for a whole set.
         labels: (S * J, 1, B) int64.
         weight: (S * J, 1, B); what an image counts in the cost, 0 for padding.
         truth: (S * J, C, B); an image's weight at its label, else 0.
         padding: (S * J, 1, B) bool; which images are none.
     """
 
-    inputs: Tensor | SparseImages
+    inputs: Tensor | Images
     labels: Tensor
     weight: Tensor
     truth: Tensor
@@ -51,9 +53,8 @@ class Batch:
         """Returns one block of every draw, (S, B, D), where each draw has `blocks` of them."""
         if blocks == 1:
             return self
-        inputs = self.inputs
-        if isinstance(inputs, SparseImages):
-            raise TypeError("compressed images are a whole set of one draw")
+        if not isinstance(self.inputs, Tensor):
+            raise TypeError("only rows of images are taken apart")
         return Batch(**{name: value[block::blocks] for name, value in vars(self).items()})
 
 
@@ -98,7 +99,7 @@ def load_whole(
     *,
     columns: NDArray[np.int64] | None = None,
     mean: bool = False,
-    sparse: bool = False,
+    form: Form = "rows",
 ) -> Batch:
     """Returns images, their `columns` or all inputs, as one batch of J blocks.
 
@@ -109,7 +110,7 @@ def load_whole(
         device: where to.
         columns: which inputs to take; None takes all.
         mean: each image weighs 1/n, not 1.
-        sparse: compress the images.
+        form: of the images in memory: as `rows`, `two ways` for few of them, or `sparse`.
     """
     blocks = count_blocks(len(images))
     size = aligned(-(-len(images) // blocks))
@@ -117,13 +118,14 @@ def load_whole(
     weight[: len(images)] = 1 / len(images) if mean else 1
     labels = torch.from_numpy(np.pad(dataset.labels[images], (0, blocks * size - len(images))))
     weight, labels = (part.view(blocks, 1, size).to(device) for part in (weight, labels))
-    inputs: Tensor | SparseImages
-    if sparse:
+    inputs: Tensor | Images
+    if form == "sparse":
         parts = (images[first * size : (first + 1) * size] for first in range(blocks))
         inputs = SparseImages(load_rows(dataset, part, dtype, size, columns) for part in parts)
     else:
         rows = load_rows(dataset, images, dtype, blocks * size, columns)
-        inputs = rows.view(blocks, size, -1).to(device)
+        dense = rows.view(blocks, size, -1).to(device)
+        inputs = TwoWays(dense) if form == "two ways" else dense
     truth = _truth(labels, weight, len(dataset.classes))
     return Batch(inputs=inputs, labels=labels, weight=weight, truth=truth, padding=weight == 0)
 

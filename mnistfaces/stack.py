@@ -7,7 +7,7 @@ Each model's arithmetic is laid out by its own configuration and data alone (see
 do not depend on which others train beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mnistfaces.batches import Batch, Draw, Minibatches, is_full_batch, load_whole
+from mnistfaces.batches import ROWS_AT_ONCE, Batch, Draw, Form, Minibatches, is_full_batch, load_whole
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.models import build_model
-from mnistfaces.models.sparse import pays_off
-from mnistfaces.models.tiles import Arrangement, arrange, count_blocks, tiled
+from mnistfaces.models.sparse import SPARSE_DENSITY, SPARSE_IMAGES, pays_off
+from mnistfaces.models.tiles import Arrangement, Tile, TwoWays, arrange, count_blocks, tiled
 from mnistfaces.optim import build_optimizer
 
 SHARED = -1  # the owner of buffers that no later step relies on
@@ -49,16 +49,17 @@ class Stack:
         self.config, self.draws, self.device, self.dataset = config, draws, device, dataset
         self.count = len(cells) * len(draws)
         full = is_full_batch(config, len(split.train))
-        self.columns: NDArray[np.int64] | None = None
-        self.sparse = False
-        if full and config.model == "softmax":
-            self.columns, self.sparse = self._used_columns()
+        self.columns = self._used_columns() if full and config.model == "softmax" else None
+        self.sparse = self.columns is not None and self._is_mostly_zero(len(self.columns))
         inputs = dataset.inputs.shape[1] if self.columns is None else len(self.columns)
         self.model = build_model(config, inputs, len(dataset.classes))
-        self.whole = self.load(split.train, mean=full and config.reduction == "mean")
+        blocks = count_blocks(len(split.train))
+        few = full and blocks > 1 and len(split.train) < SPARSE_IMAGES
+        mean = full and config.reduction == "mean"
+        self.whole = self.load(split.train, mean=mean, form="two ways" if few else "rows")
         alone = self.whole if len(draws) == 1 else None
         self.minibatches = None if full else Minibatches(dataset, draws, config, device, alone)
-        self.blocks = self.minibatches.blocks if self.minibatches else count_blocks(len(split.train))
+        self.blocks = self.minibatches.blocks if self.minibatches else blocks
         self.arrangement = self._arrange(len(cells))
         self.places = [self.arrangement.place(k) for k in range(self.count)]
         models = self.arrangement.models()
@@ -69,10 +70,11 @@ class Stack:
         self._buffers: dict[tuple[int, int, int, int], list[Tensor]] = {}
         self._passes: dict[int, tuple[list[Tensor], Tensor]] = {}
         self._partial: list[Tensor] = []
+        self._tiled_grads = tiled(self.grads, self.arrangement.width)
 
-    def load(self, images: NDArray[np.int64], *, mean: bool = False) -> Batch:
+    def load(self, images: NDArray[np.int64], *, mean: bool = False, form: Form = "rows") -> Batch:
         """Returns images of the dataset as the models take them; each weighs 1, or 1/n for the `mean` cost."""
-        more: dict[str, Any] = {"columns": self.columns, "mean": mean, "sparse": self.sparse}
+        more: dict[str, Any] = {"columns": self.columns, "mean": mean, "form": "sparse" if self.sparse else form}
         return load_whole(self.dataset, images, self.config.dtype, self.device, **more)
 
     def train_epoch(self) -> None:
@@ -94,7 +96,7 @@ class Stack:
 
         For the training set of full batches in blocks they are kept, and the next step starts from them.
         """
-        place, blocks, width = self.places[k], len(batch.inputs), self.arrangement.width
+        place, blocks, width = self.places[k], batch.inputs.shape[0], self.arrangement.width
         if self.minibatches is not None or batch is not self.whole or blocks == 1:
             alone = [part[place].expand(blocks, 1, *part.shape[1:]) for part in self.parameters]
             return self._forward(alone, batch, SHARED)[1]
@@ -118,12 +120,18 @@ class Stack:
 
     def _arrange(self, cells: int) -> Arrangement:
         """Returns where the models stand; those on compressed images are multiplied one by one."""
-        draws, like = len(self.draws), self.whole.weight
+        draws, inputs = len(self.draws), self.whole.inputs
         if self.sparse:
             return Arrangement(cells=cells, draws=draws, width=1, groups=cells)
-        images = self.minibatches.images if self.minibatches else like.shape[2]
-        tile = (self.model.shapes[0][0], images, self.whole.inputs.shape[2])
-        return arrange((cells, draws), self.blocks, tile, like.dtype, self.device)
+        tile = Tile(
+            rows=self.model.shapes[0][0],
+            images=self.minibatches.images if self.minibatches else inputs.shape[1],
+            inputs=inputs.shape[2],
+            dtype=self.whole.weight.dtype,
+            device=self.device,
+            two_ways=isinstance(inputs, TwoWays),
+        )
+        return arrange(cells, draws, self.blocks, tile)
 
     def _initial(self, seeds: Sequence[int]) -> list[Tensor]:
         """Returns the parameters that the seeds of all places give, (T * M, ...) each."""
@@ -136,17 +144,22 @@ class Stack:
             parameters.append(whole.to(self.device))
         return parameters
 
-    def _used_columns(self) -> tuple[NDArray[np.int64], bool]:
-        """Returns the inputs that some training image uses, and whether the images are best compressed.
+    def _used_columns(self) -> NDArray[np.int64]:
+        """Returns the inputs that some training image uses: the softmax model's other weights stay zero for good."""
+        return np.flatnonzero(np.any([rows.any(axis=0) for rows in self._train_rows()], axis=0))
 
-        The softmax model's weights of the other inputs stay zero for good.
-        """
-        train, nonzero = self.draws[0].split.train, np.zeros(self.dataset.inputs.shape[1], np.int64)
-        for start in range(0, len(train), 4096):
-            nonzero += np.count_nonzero(self.dataset.inputs[train[start : start + 4096]], axis=0)
-        columns = np.flatnonzero(nonzero)
-        density = float(nonzero.sum()) / max(1, len(train) * len(columns))
-        return columns, pays_off(len(train), density, self.device)
+    def _is_mostly_zero(self, columns: int) -> bool:
+        """Returns whether the training images, of which so many inputs are used, are faster compressed."""
+        count = len(self.draws[0].split.train)
+        nonzero = sum(int(np.count_nonzero(rows)) for rows in self._train_rows())
+        return pays_off(count, self.device) and nonzero < SPARSE_DENSITY * count * columns
+
+    def _train_rows(self) -> Iterator[NDArray[Any]]:
+        """Yields the training images of the first draw in pieces."""
+        train = self.draws[0].split.train
+        yield from (
+            self.dataset.inputs[train[start : start + ROWS_AT_ONCE]] for start in range(0, len(train), ROWS_AT_ONCE)
+        )
 
     def _of_group(self, group: int) -> list[Tensor]:
         """Returns the parameters of one tile, (J, M, ...) each: the same for every block of images."""
@@ -178,7 +191,9 @@ class Stack:
         parameters = tiled(self.parameters, width)
         activations, log_probs = self._forward(parameters, batch, SHARED)
         residual = _residual(log_probs, batch, width)
-        self.model.backward(parameters, batch.inputs, activations, residual, tiled(out, width))
+        self.model.backward(
+            parameters, batch.inputs, activations, residual, self._tiled_grads if first else tiled(out, width)
+        )
         if not first:
             for grad, more in zip(self.grads, out, strict=True):
                 grad.add_(more)
@@ -191,10 +206,11 @@ class Stack:
             self._partial = [part.new_zeros(part.shape) for part in parameters]  # padding stays 0
         residual = _residual(log_probs, batch, self.arrangement.width)
         self.model.backward(parameters, batch.inputs, activations, residual, self._partial)
-        for grad, partial in zip(tiled(self.grads, self.arrangement.width), self._partial, strict=True):
-            torch.add(partial[0], partial[1], out=grad[group])
-            for more in partial[2:]:
-                grad[group].add_(more)
+        for grad, partial in zip(self._tiled_grads, self._partial, strict=True):
+            total, blocks = grad[group], partial.unbind()
+            torch.add(blocks[0], blocks[1], out=total)
+            for more in blocks[2:]:
+                total.add_(more)
 
 
 def _residual(log_probs: Tensor, batch: Batch, width: int) -> Tensor:

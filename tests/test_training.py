@@ -239,6 +239,22 @@ def test_batches_that_are_cut_into_blocks_have_the_same_bits_in_a_stack_and_alon
         assert_same(together[k], last(dataset, [cell], [made])[0])
 
 
+@pytest.mark.parametrize(("model", "batch_size"), [("mlp", 32), ("mlp", 300), ("softmax", 32), ("softmax", None)])
+def test_two_threads_too_give_a_model_the_same_bits_in_a_stack_and_alone(model: str, batch_size: int | None) -> None:
+    dataset = make_dataset((200, 200, 200), inputs=784)
+    cells = [TrainConfig(model=model, batch_size=batch_size, lr=lr, epochs=3) for lr in (1e-5, 1e-4, 3e-4)]
+    draws = [draw(dataset, seed, train_per_class=150, val_per_class=9, test_per_class=9) for seed in (1, 2)]
+    draws = draws[: 1 if batch_size is None else 2]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        together = last(dataset, cells, draws)
+        for k, (cell, made) in enumerate(itertools.product(cells, draws)):
+            assert_same(together[k], last(dataset, [cell], [made])[0])
+    finally:
+        torch.set_num_threads(threads)
+
+
 def count_differing(monkeypatch: pytest.MonkeyPatch, **changes: object) -> int:
     """Returns how many of some models differ alone from what they are in a stack, with parts of `tiles` replaced."""
     for name, value in changes.items():

@@ -12,7 +12,6 @@ from torch.nn.functional import pad
 
 from mnistfaces.config import Activation
 from mnistfaces.models import tiles
-from mnistfaces.models.sparse import SparseImages
 
 
 class Mlp:
@@ -51,7 +50,7 @@ class Mlp:
         """Returns buffers for one forward pass: hidden units (T, M, H, B) and padded logits."""
         return [like.new_empty(tile_count, width, shape[0], images) for shape in (self.padded[0], self.padded[2])]
 
-    def forward(self, parameters: Sequence[Tensor], inputs: Tensor | SparseImages, out: Sequence[Tensor]) -> Tensor:
+    def forward(self, parameters: Sequence[Tensor], inputs: Tensor | tiles.Images, out: Sequence[Tensor]) -> Tensor:
         """Writes hidden activations and logits of the images into `out`; returns the logits, (T * M, C, B).
 
         Args:
@@ -69,7 +68,7 @@ class Mlp:
     def backward(
         self,
         parameters: Sequence[Tensor],
-        inputs: Tensor | SparseImages,
+        inputs: Tensor | tiles.Images,
         activations: Sequence[Tensor],
         residual: Tensor,
         out: Sequence[Tensor],

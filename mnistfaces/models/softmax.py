@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from mnistfaces.models import tiles
-from mnistfaces.models.sparse import SparseImages
 
 
 class Softmax:
@@ -37,7 +36,7 @@ class Softmax:
         """Returns buffers for one forward pass; the last holds the logits, (T, M, C, B)."""
         return [like.new_empty(tile_count, width, self.shapes[0][0], images)]
 
-    def forward(self, parameters: Sequence[Tensor], inputs: Tensor | SparseImages, out: Sequence[Tensor]) -> Tensor:
+    def forward(self, parameters: Sequence[Tensor], inputs: Tensor | tiles.Images, out: Sequence[Tensor]) -> Tensor:
         """Writes the logits of the images into `out` and returns them, (T * M, C, B).
 
         Args:
@@ -51,7 +50,7 @@ class Softmax:
     def backward(
         self,
         parameters: Sequence[Tensor],  # noqa: ARG002  a linear model's gradient does not depend on them
-        inputs: Tensor | SparseImages,
+        inputs: Tensor | tiles.Images,
         activations: Sequence[Tensor],  # noqa: ARG002  likewise
         residual: Tensor,
         out: Sequence[Tensor],
