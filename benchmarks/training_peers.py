@@ -3,7 +3,7 @@
 N images, D inputs, C classes, B images a batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 Floats = NDArray[np.float64]
+Stacked = dict[str, torch.Tensor]
+Pair = tuple[torch.Tensor, torch.Tensor]
+VmapStep = Callable[[tuple[Stacked, Stacked, Stacked], Pair, Pair], None]
 
 
 def _course_probs(weight: Floats, bias: Floats, columns: Floats) -> Floats:
@@ -65,35 +68,49 @@ def torch_minibatches(
         optimizer.step()
 
 
-def vmap_minibatches(
-    models: list[nn.Module], rows: torch.Tensor, labels: torch.Tensor, rates: torch.Tensor, plans: torch.Tensor
-) -> None:
-    """Trains K stacked models by Adam with `torch.func`: gradients by vmap, the update on stacked tensors.
+def build_vmap_step(model: nn.Module, *, compiled: bool) -> VmapStep:
+    """Returns a step of Adam for K stacked models with `torch.func`, in place: eager, or through `torch.compile`.
 
-    Args:
-        models: K of one architecture.
-        rows: (N, D).
-        labels: (N,).
-        rates: (K,) learning rates.
-        plans: (K, steps, B) minibatches.
+    It takes parameters, first and second moments (K, ...) by name, inputs (K, B, D), labels (K, B), and two (K,)
+    tensors: the learning rates over 1 - 0.9 ** t, and 1 - 0.999 ** t.
     """
-    from torch.func import functional_call, grad, stack_module_state, vmap  # noqa: PLC0415  this peer alone uses it
+    from torch.func import functional_call, grad, vmap  # noqa: PLC0415  this peer alone uses it
 
-    parameters, _ = stack_module_state(models)
-    parameters = {name: value.detach() for name, value in parameters.items()}
-
-    def loss(one: dict[str, torch.Tensor], inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return nn.functional.cross_entropy(functional_call(models[0], one, (inputs,)), targets)
+    def loss(one: Stacked, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return nn.functional.cross_entropy(functional_call(model, one, (inputs,)), targets)
 
     gradient = vmap(grad(loss))
-    first = {name: torch.zeros_like(value) for name, value in parameters.items()}
-    second = {name: torch.zeros_like(value) for name, value in parameters.items()}
-    for step in range(plans.shape[1]):
-        batch = plans[:, step]
-        grads = gradient(parameters, rows[batch], labels[batch])
+
+    def step(state: tuple[Stacked, Stacked, Stacked], batch: Pair, scales: Pair) -> None:
+        parameters, first, second = state
+        grads = gradient(parameters, *batch)
         for name, value in parameters.items():
             first[name].lerp_(grads[name], 0.1)
             second[name].mul_(0.999).addcmul_(grads[name], grads[name], value=0.001)
-            scale = (rates / (1 - 0.9 ** (step + 1))).view(-1, *[1] * (value.dim() - 1))
-            root = (second[name] / (1 - 0.999 ** (step + 1))).sqrt_().add_(1e-8)
-            value.sub_(first[name] * scale / root)
+            scale, shrink = (part.view(-1, *[1] * (value.dim() - 1)) for part in scales)
+            value.sub_(first[name] * scale / (second[name] / shrink).sqrt_().add_(1e-8))
+
+    return torch.compile(step) if compiled else step
+
+
+def vmap_minibatches(
+    step: VmapStep, models: list[nn.Module], data: Pair, rates: torch.Tensor, plans: torch.Tensor
+) -> Stacked:
+    """Trains K stacked models by Adam with `torch.func` and returns their parameters, (K, ...) by name.
+
+    Args:
+        step: from `build_vmap_step`.
+        models: K of one architecture.
+        data: rows (N, D) and labels (N,).
+        rates: (K,) learning rates.
+        plans: (K, steps, B) minibatches.
+    """
+    from torch.func import stack_module_state  # noqa: PLC0415  this peer alone uses it
+
+    parameters = {name: value.detach() for name, value in stack_module_state(models)[0].items()}
+    first, second = ({name: torch.zeros_like(value) for name, value in parameters.items()} for _ in range(2))
+    for number in range(plans.shape[1]):
+        batch = plans[:, number]
+        shrink = torch.full_like(rates, 1 - 0.999 ** (number + 1))
+        step((parameters, first, second), (data[0][batch], data[1][batch]), (rates / (1 - 0.9 ** (number + 1)), shrink))
+    return parameters

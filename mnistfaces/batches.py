@@ -1,11 +1,11 @@
 """Images on the device, ready for a stack of models: whole sets in blocks, and seeded minibatches.
 
-Legend: S draws, J blocks of B images a batch, D inputs.
+Legend: S draws, J blocks of B images a batch, D inputs, C classes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,7 +14,10 @@ from torch import Tensor
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset, Split
-from mnistfaces.models.tiles import aligned, count_blocks
+from mnistfaces.models.sparse import SparseImages
+from mnistfaces.models.tiles import Images, TwoWays, aligned, count_blocks
+
+Form = Literal["rows", "two ways", "sparse"]
 
 ROWS_AT_ONCE = 4096
 ORDER_STREAM = 1  # the second number of a seed's stream of minibatch orders; splits use the seed alone
@@ -33,27 +36,26 @@ class Batch:
     """Images that go through the models together.
 
     Attributes:
-        inputs: (S * J, B, D).
+        inputs: (S * J, B, D), as rows or in a form that is faster for a whole set.
         labels: (S * J, 1, B) int64.
         weight: (S * J, 1, B); what an image counts in the cost, 0 for padding.
+        truth: (S * J, C, B); an image's weight at its label, else 0.
         padding: (S * J, 1, B) bool; which images are none.
     """
 
-    inputs: Tensor
+    inputs: Tensor | Images
     labels: Tensor
     weight: Tensor
+    truth: Tensor
     padding: Tensor
-
-    def of_draw(self, draw: int, blocks: int) -> "Batch":
-        """Returns the blocks of one draw, (J, B, D), where each draw has `blocks` of them."""
-        return self._rows(slice(draw * blocks, (draw + 1) * blocks))
 
     def of_block(self, block: int, blocks: int) -> "Batch":
         """Returns one block of every draw, (S, B, D), where each draw has `blocks` of them."""
-        return self._rows(slice(block, None, blocks))
-
-    def _rows(self, rows: slice) -> "Batch":
-        return Batch(**{name: value[rows] for name, value in vars(self).items()})
+        if blocks == 1:
+            return self
+        if not isinstance(self.inputs, Tensor):
+            raise TypeError("only rows of images are taken apart")
+        return Batch(**{name: value[block::blocks] for name, value in vars(self).items()})
 
 
 def is_full_batch(config: TrainConfig, images: int) -> bool:
@@ -97,21 +99,41 @@ def load_whole(
     *,
     columns: NDArray[np.int64] | None = None,
     mean: bool = False,
+    form: Form = "rows",
 ) -> Batch:
-    """Returns images, their `columns` or all inputs, as one batch of J blocks; each weighs 1, or 1/n for `mean`."""
+    """Returns images, their `columns` or all inputs, as one batch of J blocks.
+
+    Args:
+        dataset: where the images are.
+        images: positions in the dataset.
+        dtype: of the numbers.
+        device: where to.
+        columns: which inputs to take; None takes all.
+        mean: each image weighs 1/n, not 1.
+        form: of the images in memory: as `rows`, `two ways` for few of them, or `sparse`.
+    """
     blocks = count_blocks(len(images))
-    total = blocks * aligned(-(-len(images) // blocks))
-    weight = torch.zeros(total, dtype=getattr(torch, dtype))
+    size = aligned(-(-len(images) // blocks))
+    weight = torch.zeros(blocks * size, dtype=getattr(torch, dtype))
     weight[: len(images)] = 1 / len(images) if mean else 1
-    labels = np.pad(dataset.labels[images], (0, total - len(images)))
-    weight = weight.view(blocks, 1, -1).to(device)
-    rows = load_rows(dataset, images, dtype, total, columns)
-    return Batch(
-        inputs=rows.view(blocks, -1, rows.shape[1]).to(device),
-        labels=torch.from_numpy(labels).view(blocks, 1, -1).to(device),
-        weight=weight,
-        padding=weight == 0,
-    )
+    labels = torch.from_numpy(np.pad(dataset.labels[images], (0, blocks * size - len(images))))
+    weight, labels = (part.view(blocks, 1, size).to(device) for part in (weight, labels))
+    inputs: Tensor | Images
+    if form == "sparse":
+        parts = (images[first * size : (first + 1) * size] for first in range(blocks))
+        inputs = SparseImages(load_rows(dataset, part, dtype, size, columns) for part in parts)
+    else:
+        rows = load_rows(dataset, images, dtype, blocks * size, columns)
+        dense = rows.view(blocks, size, -1).to(device)
+        inputs = TwoWays(dense) if form == "two ways" else dense
+    truth = _truth(labels, weight, len(dataset.classes))
+    return Batch(inputs=inputs, labels=labels, weight=weight, truth=truth, padding=weight == 0)
+
+
+def _truth(labels: Tensor, weight: Tensor, classes: int) -> Tensor:
+    """Returns (..., C, B) with an image's weight at its label, from (..., 1, B)."""
+    truth = weight.new_zeros(*weight.shape[:-2], classes, weight.shape[-1])
+    return truth.scatter_(-2, labels, weight)
 
 
 class Minibatches:
@@ -120,6 +142,7 @@ class Minibatches:
     Attributes:
         steps: in an epoch.
         blocks: J, into which a minibatch is cut.
+        images: B, a block.
     """
 
     def __init__(
@@ -134,15 +157,19 @@ class Minibatches:
         self.size = config.batch_size or 0
         self.steps = count_steps(config, len(draws[0].split.train))
         self.blocks = count_blocks(self.size)
-        self.padded = self.blocks * aligned(-(-self.size // self.blocks))
+        self.images = aligned(-(-self.size // self.blocks))
+        self.padded = self.blocks * self.images
         self._generators = [np.random.default_rng((draw.seed, ORDER_STREAM)) for draw in draws]
         used = np.unique(np.concatenate([draw.split.train for draw in draws]))
         self._train = [np.searchsorted(used, draw.split.train) for draw in draws]
-        rows = load_rows(dataset, used, config.dtype, len(used)).to(device) if whole is None else whole.inputs
-        self._inputs = rows.view(-1, rows.shape[-1])  # (N, D)
+        if whole is not None and isinstance(whole.inputs, Tensor):
+            self._inputs = whole.inputs.flatten(0, 1)  # (N, D)
+        else:
+            self._inputs = load_rows(dataset, used, config.dtype, len(used)).to(device)
         self._labels = torch.from_numpy(dataset.labels[used]).to(device)
         self._gathered = self._inputs.new_empty(len(draws) * self.padded, self._inputs.shape[1])
         self._mean = config.reduction == "mean"
+        self._classes = len(dataset.classes)
 
     def shuffle(self) -> None:
         """Draws the order of the next epoch."""
@@ -158,18 +185,20 @@ class Minibatches:
             weight /= weight.sum(axis=2, keepdims=True)
         device, dtype = self._inputs.device, self._inputs.dtype
         self._order = torch.from_numpy(order.reshape(self.steps, -1)).to(device)
-        shape = (self.steps, -1, 1, self.padded // self.blocks)
+        shape = (self.steps, -1, 1, self.images)
         self._weight = torch.from_numpy(weight).to(device, dtype).view(shape)
         self._order_labels = self._labels[self._order].view(shape)
+        self._truth = _truth(self._order_labels, self._weight, self._classes)  # (steps, S * J, C, B)
         self._padding = self._weight == 0
 
     def load(self, step: int) -> Batch:
         """Returns the minibatches of one step, (S * J, B, D); the next call overwrites their inputs."""
         torch.index_select(self._inputs, 0, self._order[step], out=self._gathered)
         return Batch(
-            inputs=self._gathered.view(-1, self.padded // self.blocks, self._gathered.shape[1]),
+            inputs=self._gathered.view(-1, self.images, self._gathered.shape[1]),
             labels=self._order_labels[step],
             weight=self._weight[step],
+            truth=self._truth[step],
             padding=self._padding[step],
         )
 

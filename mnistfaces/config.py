@@ -46,7 +46,7 @@ COLLAPSE_EPOCHS = 100
 MAX_SEED = 2**62
 """Far more than anyone needs, and few enough for torch's generators when S, S + 1, ... are counted from there."""
 
-ARITHMETIC = 1
+ARITHMETIC = 2
 """Raised whenever the same configuration would give other numbers than before; part of every run's hash."""
 
 

@@ -100,22 +100,22 @@ class SoftmaxCost:
         out = [torch.zeros_like(parameter) for parameter in parameters]
         self.model.backward(parameters, self.inputs, [logits], residual, out)
         exact = [
-            part[0][tuple(slice(size) for size in shape)].flatten()
+            part[0, 0][tuple(slice(size) for size in shape)].flatten()
             for part, shape in zip(out, self.model.shapes, strict=True)
         ]
         gradient: Floats = torch.cat(exact).numpy()
         return gradient
 
     def _parameters(self, points: Floats) -> list[torch.Tensor]:
-        """Returns weights and biases as the engine keeps them, (T, ...) each, from points, (T, P)."""
+        """Returns weights and biases as the engine keeps them, (1, T, ...) each, from points, (T, P)."""
         parts = torch.split(torch.from_numpy(points), self.sizes, dim=1)
         parameters = []
         for part, shape, padded in zip(parts, self.model.shapes, self.model.padded, strict=True):
             whole = part.new_zeros(len(points), *padded)
             whole[(slice(None), *(slice(size) for size in shape))] = part.view(-1, *shape)
-            parameters.append(whole)
+            parameters.append(whole[None])
         return parameters
 
     def _logits(self, parameters: Sequence[torch.Tensor]) -> torch.Tensor:
-        buffers = self.model.activations(len(parameters[0]), self.inputs.shape[1], self.inputs)
+        buffers = self.model.activations(1, parameters[0].shape[1], self.inputs.shape[1], self.inputs)
         return self.model.forward(parameters, self.inputs, buffers)

@@ -210,16 +210,17 @@ class _Session:
         )
 
     def _is_finite(self, k: int) -> bool:
-        return all(bool(torch.isfinite(parameter[k]).all()) for parameter in self.stack.parameters)
+        place = self.stack.places[k]
+        return all(bool(torch.isfinite(parameter[place]).all()) for parameter in self.stack.parameters)
 
     def _stop_small_steps(self, before: Sequence[Tensor], epoch: int) -> None:
         """Takes back the steps of models that have stopped; stops those that hardly moved."""
-        for k in range(self.stack.count):
+        for k, place in enumerate(self.stack.places):
             moved = {1: 0.0, 2: 0.0}
             for parameter, old in zip(self.stack.parameters, before, strict=True):
                 if self.stopped_at[k]:
-                    parameter[k] = old[k]
-                moved[parameter[k].dim()] += float((parameter[k] - old[k]).double().square().sum())
+                    parameter[place] = old[place]
+                moved[parameter[place].dim()] += float((parameter[place] - old[place]).double().square().sum())
             if not self.stopped_at[k] and all(math.sqrt(square) <= self.config.eps for square in moved.values()):
                 self.stopped_at[k] = epoch
 
@@ -227,24 +228,21 @@ class _Session:
         """Copies the weights of every model whose validation loss is the lowest so far."""
         if self.best_parameters is None:
             self.best_parameters = [parameter.clone() for parameter in self.stack.parameters]
-        for k in range(self.stack.count):
+        for k, place in enumerate(self.stack.places):
             draw = k % len(self.stack.draws)
             score = self._score(k, self.val[draw], len(self.stack.draws[draw].split.val))
             if score is not None and score.loss < self.best[k]:
                 self.best[k] = score.loss
                 for best, parameter in zip(self.best_parameters, self.stack.parameters, strict=True):
-                    best[k] = parameter[k]
+                    best[place] = parameter[place]
 
 
 def _argmax(log_probs: Tensor) -> Tensor:
     """Returns the first class with the largest log-probability, (J, 1, B).
 
-    Class by class: torch's own argmax along an inner axis takes as long as a product of the whole training step.
+    torch's own argmax along an inner axis takes as long as a product of the whole training step.
     """
-    best = log_probs[:, :1].clone()  # (J, 1, B)
-    predicted = torch.zeros_like(best, dtype=torch.int64)
-    for number in range(1, log_probs.shape[1]):
-        candidate = log_probs[:, number : number + 1]
-        predicted.masked_fill_(candidate > best, number)
-        torch.maximum(best, candidate, out=best)
-    return predicted
+    classes = log_probs.shape[1]
+    backwards = torch.arange(classes, 0, -1, dtype=torch.int16, device=log_probs.device)[:, None]
+    ties = (log_probs == log_probs.amax(1, keepdim=True)) * backwards  # (J, C, B)
+    return classes - ties.amax(1, keepdim=True).to(torch.int64)

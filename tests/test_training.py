@@ -141,6 +141,40 @@ def test_full_batch_descent_is_the_formula_of_the_report() -> None:
     np.testing.assert_allclose(measure.weights["0.bias"], bias, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_compressed_images_give_the_descent_of_dense_ones(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both against the formula in float64; the sums of float32 are no worse over compressed images."""
+    dataset = make_dataset((500, 500, 500), inputs=40)
+    dataset.inputs[dataset.inputs < 200] = 0
+    made = draw(dataset, 0, train_per_class=400, val_per_class=20, test_per_class=20)
+    cells = [
+        TrainConfig(lr=lr, epochs=60, momentum=momentum, dtype=dtype)
+        for lr, momentum in ((1e-4, 0.9), (1e-3, 0.0), (3e-4, 0.0))
+    ]
+    inputs, labels = dataset.inputs[made.split.train] / 255, dataset.labels[made.split.train]
+    targets = LabelBinarizer().fit_transform(labels)
+    dense = last(dataset, cells, [made])
+    monkeypatch.setattr("mnistfaces.models.sparse.SPARSE_IMAGES", 1000)
+    compressed = last(dataset, cells, [made], every=7)
+    for cell, one, other in zip(cells, dense, compressed, strict=True):
+        weight, velocity = np.zeros((3, 40)), np.zeros((3, 40))
+        bias, bias_velocity = np.zeros(3), np.zeros(3)
+        for _ in range(60):
+            logits = inputs @ weight.T + bias
+            gap = np.exp(logits) / np.exp(logits).sum(1, keepdims=True) - targets
+            velocity = cell.momentum * velocity + cell.lr * gap.T @ inputs
+            bias_velocity = cell.momentum * bias_velocity + cell.lr * gap.sum(0)
+            weight, bias = weight - velocity, bias - bias_velocity
+        assert one.weights is not None
+        assert other.weights is not None
+        assert not np.array_equal(one.weights["0.weight"], other.weights["0.weight"])
+        tolerance = 1e-5 if dtype == "float32" else 1e-12
+        for name, exact in (("0.weight", weight), ("0.bias", bias)):
+            for mine in (one, other):
+                np.testing.assert_allclose((mine.weights or {})[name], exact, rtol=0, atol=tolerance)
+        assert_same(other, last(dataset, [cell], [made])[0])
+
+
 # --- the same whichever way ----------------------------------------------------------------------------------------
 
 
@@ -205,27 +239,63 @@ def test_batches_that_are_cut_into_blocks_have_the_same_bits_in_a_stack_and_alon
         assert_same(together[k], last(dataset, [cell], [made])[0])
 
 
-def differing(change: str, value: int, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Returns how many of some models differ alone from what they are in a stack, with a constant changed."""
-    monkeypatch.setattr(tiles, change, value)
-    if change == "FEWEST_TILES":
-        monkeypatch.setattr("mnistfaces.stack.FEWEST_TILES", value)
+@pytest.mark.parametrize(("model", "batch_size"), [("mlp", 32), ("mlp", 300), ("softmax", 32), ("softmax", None)])
+def test_two_threads_too_give_a_model_the_same_bits_in_a_stack_and_alone(model: str, batch_size: int | None) -> None:
+    dataset = make_dataset((200, 200, 200), inputs=784)
+    cells = [TrainConfig(model=model, batch_size=batch_size, lr=lr, epochs=3) for lr in (1e-5, 1e-4, 3e-4)]
+    draws = [draw(dataset, seed, train_per_class=150, val_per_class=9, test_per_class=9) for seed in (1, 2)]
+    draws = draws[: 1 if batch_size is None else 2]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        together = last(dataset, cells, draws)
+        for k, (cell, made) in enumerate(itertools.product(cells, draws)):
+            assert_same(together[k], last(dataset, [cell], [made])[0])
+    finally:
+        torch.set_num_threads(threads)
+
+
+def count_differing(monkeypatch: pytest.MonkeyPatch, **changes: object) -> int:
+    """Returns how many of some models differ alone from what they are in a stack, with parts of `tiles` replaced."""
+    for name, value in changes.items():
+        monkeypatch.setattr(tiles, name, value)
+    tiles.widest_tile.cache_clear()
     found = 0
-    for size, hidden, batch_size in itertools.product((20, 33, 61), (3, 20), (5, 9)):
+    for size, hidden, batch_size in itertools.product((20, 33, 784), (3, 10, 20), (5, 9)):
         dataset = make_dataset((12, 12, 12), inputs=size)
         made = draw(dataset, 0, train_per_class=8, val_per_class=1, test_per_class=1)
-        cells = [FACE.with_(hidden=hidden, batch_size=batch_size, lr=lr, epochs=3) for lr in (1e-2, 1e-3)]
+        cells = [FACE.with_(hidden=hidden, batch_size=batch_size, lr=lr, epochs=3) for lr in (1e-2, 1e-3, 1e-4)]
         together = last(dataset, cells, [made])
         found += sum(not agree(together[k], last(dataset, [cell], [made])[0]) for k, cell in enumerate(cells))
+    monkeypatch.undo()
+    tiles.widest_tile.cache_clear()
     return found
 
 
-def test_without_alignment_or_a_second_tile_company_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert differing("FEWEST_TILES", 2, monkeypatch) == 0
-    broken = differing("FEWEST_TILES", 1, monkeypatch)
-    monkeypatch.undo()
-    broken += differing("ALIGNMENT", 1, monkeypatch)
+def test_without_alignment_or_a_second_tile_or_wide_tiles_company_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert count_differing(monkeypatch) == 0
+    broken = count_differing(monkeypatch, FEWEST_TILES=1)
+    broken += count_differing(monkeypatch, ALIGNMENT=1)
+    broken += count_differing(monkeypatch, FEWEST_ROWS=1, _agrees=lambda *_: True)
     assert broken > 0
+
+
+@pytest.mark.parametrize("widest", [1, 2, 3])
+def test_narrower_tiles_give_the_bits_of_the_widest(widest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a library's wide products had other bits, models would stand in several tiles a draw."""
+    dataset = make_dataset((200, 200, 200))
+    for config, per_class in ((FACE.with_(epochs=3), 40), (TrainConfig(lr=1e-3, epochs=3), 150)):
+        cells = [config.with_(lr=lr) for lr in (1e-4, 1e-3, 1e-2, 3e-4, 3e-3)]
+        draws = [draw(dataset, seed, train_per_class=per_class, val_per_class=9, test_per_class=9) for seed in (1, 2)]
+        draws = draws[: 1 if config.batch_size is None else 2]
+        wide = last(dataset, cells, draws)
+        with monkeypatch.context() as patch:
+            tiles.widest_tile.cache_clear()
+            patch.setattr(tiles, "_agrees", lambda width, *_: width <= widest)
+            narrow = last(dataset, cells, draws)
+        tiles.widest_tile.cache_clear()
+        for one, other in zip(wide, narrow, strict=True):
+            assert_same(one, other)
 
 
 def test_the_epochs_axis_is_read_off_one_run() -> None:

@@ -1,6 +1,6 @@
 """A network with one hidden layer: logits = W2 f(W1 x + b1) + b2, a stack of models at a time.
 
-Legend: T tiles, S sets of images, B images a set, D inputs, H hidden units, C classes.
+Legend: T tiles, M models a tile, S sets of images, B images a set, D inputs, H hidden units, C classes.
 """
 
 import math
@@ -46,28 +46,29 @@ class Mlp:
             for shape, fan in zip(self.shapes, fans, strict=True)
         ]
 
-    def activations(self, tile_count: int, images: int, like: Tensor) -> list[Tensor]:
-        """Returns buffers for one forward pass: hidden units (T, H, B) and padded logits."""
-        return [like.new_empty(tile_count, shape[0], images) for shape in (self.padded[0], self.padded[2])]
+    def activations(self, tile_count: int, width: int, images: int, like: Tensor) -> list[Tensor]:
+        """Returns buffers for one forward pass: hidden units (T, M, H, B) and padded logits."""
+        return [like.new_empty(tile_count, width, shape[0], images) for shape in (self.padded[0], self.padded[2])]
 
-    def forward(self, parameters: Sequence[Tensor], inputs: Tensor, out: Sequence[Tensor]) -> Tensor:
-        """Writes hidden activations and logits of the images into `out`; returns the logits, (T, C, B).
+    def forward(self, parameters: Sequence[Tensor], inputs: Tensor | tiles.Images, out: Sequence[Tensor]) -> Tensor:
+        """Writes hidden activations and logits of the images into `out`; returns the logits, (T * M, C, B).
 
         Args:
-            parameters: (T, H, D), (T, H), (T, C, H) and (T, C).
+            parameters: (T, M, H, D), (T, M, H), (T, M, C, H) and (T, M, C).
             inputs: (S, B, D), S dividing T.
             out: buffers from `activations`.
         """
         weight1, bias1, weight2, bias2 = parameters
-        hidden = tiles.project(weight1, inputs, out[0]).add_(bias1[:, : weight1.shape[1], None])  # (T, H, B)
+        hidden = tiles.project(weight1, inputs, out[0]).add_(bias1[..., : weight1.shape[2], None])  # (T, M, H, B)
         hidden = hidden.relu_() if self.activation == "relu" else hidden.tanh_()
-        logits = torch.bmm(weight2, hidden, out=out[1]).add_(bias2.unsqueeze(-1))
-        return logits[:, : self.shapes[2][0]]  # (T, C, B)
+        torch.bmm(weight2.flatten(0, 1), hidden.flatten(0, 1), out=out[1].flatten(0, 1))
+        logits = out[1].add_(bias2.unsqueeze(-1)).flatten(0, 1)
+        return logits[:, : self.shapes[2][0]]  # (T * M, C, B)
 
     def backward(
         self,
         parameters: Sequence[Tensor],
-        inputs: Tensor,
+        inputs: Tensor | tiles.Images,
         activations: Sequence[Tensor],
         residual: Tensor,
         out: Sequence[Tensor],
@@ -78,15 +79,15 @@ class Mlp:
             parameters: as for `forward`.
             inputs: as for `forward`.
             activations: what `forward` wrote.
-            residual: dC/dlogits, (T, C, B).
+            residual: dC/dlogits, (T * M, C, B).
             out: shaped like the parameters.
         """
-        hidden = activations[0]  # (T, H, B)
+        hidden = activations[0].flatten(0, 1)  # (T * M, H, B)
         residual = pad(residual, (0, 0, 0, self.padded[2][0] - residual.shape[1]))
-        torch.bmm(residual, hidden.transpose(1, 2), out=out[2])
-        torch.sum(residual, dim=2, out=out[3])
-        back = torch.bmm(parameters[2].transpose(1, 2), residual)  # (T, H, B)
+        torch.bmm(residual, hidden.transpose(1, 2), out=out[2].flatten(0, 1))
+        torch.sum(residual, dim=2, out=out[3].flatten(0, 1))
+        back = torch.bmm(parameters[2].flatten(0, 1).transpose(1, 2), residual)  # (T * M, H, B)
         slope = hidden.sign_() if self.activation == "relu" else hidden.square_().neg_().add_(1)
         back.mul_(slope)
-        tiles.correlate(back, inputs, out[0])
-        torch.sum(back, dim=2, out=out[1][:, : back.shape[1]])
+        torch.sum(back, dim=2, out=out[1].flatten(0, 1)[:, : back.shape[1]])
+        tiles.correlate(back.view_as(activations[0]), inputs, out[0])

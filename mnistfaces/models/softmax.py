@@ -1,6 +1,6 @@
 """Softmax regression: logits = W x + b, a stack of models at a time.
 
-Legend: T tiles, S sets of images, B images a set, D inputs, C classes.
+Legend: T tiles, M models a tile, S sets of images, B images a set, D inputs, C classes.
 """
 
 from collections.abc import Sequence
@@ -32,25 +32,25 @@ class Softmax:
         """Returns zeros: the cost is convex, so the start is a convention."""
         return [torch.zeros(shape) for shape in self.shapes]
 
-    def activations(self, tile_count: int, images: int, like: Tensor) -> list[Tensor]:
-        """Returns buffers for one forward pass; the last holds the logits, (T, C, B)."""
-        return [like.new_empty(tile_count, self.shapes[0][0], images)]
+    def activations(self, tile_count: int, width: int, images: int, like: Tensor) -> list[Tensor]:
+        """Returns buffers for one forward pass; the last holds the logits, (T, M, C, B)."""
+        return [like.new_empty(tile_count, width, self.shapes[0][0], images)]
 
-    def forward(self, parameters: Sequence[Tensor], inputs: Tensor, out: Sequence[Tensor]) -> Tensor:
-        """Writes the logits of the images into `out` and returns them, (T, C, B).
+    def forward(self, parameters: Sequence[Tensor], inputs: Tensor | tiles.Images, out: Sequence[Tensor]) -> Tensor:
+        """Writes the logits of the images into `out` and returns them, (T * M, C, B).
 
         Args:
-            parameters: weights (T, C, D) and biases (T, C).
+            parameters: weights (T, M, C, D) and biases (T, M, C).
             inputs: (S, B, D), S dividing T.
             out: buffers from `activations`.
         """
         weight, bias = parameters
-        return tiles.project(weight, inputs, out[0]).add_(bias[:, : weight.shape[1], None])
+        return tiles.project(weight, inputs, out[0]).add_(bias[..., : weight.shape[2], None]).flatten(0, 1)
 
     def backward(
         self,
         parameters: Sequence[Tensor],  # noqa: ARG002  a linear model's gradient does not depend on them
-        inputs: Tensor,
+        inputs: Tensor | tiles.Images,
         activations: Sequence[Tensor],  # noqa: ARG002  likewise
         residual: Tensor,
         out: Sequence[Tensor],
@@ -61,8 +61,9 @@ class Softmax:
             parameters: as for `forward`.
             inputs: as for `forward`.
             activations: what `forward` wrote.
-            residual: dC/dlogits, (T, C, B).
-            out: (T, C, D) and (T, C).
+            residual: dC/dlogits, (T * M, C, B).
+            out: (T, M, C, D) and (T, M, C).
         """
+        residual = residual.view(*out[0].shape[:3], -1)
         tiles.correlate(residual, inputs, out[0])
-        torch.sum(residual, dim=2, out=out[1][:, : residual.shape[1]])
+        torch.sum(residual, dim=3, out=out[1][..., : residual.shape[2]])
