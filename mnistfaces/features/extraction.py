@@ -18,18 +18,17 @@ import numpy as np
 from mnistfaces.config import ExtractConfig
 from mnistfaces.datasets import NAMES, load_dataset
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.store import fingerprint_of, open_dataset, save_dataset
-from mnistfaces.errors import DataError, FileError, UsageError
+from mnistfaces.datasets.store import fingerprint_of, save_dataset
+from mnistfaces.errors import DataError, UsageError
 from mnistfaces.features.partial import Partial, StoredFeatures, row_type
-from mnistfaces.features.progress import Advanced, Event, Extracted, Note, Stage
 from mnistfaces.features.sources import DatasetSource, Item, Source, files_source, folder_source
+from mnistfaces.features.target import Extracted, finished, result_of, target_of
 from mnistfaces.files import hash_of
+from mnistfaces.progress import Advanced, Event, Note, Stage
 
 if TYPE_CHECKING:
     from mnistfaces.features.network import Network
 
-FILE_NAME = "features.npz"
-HASH_LENGTH = 12
 NAMED = 20
 
 
@@ -40,7 +39,7 @@ def extract_features(
     *,
     data_dir: Path | None = None,
     force: bool = False,
-) -> Iterator[Event]:
+) -> Iterator[Event | Extracted]:
     """Yields what happens on the way from images to a dataset of features on disk, and in the end the file.
 
     What an earlier process finished is not done again, whether it was killed or not.
@@ -68,8 +67,8 @@ def extract_features(
     yield Note(message=f"{source.name}: {len(source.units)} images, seen at {wanted.side} x {wanted.side} pixels")
     network = yield from load_network(wanted, data_dir=data_dir)
     job = hash_of([network.recipe.key, source.name, source.fingerprint])
-    target = _target(out, job)
-    if (known := _finished(target, job, force=force)) is not None:
+    target = target_of(out, job)
+    if (known := finished(target, job, force=force)) is not None:
         yield Note(message=f"{target} is there already")
         yield known
         return
@@ -91,7 +90,7 @@ def extract_features(
             raise
         partial.remove()
     rate = len(todo) / (time.perf_counter() - began) if todo else None
-    yield _row(dataset, target, rate)
+    yield result_of(dataset, target, rate)
 
 
 def _jobs(config: ExtractConfig) -> int:
@@ -105,39 +104,6 @@ def _open_source(images: str | Sequence[Path], config: ExtractConfig, data_dir: 
         return folder_source(Path(images), config.side, _jobs(config))
     res, color = (config.side, True) if NAMES.get(images) == "faces" else (None, None)
     return DatasetSource(load_dataset(images, data_dir=data_dir, res=res, color=color), config.side)
-
-
-def _target(out: Path | None, job: str) -> Path:
-    if out is None:
-        return Path("runs") / f"extract-features-{job[:HASH_LENGTH]}" / FILE_NAME
-    return out if out.suffix == ".npz" else out / FILE_NAME
-
-
-def _finished(target: Path, job: str, *, force: bool) -> Extracted | None:
-    """Returns the row of a file that holds just what is asked for; None where there is no file, or it may go.
-
-    Raises:
-        FileError: the file holds something else.
-    """
-    if not target.exists():
-        return None
-    try:
-        dataset = open_dataset(target)
-    except DataError:
-        dataset = None
-    if dataset is not None and dataset.meta.get("job") == job:
-        return _row(dataset, target, None)
-    if force:
-        return None
-    raise FileError(
-        f"{target} holds something else than what is asked for: give another --out, or --force to replace it"
-    )
-
-
-def _row(dataset: Dataset, target: Path, rate: float | None) -> Extracted:
-    size, width = dataset.inputs.shape
-    skipped = int(dataset.meta.get("skipped", 0))
-    return Extracted(images=size, features=width, skipped=skipped, images_per_second=rate, file=str(target))
 
 
 def _first_of_each(units: Iterable[str], done: set[str]) -> list[int]:
@@ -235,15 +201,15 @@ def _assemble(source: Source, network: "Network", partial: Partial, job: str) ->
 
 def _keep_pixels(
     images: str | Sequence[Path], out: Path | None, config: ExtractConfig, data_dir: Path | None, *, force: bool
-) -> Iterator[Event]:
+) -> Iterator[Event | Extracted]:
     """Yields the row of a dataset that was written as it is, bytes of 0 to 255, with its split."""
     if not isinstance(images, str):
         raise UsageError("--backbone pixels takes a dataset, or a folder with one subfolder of images a class")
     began = time.perf_counter()
     dataset = load_dataset(images, data_dir=data_dir, res=config.res, color=config.color)
     job = hash_of(["pixels", dataset.name, dataset.fingerprint])
-    target = _target(out, job)
-    if (known := _finished(target, job, force=force)) is not None:
+    target = target_of(out, job)
+    if (known := finished(target, job, force=force)) is not None:
         yield Note(message=f"{target} is there already")
         yield known
         return
@@ -252,4 +218,4 @@ def _keep_pixels(
     yield Advanced(amount=len(dataset))
     if dataset.inputs.dtype == np.uint8:
         yield Note(message="features are pixels of 0 to 255: divide them by 255 for other programs")
-    yield _row(dataset, target, len(dataset) / (time.perf_counter() - began))
+    yield result_of(dataset, target, len(dataset) / (time.perf_counter() - began))

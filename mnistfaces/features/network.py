@@ -20,8 +20,8 @@ from mnistfaces.errors import DataError
 from mnistfaces.features.backbones import build_backbone
 from mnistfaces.features.preprocessing import preprocess
 from mnistfaces.features.pretrained import load_weights
-from mnistfaces.features.progress import Advanced, Stage
 from mnistfaces.files import hash_of
+from mnistfaces.progress import Advanced, Stage
 from mnistfaces.training import choose_device
 
 ARITHMETIC = 1

@@ -15,9 +15,9 @@ from mnistfaces.arrays import read_npz
 from mnistfaces.datasets.store import data_dir as data_folder
 from mnistfaces.errors import DataError, FileError
 from mnistfaces.features.backbones import PREFIX, Backbone
-from mnistfaces.features.progress import Advanced, Stage
 from mnistfaces.fetching.weights import IMAGENET, fetch_weights, find_weights
 from mnistfaces.files import sha256_of_file
+from mnistfaces.progress import Advanced, Stage
 
 NAMED = 5
 
