@@ -3,12 +3,9 @@
 N images, B images a batch, F features.
 """
 
-import itertools
 import os
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,8 +17,9 @@ from mnistfaces.datasets import NAMES, load_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError, UsageError
+from mnistfaces.features.computing import compute, first_of_each
 from mnistfaces.features.partial import Partial, StoredFeatures, row_type
-from mnistfaces.features.sources import DatasetSource, Item, Source, files_source, folder_source
+from mnistfaces.features.sources import DatasetSource, Source, files_source, folder_source
 from mnistfaces.features.target import Extracted, finished, result_of, target_of
 from mnistfaces.files import hash_of
 from mnistfaces.progress import Advanced, Event, Note, Stage
@@ -76,12 +74,12 @@ def extract_features(
     kind = row_type(network.size, looks=source.looks)
     with Partial(target, network.recipe.key, kind) as partial:
         done = {unit for unit in source.units if unit in partial.rows or unit in partial.skipped}
-        todo = _first_of_each(source.units, done)
+        todo = first_of_each(source.units, done)
         if done and todo:
             yield Note(message=f"going on: {len(done)} images are done, {len(todo)} are left")
         yield Stage(name="extract", total=len(todo))
         try:
-            for amount in _compute(source, todo, network, partial, wanted):
+            for amount in compute(source, todo, network, partial, batch_size=wanted.batch_size, jobs=_jobs(wanted)):
                 yield Advanced(amount=amount)
             dataset = _assemble(source, network, partial, job)
             save_dataset(target, dataset)
@@ -104,60 +102,6 @@ def _open_source(images: str | Sequence[Path], config: ExtractConfig, data_dir: 
         return folder_source(Path(images), config.side, _jobs(config))
     res, color = (config.side, True) if NAMES.get(images) == "faces" else (None, None)
     return DatasetSource(load_dataset(images, data_dir=data_dir, res=res, color=color), config.side)
-
-
-def _first_of_each(units: Iterable[str], done: set[str]) -> list[int]:
-    """Returns the position at which each distinct unit that is not done comes first."""
-    seen = done | {""}
-    todo: list[int] = []
-    for position, unit in enumerate(units):
-        if unit not in seen:
-            seen.add(unit)
-            todo.append(position)
-    return todo
-
-
-def _read_ahead(source: Source, positions: Sequence[int], config: ExtractConfig) -> Iterator[Item]:
-    """Yields images in order, while threads decode the next two batches."""
-    waiting: deque[Future[Item]] = deque()
-    left = iter(positions)
-    pool = ThreadPoolExecutor(_jobs(config))
-    try:
-        for position in itertools.islice(left, 2 * config.batch_size):
-            waiting.append(pool.submit(source.read, position))
-        while waiting:
-            item = waiting.popleft().result()
-            for position in itertools.islice(left, 1):
-                waiting.append(pool.submit(source.read, position))
-            yield item
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _compute(
-    source: Source, todo: Sequence[int], network: "Network", partial: Partial, config: ExtractConfig
-) -> Iterator[int]:
-    """Yields how many images each batch had, once its features are on the disk.
-
-    The batches of one list are the same whether or not they are computed in one go, and so are their last bits.
-    """
-    items = _read_ahead(source, todo, config)
-    kind = row_type(network.size, looks=source.looks)
-    while batch := list(itertools.islice(items, config.batch_size)):
-        seen = [item for item in batch if item.pixels is not None]
-        rows = np.zeros(len(seen), kind)
-        if seen:
-            rows["features"] = network.features(np.stack([cast("Any", item.pixels) for item in seen]))
-            if not np.isfinite(rows["features"]).all():
-                raise DataError(
-                    f"{source.name}: a feature is not finite: the weights do not suit --dtype or --preprocess"
-                )
-        if source.looks:
-            for row, item in zip(rows, seen, strict=True):
-                row["thumbnail"], row["photo_hash"] = item.thumbnail, item.photo_hash
-        problems = {item.unit: item.problem for item in batch if item.pixels is None}
-        partial.append([item.unit for item in seen], rows, problems)
-        yield len(batch)
 
 
 def _assemble(source: Source, network: "Network", partial: Partial, job: str) -> Dataset:
