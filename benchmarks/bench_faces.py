@@ -24,8 +24,9 @@ import numpy as np
 from features_peers import classify, train_classifier
 
 from mnistfaces import load_dataset, load_run
+from mnistfaces.config import SplitConfig
+from mnistfaces.datasets.base import draw_split
 from mnistfaces.errors import DataError
-from mnistfaces.evaluation import NONE, TESTED
 from mnistfaces.scores import TrialScores
 from mnistfaces.statistics import paired_difference
 
@@ -33,6 +34,7 @@ SHARED = Path(os.environ.get("MNF_SHARED", Path(__file__).resolve().parents[2] /
 FEATURES = SHARED / "features" / "alexnet_features.npz"
 WEIGHTS = SHARED / "weights" / "squeezenet1_1_features_torchvision_names.npz"
 LEAST_ACCURACY = 0.90
+TESTED = 15
 GRID = ("--model", "mlp,softmax", "--optimizer", "adam", "--lr", "1e-3,1e-4,1e-5")
 
 
@@ -44,24 +46,27 @@ def mnf(*words: object) -> str:
 
 def against_the_loop(folder: Path, splits: int, epochs: int) -> bool:
     """Prints the accuracies of both on the same splits, and returns whether the claim holds."""
-    options = ["--seeds", splits, "--test-per-class", 15, "--epochs", epochs, "--out", folder / "alexnet"]
+    options = ["--seeds", splits, "--test-per-class", TESTED, "--epochs", epochs, "--out", folder / "alexnet"]
     mnf("sweep", FEATURES, *options)
     answers, dataset = load_run(folder / "alexnet").predictions(), load_dataset(str(FEATURES))
     features = np.load(FEATURES)["features"].astype(np.float32)
-    row_of = {name: row for row, name in enumerate(dataset.ids.tolist())}
-    seen = np.array([row_of[name] for name in answers.ids.tolist()])
     ours: list[TrialScores] = []
     theirs: list[TrialScores] = []
-    for seed, (trial, side) in enumerate(zip(answers.trials.tolist(), answers.side, strict=True)):
-        test = seen[side == TESTED]
-        train = np.setdiff1d(np.arange(len(dataset)), seen[side != NONE])
-        scores = answers.scores(trial)
-        if scores is None or scores.train_n != len(train):
-            raise SystemExit("a split is not the one that the run tells of")
-        model = train_classifier(features[train], dataset.labels[train], seed, epochs=epochs)
-        correct = classify(model, features[test]) == dataset.labels[test]
+    for seed, trial in enumerate(answers.trials.tolist()):
+        split, scores = draw_split(dataset, SplitConfig(test_per_class=TESTED), seed), answers.scores(trial)
+        if scores is None or set(scores.ids.tolist()) != set(dataset.ids[split.test].tolist()):
+            raise SystemExit(f"split {seed} is not the one that the run was tested on")
+        model = train_classifier(features[split.train], dataset.labels[split.train], seed, epochs=epochs)
+        correct = classify(model, features[split.test]) == dataset.labels[split.test]
+        theirs.append(
+            TrialScores(
+                correct=correct,
+                ids=dataset.ids[split.test],
+                groups=dataset.groups[split.test],
+                train_n=len(split.train),
+            )
+        )
         ours.append(scores)
-        theirs.append(TrialScores(correct=correct, ids=scores.ids, groups=scores.groups, train_n=len(train)))
     means = [float(np.mean([trial.correct.mean() for trial in side])) for side in (ours, theirs)]
     found = paired_difference(ours, theirs)
     print(f"AlexNet features of {len(dataset)} faces, {splits} redrawn splits, {len(ours[0].ids)} test images\n")
