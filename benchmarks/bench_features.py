@@ -11,23 +11,27 @@ there are cores or with none, whichever is faster.
 
 import argparse
 import os
+import statistics
 import tempfile
-from dataclasses import replace
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from features_peers import feature_extractor, torch_loop
-from measure import median_seconds, show
+from measure import show
 from PIL import Image
 from torchvision import models
 
 from mnistfaces import extract_features
-from mnistfaces.config import ExtractConfig
+from mnistfaces.config import ExtractConfig, FeatureDtypeName
 
 SIDE = 227
 CLASSES = 2
 TOLERANCE = 1e-5
+LOADER = "create_feature_extractor, DataLoader"
 
 
 def make_photos(folder: Path, count: int) -> list[Path]:
@@ -51,13 +55,24 @@ def relative_error(path: Path, reference: np.ndarray) -> float:
     return float((np.abs(features - reference).max(axis=1) / np.abs(reference).max(axis=1)).max())
 
 
+def medians(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Returns the median seconds of each work; all take turns, since machines have better and worse minutes."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(rounds + 1):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            if turn:  # the first warms up
+                times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="96 images instead of 512, one run instead of three")
+    parser.add_argument("--quick", action="store_true", help="96 images instead of 512, one round instead of five")
     parser.add_argument("--batch-size", type=int, default=ExtractConfig.batch_size)
     options = parser.parse_args()
-    count, runs = (96, 1) if options.quick else (512, 3)
-    cores = os.cpu_count() or 1
+    count, rounds = (96, 1) if options.quick else (512, 5)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = make_photos(folder / "photos", count)
@@ -65,38 +80,35 @@ def main() -> None:
         model = models.alexnet().eval()
         convolutions = {name: values for name, values in model.state_dict().items() if name.startswith("features.")}
         torch.save(convolutions, folder / "alexnet.pth")
-        plain = ExtractConfig(weights=str(folder / "alexnet.pth"), device="cpu", batch_size=options.batch_size)
 
-        def ours(config: ExtractConfig) -> None:
-            (folder / "ours.npz").unlink(missing_ok=True)
-            for _ in extract_features(str(folder / "photos"), folder / "ours.npz", config):
+        def ours(dtype: FeatureDtypeName) -> None:
+            out = folder / f"{dtype}.npz"
+            out.unlink(missing_ok=True)
+            config = ExtractConfig(
+                weights=str(folder / "alexnet.pth"), device="cpu", batch_size=options.batch_size, dtype=dtype
+            )
+            for _ in extract_features(str(folder / "photos"), out, config):
                 pass
 
-        loop = median_seconds(lambda: torch_loop(model, paths, folder / "loop.npz"), runs)
+        def loader(workers: int) -> None:
+            feature_extractor(model, paths, folder / "loader.npz", options.batch_size, workers)
+
+        works: dict[str, Callable[[], object]] = {
+            "float32": lambda: ours("float32"),
+            "torch-loop": lambda: torch_loop(model, paths, folder / "loop.npz"),
+            "bfloat16": lambda: ours("bfloat16"),
+        } | {f"{LOADER}({workers} workers)": partial(loader, workers) for workers in {0, os.cpu_count() or 1}}
+        seconds = medians(works, rounds)
         reference = np.load(folder / "loop.npz")["features"]
-        loaders = {
-            workers: median_seconds(
-                lambda: feature_extractor(model, paths, folder / "loader.npz", options.batch_size, workers),  # noqa: B023  called at once
-                runs,
-            )
-            for workers in {0, cores}
-        }
-        workers = min(loaders, key=lambda tried: loaders[tried])
-        exact = median_seconds(lambda: ours(plain), runs)
-        errors = {"float32": relative_error(folder / "ours.npz", reference)}
-        errors["loader"] = relative_error(folder / "loader.npz", reference)
-        rough = median_seconds(lambda: ours(replace(plain, dtype="bfloat16")), runs)
-        errors["bfloat16"] = relative_error(folder / "ours.npz", reference)
-    loader = f"create_feature_extractor, DataLoader({workers} workers)"
-    same = {kind: f"to {error:.1e} of an image's largest" for kind, error in errors.items()}
+        errors = {kind: relative_error(folder / f"{kind}.npz", reference) for kind in ("float32", "bfloat16", "loader")}
+    peers = ["torch-loop", min((name for name in seconds if name.startswith(LOADER)), key=seconds.__getitem__)]
     rows = [
-        (f"float32, {count} images", exact, "torch-loop", loop, same["float32"]),
-        (f"float32, {count} images", exact, loader, loaders[workers], same["float32"]),
-        (f"bfloat16, {count} images", rough, "torch-loop", loop, same["bfloat16"]),
-        (f"bfloat16, {count} images", rough, loader, loaders[workers], same["bfloat16"]),
+        (f"{kind}, {count} images", seconds[kind], peer, seconds[peer], f"to {errors[kind]:.1e} of an image's largest")
+        for kind in ("float32", "bfloat16")
+        for peer in peers
     ]
     show(f"AlexNet features, from files to .npz, batch {options.batch_size}", rows)
-    print(f"images a second: float32 {count / exact:.0f}, bfloat16 {count / rough:.0f}, torch-loop {count / loop:.0f}")
+    print("images a second:", ", ".join(f"{name} {count / taken:.0f}" for name, taken in seconds.items()))
     if max(errors["float32"], errors["loader"]) > TOLERANCE:
         raise SystemExit("the features differ")
 

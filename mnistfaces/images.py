@@ -19,7 +19,7 @@ LUMA = (0.2989, 0.5870, 0.1140)
 """Weights of R, G and B in a gray value; a white pixel is 0.9999 x 255, which rounds to 255."""
 
 ROWS_AT_ONCE = 256
-_LUMA_10000 = np.array([round(weight * 10_000) for weight in LUMA], np.uint32)
+_LUMA_10000 = np.array([round(weight * 10_000) for weight in LUMA], np.float32)
 
 RESAMPLING = "lanczos"
 """The filter of `resize`: Lanczos with three lobes, widened when shrinking so that nothing aliases."""
@@ -116,14 +116,22 @@ def luma(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Returns the gray values of RGB pixels, (H, W): 0.2989 R + 0.5870 G + 0.1140 B, rounded half up."""
     gray = np.empty(pixels.shape[:2], np.uint8)
     for top in range(0, len(pixels), ROWS_AT_ONCE):
-        block = pixels[top : top + ROWS_AT_ONCE].astype(np.uint32)
-        gray[top : top + ROWS_AT_ONCE] = (block @ _LUMA_10000 + 5000) // 10000  # (h, W, 3) -> (h, W)
+        block = pixels[top : top + ROWS_AT_ONCE].astype(np.float32) @ _LUMA_10000  # (h, W, 3) -> (h, W)
+        block += 5000  # whole numbers below 2^24, which float32 holds: nothing is rounded before the last step
+        block /= 10000
+        gray[top : top + ROWS_AT_ONCE] = block
     return gray
 
 
 def resize(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Returns the pixels, (H, W) or (H, W, 3), brought to `side` x `side` by an antialiased Lanczos filter."""
-    small = Image.fromarray(np.ascontiguousarray(pixels)).resize((side, side), Image.Resampling.LANCZOS)
+    """Returns the pixels, (H, W) or (H, W, 3), brought to `side` x `side` by an antialiased Lanczos filter.
+
+    Those that have this size already come back as they are.
+    """
+    whole = np.ascontiguousarray(pixels)
+    if whole.shape[:2] == (side, side):
+        return whole
+    small = Image.fromarray(whole).resize((side, side), Image.Resampling.LANCZOS)
     return np.asarray(small)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mnistfaces import images
 from mnistfaces.datasets.base import FULL_INTENSITY
-from mnistfaces.errors import DataError
+from mnistfaces.errors import DataError, UsageError
 from mnistfaces.kept import RGB_AXES, classes_of, network_of, origin_of, shape_of
 from mnistfaces.runs import Run
 
@@ -110,7 +110,12 @@ class Preparation:
 
 
 def predict(
-    run: Run, paths: Iterable[Path], prepare: Preparation, *, data_dir: Path | None = None
+    run: Run,
+    paths: Iterable[Path],
+    prepare: Preparation,
+    *,
+    weights: Path | None = None,
+    data_dir: Path | None = None,
 ) -> Iterator[Prediction]:
     """Yields what a run's model says of each image file.
 
@@ -118,13 +123,15 @@ def predict(
         run: which model.
         paths: of the images.
         prepare: from a decoded image to the pixels that the model, or the network of its features, takes.
+        weights: where the weights of the network of its features are now; None is where they were.
         data_dir: where a network of features was downloaded to.
 
     Raises:
         RunError: the run keeps no model.
+        UsageError: it takes pixels, and weights are given.
         MnistFacesError: it takes features, and the weights of their network cannot be had.
     """
-    network, classes, inputs_of = network_of(run), classes_of(run), _encoder(run, data_dir)
+    network, classes, inputs_of = network_of(run), classes_of(run), _encoder(run, weights, data_dir)
     for path in paths:
         try:
             pixels = prepare(images.decode(_content_of(path)))
@@ -144,13 +151,15 @@ def predict(
         )
 
 
-def _encoder(run: Run, data_dir: Path | None) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
+def _encoder(run: Run, weights: Path | None, data_dir: Path | None) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
     """Returns what makes the model's inputs, (1, D), of an image's pixels: their scaling, or a network's features."""
     if origin_of(run)["kind"] != "features":
+        if weights is not None:
+            raise UsageError(f"--weights is for models of features: {run.path} takes pixels")
         return lambda pixels: pixels.reshape(1, -1) / FULL_INTENSITY
     from mnistfaces.features.network import rebuild_network  # noqa: PLC0415  pixels do without torchvision
 
-    backbone = rebuild_network(_recipe_of(run), data_dir=data_dir)
+    backbone = rebuild_network(_recipe_of(run), weights=str(weights) if weights else None, data_dir=data_dir)
     if (backbone.size,) != shape_of(run):
         raise DataError(f"the recipe gives {backbone.size} features an image, {run.path} takes {shape_of(run)}")
     return lambda pixels: backbone.features(pixels[np.newaxis].copy())  # torch wants arrays that may be written

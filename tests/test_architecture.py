@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mnistfaces"
 
 LAYERS = """
-errors
+errors  progress
 config  files
 arrays  images  scores  proportions
 datasets  models  optim  statistics

@@ -23,8 +23,9 @@ from mnistfaces.datasets.store import fingerprint_of, open_dataset
 from mnistfaces.errors import DataError, FileError, UsageError
 from mnistfaces.features import extraction
 from mnistfaces.features.network import Recipe, rebuild_network
-from mnistfaces.features.progress import Advanced, Event, Extracted, Stage
 from mnistfaces.features.sources import FilesSource
+from mnistfaces.features.target import Extracted
+from mnistfaces.progress import Advanced, Event, Stage
 
 SMALL = ExtractConfig(
     backbone="squeezenet1_1", layer="fire3", weights="random", res=32, batch_size=3, jobs=2, device="cpu"
@@ -51,7 +52,7 @@ def extract(images: Path | str, out: Path | None, config: ExtractConfig = SMALL,
     return last
 
 
-def stage_of(events: list[Event]) -> Stage:
+def stage_of(events: list[Event | Extracted]) -> Stage:
     return next(event for event in events if isinstance(event, Stage))
 
 

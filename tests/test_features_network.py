@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -129,6 +130,33 @@ def test_bfloat16_differs_by_less_than_a_few_percent(alexnet: tuple[torch.nn.Mod
     rough = network_of(weights=str(alexnet[1]), dtype="bfloat16").features(seen)
     assert rough.dtype == np.float32
     assert 0 < relative_error(rough, torch.from_numpy(exact)) < 0.05
+
+
+@pytest.mark.parametrize(("backbone", "layer"), [("alexnet", "features"), ("squeezenet1_1", "avgpool")])
+def test_bfloat16_by_float32_gives_what_bfloat16_gives(
+    monkeypatch: pytest.MonkeyPatch, backbone: BackboneName, layer: str
+) -> None:
+    seen = pictures(3, 227)
+    found = {}
+    for fast in (True, False):
+        monkeypatch.setattr("mnistfaces.features.network.multiplies_fast", lambda _, fast=fast: fast)
+        found[fast] = network_of(weights="random", dtype="bfloat16", backbone=backbone, layer=layer).features(seen)
+    exact = network_of(weights="random", backbone=backbone, layer=layer).features(seen)
+    rounding = relative_error(found[True], torch.from_numpy(exact))
+    assert relative_error(found[False], torch.from_numpy(found[True])) < rounding
+    assert np.array_equal(found[False], torch.from_numpy(found[False]).to(torch.bfloat16).float().numpy())
+
+
+def test_threads_that_share_the_cores_give_them_back() -> None:
+    before = torch.get_num_threads()
+    small = network_of(weights="random", res=64)
+    seen = pictures(2, 64)
+    with small.shared_by(2) as prepare_thread, ThreadPoolExecutor(2, initializer=prepare_thread) as pool:
+        threads = set(pool.map(lambda _: torch.get_num_threads(), range(8)))
+        together = list(pool.map(lambda _: small.features(seen), range(4)))
+    assert threads == {max(1, before // 2)}
+    assert torch.get_num_threads() == before
+    assert all(relative_error(features, torch.from_numpy(small.features(seen))) < TOLERANCE for features in together)
 
 
 def test_course_preprocessing_is_the_published_formula_and_upright() -> None:

@@ -134,6 +134,20 @@ def test_a_damaged_file_is_one_line_wherever_the_damage_lies(
         assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["pth", "npz"])
+def test_one_altered_byte_of_a_weight_is_noticed(
+    tmp_path: Path, backbone: Backbone, state: Mapping[str, Tensor], kind: str
+) -> None:
+    path = tmp_path / f"w.{kind}"
+    {"pth": torch.save, "npz": lambda s, p: save_npz(p, s)}[kind](state, path)
+    values = next(iter(state.values())).numpy().tobytes()
+    altered = bytearray(path.read_bytes())
+    altered[altered.index(values) + 40] ^= 1
+    path.write_bytes(altered)
+    with pytest.raises(MnistFacesError, match="damaged"):
+        loaded(load_weights(backbone, str(path)))
+
+
 def test_an_npz_whose_header_lies_about_its_size_takes_no_memory(tmp_path: Path, backbone: Backbone) -> None:
     header = io.BytesIO()
     claimed = {"descr": "<f4", "fortran_order": False, "shape": (10**11,)}

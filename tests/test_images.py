@@ -173,6 +173,23 @@ def test_luma_is_the_weighted_sum_rounded() -> None:
     assert images.luma(np.full((1, 1, 3), 255, np.uint8)) == 255
 
 
+def test_luma_of_every_colour_is_that_of_whole_numbers() -> None:
+    green, blue = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8), indexing="ij")
+    for red in range(256):
+        colours = np.stack([np.full_like(green, red), green, blue], axis=-1)  # (256, 256, 3)
+        exact = (colours @ np.array([2989, 5870, 1140], np.uint32) + 5000) // 10000
+        assert np.array_equal(images.luma(colours), exact)
+
+
+def test_an_image_that_has_the_size_already_is_what_the_filter_makes_of_it() -> None:
+    photo = np.random.default_rng(3).integers(0, 256, (21, 30, 3), dtype=np.uint8)
+    square = images.centre_square(photo)
+    filtered = np.asarray(Image.fromarray(np.ascontiguousarray(square)).resize((21, 21), Image.Resampling.LANCZOS))
+    same = images.resize(square, 21)
+    assert np.array_equal(same, filtered)
+    assert not np.shares_memory(same, photo)  # a crop must not keep its photograph in memory
+
+
 def test_resizing_does_not_alias() -> None:
     stripes = np.tile(np.array([0, 255], np.uint8), (256, 128))
     assert np.abs(images.resize(stripes, 32).astype(int) - 127.5).max() < 8  # nearest pixels would be 127.5 off

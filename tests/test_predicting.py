@@ -3,14 +3,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from kept_runs import MLP, keep_run, save_image, save_shapes
+from torchvision import models
 
 from mnistfaces import images
 from mnistfaces.config import ExtractConfig, SplitConfig
 from mnistfaces.datasets.folder import load_folder
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.datasets.store import open_dataset
-from mnistfaces.errors import DataError
+from mnistfaces.errors import DataError, FileError, UsageError
 from mnistfaces.features.extraction import extract_features
 from mnistfaces.kept import network_of
 from mnistfaces.predicting import Prediction, Preparation, image_paths, predict
@@ -120,6 +122,28 @@ def test_an_image_gets_the_features_that_its_model_was_trained_on(tmp_path: Path
     found = list(predict(run, [folder / name for name in dataset.ids.tolist()], prepare))
     assert [one.class_name for one in found] == [dataset.classes[best] for best in expected.argmax(axis=1)]
     assert [one.probability for one in found] == pytest.approx(expected.max(axis=1), abs=1e-5)
+
+
+def test_weights_may_be_elsewhere_by_now_but_must_be_the_same(run: Run, tmp_path: Path) -> None:
+    folder, weights = save_shapes(tmp_path / "a", side=40), tmp_path / "w.pth"
+    torch.save(models.squeezenet1_1().state_dict(), weights)
+    config = ExtractConfig(backbone="squeezenet1_1", layer="conv1", weights=str(weights), res=32, device="cpu")
+    for _ in extract_features(str(folder), tmp_path / "f.npz", config):
+        pass
+    dataset = open_dataset(tmp_path / "f.npz")
+    one = keep_run(tmp_path / "run", MLP.with_(epochs=1), dataset, SplitConfig(test_per_class=3))
+    paths = [folder / str(dataset.ids[0])]
+    (before,) = predict(one, paths, Preparation.of(one))
+    weights.rename(tmp_path / "moved.pth")
+    with pytest.raises(FileError, match="--weights"):
+        next(predict(one, paths, Preparation.of(one)))
+    (after,) = predict(one, paths, Preparation.of(one), weights=tmp_path / "moved.pth")
+    assert after == before
+    torch.save(models.squeezenet1_1().state_dict(), weights)
+    with pytest.raises(DataError, match="not those that the features were made with"):
+        next(predict(one, paths, Preparation.of(one)))
+    with pytest.raises(UsageError, match="takes pixels"):
+        next(predict(run, paths, Preparation.of(run), weights=weights))
 
 
 def test_features_without_their_recipe_cannot_be_made(run: Run) -> None:

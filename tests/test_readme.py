@@ -1,5 +1,6 @@
 """The README names commands and options that exist, and its lines can be copied."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Mnf
 
@@ -44,6 +46,38 @@ def test_the_readme_has_lines_to_copy() -> None:
 @pytest.mark.parametrize("line", LINES)
 def test_every_line_of_the_readme_names_a_command_and_options_that_exist(line: str) -> None:
     assert [unknown_options(words) for words in commands(line)] == [[] for _ in commands(line)]
+
+
+@pytest.fixture(scope="module")
+def few_features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the file that the lines on Part 10 name: 45 rows of each of 6 classes."""
+    folder = tmp_path_factory.mktemp("part10")
+    np.savez(folder / "features.npz", features=np.eye(270, 5, dtype=np.float32), labels=np.arange(270) % 6)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("table", "cells", "trials", "asked"),
+    [
+        (10, 5, 5, {"batch_size": 600, "epochs": 10000}),
+        (11, 2, 20, {"batch_size": 600, "epochs": 10000}),
+        (12, 6, 6, {"epochs": 10000}),
+        (13, 2, 20, {"epochs": 10000}),
+        (14, 4, 4, {"batch_size": 128}),
+        (15, 1, 10, {"batch_size": 128, "epochs": 1000}),
+    ],
+)
+def test_each_table_of_part_10_is_one_line(
+    few_features: Path, table: int, cells: int, trials: int, asked: dict[str, int]
+) -> None:
+    (line,) = [line for line in LINES if line.endswith(f"# Table {table}") and "features.npz" in line]
+    ((_, *words),) = commands(line)
+    run = [sys.executable, "-m", "mnistfaces", "sweep", *words, "--dry-run"]
+    done = subprocess.run(run, check=True, capture_output=True, text=True, cwd=few_features)
+    assert f"{cells} cells, {trials} trials" in done.stderr
+    rows = [json.loads(row) for row in done.stdout.splitlines()]
+    assert all(row[option] == value for row in rows for option, value in asked.items())
+    assert words[words.index("--val-per-class") + 1] == "20"
 
 
 def test_an_option_that_does_not_exist_is_found() -> None:

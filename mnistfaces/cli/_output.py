@@ -5,18 +5,17 @@ import csv
 import json
 import math
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, TypeVar
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from mnistfaces.cli._progress import Progress
+from mnistfaces.progress import Advanced, Event, Note, Stage
 
 Format = Literal["auto", "table", "ndjson", "json", "csv", "md", "latex"]
 Row = Mapping[str, Any]
+Result = TypeVar("Result")
 
-PLAIN_PROGRESS_SECONDS = 10.0
 UNFOLDED_WIDTH = 10_000
 LATEX_SPECIAL = {char: f"\\{char}" for char in "&%$#_{}"} | {
     "~": r"\textasciitilde{}",
@@ -70,45 +69,6 @@ def seconds(field: str = "seconds", title: str = "seconds") -> Column:
     return number(field, title, digits=3)
 
 
-class Progress:
-    """Says how far a command is: a bar on a terminal, a plain line now and then elsewhere."""
-
-    def __init__(self, console: "Console", description: str, total: float | None, *, silent: bool) -> None:
-        self._description, self._total, self._done, self._silent = description, total, 0.0, silent
-        self._started = self._spoke = time.monotonic()
-        self._bar: Any = None
-        if console.is_terminal and not silent:
-            from rich import progress  # noqa: PLC0415  only a terminal pays for it
-
-            self._bar = progress.Progress(
-                progress.TextColumn("{task.description}"),
-                progress.BarColumn(),
-                progress.TaskProgressColumn(),
-                progress.TextColumn("{task.fields[detail]}"),
-                progress.TimeRemainingColumn(),
-                console=console,
-                transient=True,
-            )
-            self._task = self._bar.add_task(description, total=total, detail="")
-            self._bar.start()
-
-    def advance(self, amount: float = 1, detail: str = "") -> None:
-        """Counts `amount` more of the total as done."""
-        self._done += amount
-        if self._bar is not None:
-            self._bar.update(self._task, advance=amount, detail=detail)
-        elif not self._silent and time.monotonic() - self._spoke > PLAIN_PROGRESS_SECONDS:
-            self._spoke = time.monotonic()
-            share = f" {self._done / self._total:.0%}" if self._total else f" {self._done:g}"
-            after = f"after {self._spoke - self._started:.0f} s"
-            print(f"{self._description}:{share} {after} {detail}".rstrip(), file=sys.stderr, flush=True)
-
-    def stop(self) -> None:
-        """Takes the bar off the screen."""
-        if self._bar is not None:
-            self._bar.stop()
-
-
 class Output:
     """The two streams of a command."""
 
@@ -137,6 +97,26 @@ class Output:
             yield bar
         finally:
             bar.stop()
+
+    def follow(self, events: Iterable[Event | Result]) -> Result:
+        """Shows each stage and note of long work, and returns what it came to: its first record of another kind.
+
+        Raises:
+            ValueError: the work ended without a result.
+        """
+        with contextlib.ExitStack() as shown:
+            bar: Progress | None = None
+            for event in events:
+                if isinstance(event, Stage):
+                    shown.close()  # the bar of the stage before
+                    bar = shown.enter_context(self.progress(event.name, event.total))
+                elif isinstance(event, Note):
+                    self.note(event.message)
+                elif not isinstance(event, Advanced):
+                    return event
+                elif bar is not None:
+                    bar.advance(event.amount, bar.tally(event.kept, event.size))
+        raise ValueError("the work ended without a result")
 
     def rows(
         self,

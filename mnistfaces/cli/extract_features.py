@@ -2,23 +2,18 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mnistfaces.cli._options import DataDirOption, DeviceOption, OutputOptions, flat
-from mnistfaces.cli._output import Output, number, text
+from mnistfaces.cli._output import number, text
 from mnistfaces.config import (
     BackboneName,
     ExtractConfig,
     FeatureDtypeName,
     PreprocessName,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mnistfaces.features.progress import Event, Extracted
 
 LESS_THAN_ASKED = 3
 COLUMNS = (
@@ -104,37 +99,16 @@ def extract_features(
         seed=seed,
     )
     out_streams = output.open()
-    finished = _follow(extract(_request(images), out, config, data_dir=data_dir, force=force), out_streams)
+    finished = out_streams.follow(extract(_request(images), out, config, data_dir=data_dir, force=force))
     out_streams.rows([asdict(finished)], COLUMNS)
     if finished.skipped:
         raise typer.Exit(LESS_THAN_ASKED)
 
 
-def _request(images: list[str] | None) -> "str | list[Path]":
+def _request(images: list[str] | None) -> str | list[Path]:
     """Returns a dataset's name or folder, or image files."""
     named = images or ["digits"]
     first = Path(named[0])
     if len(named) > 1 or (first.is_file() and first.suffix != ".npz"):
         return [Path(name) for name in named]
     return named[0]
-
-
-def _follow(events: "Iterable[Event]", out: Output) -> "Extracted":
-    """Shows what happens, and returns what it came to."""
-    from mnistfaces.features.progress import Extracted, Note, Stage  # noqa: PLC0415  --help does without
-
-    waiting = iter(events)
-    stage: Stage | None = None
-    while True:
-        with out.progress(stage.name if stage else "", stage.total if stage else None) as bar:
-            stage = None
-            for event in waiting:
-                if isinstance(event, Extracted):
-                    return event
-                if isinstance(event, Stage):
-                    stage = event
-                    break
-                if isinstance(event, Note):
-                    out.note(event.message)
-                else:
-                    bar.advance(event.amount)

@@ -15,12 +15,10 @@ from mnistfaces.cli._options import (
     flat,
     read_integers,
 )
-from mnistfaces.cli._output import Column, Output, number, text
+from mnistfaces.cli._output import Column, number, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mnistfaces.fetching.faces import Event, Finished
+    from mnistfaces.fetching.faces import Finished
 
 LESS_THAN_ASKED = 3
 DRAWN = 12
@@ -115,7 +113,7 @@ def faces(
     )
     out = output.open()
     folder = data_folder(data_dir)
-    finished = _follow(make_synthetic(folder, request, seed) if synthetic else fetch_faces(folder, request), out)
+    finished = out.follow(make_synthetic(folder, request, seed) if synthetic else fetch_faces(folder, request))
     if report is not None:
         write_report(report, finished.fates)
     if plot is not None:
@@ -124,30 +122,6 @@ def faces(
     out.note(f"next: {finished.next_command}")
     if not finished.complete:
         raise typer.Exit(LESS_THAN_ASKED)
-
-
-def _follow(events: "Iterable[Event]", out: Output) -> "Finished":
-    """Shows what happens, and returns what it came to."""
-    from mnistfaces.fetching.faces import Finished, Note, Stage  # noqa: PLC0415  --help does without
-
-    waiting = iter(events)
-    stage: Stage | None = None
-    while True:
-        with out.progress(stage.name if stage else "", stage.total if stage else None) as bar:
-            stage = None
-            kept = size = 0
-            for event in waiting:
-                if isinstance(event, Finished):
-                    return event
-                if isinstance(event, Stage):
-                    stage = event
-                    break
-                if isinstance(event, Note):
-                    out.note(event.message)
-                    continue
-                kept += event.rows * (event.state == "ok")
-                size += event.size
-                bar.advance(event.rows, f"{kept} kept, {size / 1e6:.1f} MB")
 
 
 def _draw(path: Path, finished: "Finished") -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,6 +38,10 @@ def predict(
     invert: Annotated[
         bool, typer.Option("--invert", help="Swap dark and bright: for digits written dark on bright.")
     ] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", metavar="FILE", help="Where the weights behind its features are now, if moved."),
+    ] = None,
     data_dir: options.DataDirOption = None,
     output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
 ) -> None:
@@ -56,7 +61,8 @@ def predict(
     model = kept.find_run(run, ("train",), sys.stdin if run == "-" else ())
     prepare = predicting.Preparation.of(model, box=area, invert=invert)
     paths = predicting.image_paths(images, sys.stdin if "-" in images else ())
-    rows = streams.rows(_rows(streams, predicting.predict(model, paths, prepare, data_dir=data_dir)), COLUMNS)
+    predictions = predicting.predict(model, paths, prepare, weights=weights, data_dir=data_dir)
+    rows = streams.rows(_rows(streams, predictions), COLUMNS)
     _conclude(Counter(row["status"] == "ok" for row in rows))
 
 

@@ -3,12 +3,9 @@
 N images, B images a batch, F features.
 """
 
-import itertools
 import os
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,18 +15,18 @@ import numpy as np
 from mnistfaces.config import ExtractConfig
 from mnistfaces.datasets import NAMES, load_dataset
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.store import fingerprint_of, open_dataset, save_dataset
-from mnistfaces.errors import DataError, FileError, UsageError
+from mnistfaces.datasets.store import fingerprint_of, save_dataset
+from mnistfaces.errors import DataError, UsageError
+from mnistfaces.features.computing import compute, first_of_each
 from mnistfaces.features.partial import Partial, StoredFeatures, row_type
-from mnistfaces.features.progress import Advanced, Event, Extracted, Note, Stage
-from mnistfaces.features.sources import DatasetSource, Item, Source, files_source, folder_source
+from mnistfaces.features.sources import DatasetSource, Source, files_source, folder_source
+from mnistfaces.features.target import Extracted, finished, result_of, target_of
 from mnistfaces.files import hash_of
+from mnistfaces.progress import Advanced, Event, Note, Stage
 
 if TYPE_CHECKING:
     from mnistfaces.features.network import Network
 
-FILE_NAME = "features.npz"
-HASH_LENGTH = 12
 NAMED = 20
 
 
@@ -40,7 +37,7 @@ def extract_features(
     *,
     data_dir: Path | None = None,
     force: bool = False,
-) -> Iterator[Event]:
+) -> Iterator[Event | Extracted]:
     """Yields what happens on the way from images to a dataset of features on disk, and in the end the file.
 
     What an earlier process finished is not done again, whether it was killed or not.
@@ -68,8 +65,8 @@ def extract_features(
     yield Note(message=f"{source.name}: {len(source.units)} images, seen at {wanted.side} x {wanted.side} pixels")
     network = yield from load_network(wanted, data_dir=data_dir)
     job = hash_of([network.recipe.key, source.name, source.fingerprint])
-    target = _target(out, job)
-    if (known := _finished(target, job, force=force)) is not None:
+    target = target_of(out, job)
+    if (known := finished(target, job, force=force)) is not None:
         yield Note(message=f"{target} is there already")
         yield known
         return
@@ -77,12 +74,12 @@ def extract_features(
     kind = row_type(network.size, looks=source.looks)
     with Partial(target, network.recipe.key, kind) as partial:
         done = {unit for unit in source.units if unit in partial.rows or unit in partial.skipped}
-        todo = _first_of_each(source.units, done)
+        todo = first_of_each(source.units, done)
         if done and todo:
             yield Note(message=f"going on: {len(done)} images are done, {len(todo)} are left")
         yield Stage(name="extract", total=len(todo))
         try:
-            for amount in _compute(source, todo, network, partial, wanted):
+            for amount in compute(source, todo, network, partial, batch_size=wanted.batch_size, jobs=_jobs(wanted)):
                 yield Advanced(amount=amount)
             dataset = _assemble(source, network, partial, job)
             save_dataset(target, dataset)
@@ -91,7 +88,7 @@ def extract_features(
             raise
         partial.remove()
     rate = len(todo) / (time.perf_counter() - began) if todo else None
-    yield _row(dataset, target, rate)
+    yield result_of(dataset, target, rate)
 
 
 def _jobs(config: ExtractConfig) -> int:
@@ -105,93 +102,6 @@ def _open_source(images: str | Sequence[Path], config: ExtractConfig, data_dir: 
         return folder_source(Path(images), config.side, _jobs(config))
     res, color = (config.side, True) if NAMES.get(images) == "faces" else (None, None)
     return DatasetSource(load_dataset(images, data_dir=data_dir, res=res, color=color), config.side)
-
-
-def _target(out: Path | None, job: str) -> Path:
-    if out is None:
-        return Path("runs") / f"extract-features-{job[:HASH_LENGTH]}" / FILE_NAME
-    return out if out.suffix == ".npz" else out / FILE_NAME
-
-
-def _finished(target: Path, job: str, *, force: bool) -> Extracted | None:
-    """Returns the row of a file that holds just what is asked for; None where there is no file, or it may go.
-
-    Raises:
-        FileError: the file holds something else.
-    """
-    if not target.exists():
-        return None
-    try:
-        dataset = open_dataset(target)
-    except DataError:
-        dataset = None
-    if dataset is not None and dataset.meta.get("job") == job:
-        return _row(dataset, target, None)
-    if force:
-        return None
-    raise FileError(
-        f"{target} holds something else than what is asked for: give another --out, or --force to replace it"
-    )
-
-
-def _row(dataset: Dataset, target: Path, rate: float | None) -> Extracted:
-    size, width = dataset.inputs.shape
-    skipped = int(dataset.meta.get("skipped", 0))
-    return Extracted(images=size, features=width, skipped=skipped, images_per_second=rate, file=str(target))
-
-
-def _first_of_each(units: Iterable[str], done: set[str]) -> list[int]:
-    """Returns the position at which each distinct unit that is not done comes first."""
-    seen = done | {""}
-    todo: list[int] = []
-    for position, unit in enumerate(units):
-        if unit not in seen:
-            seen.add(unit)
-            todo.append(position)
-    return todo
-
-
-def _read_ahead(source: Source, positions: Sequence[int], config: ExtractConfig) -> Iterator[Item]:
-    """Yields images in order, while threads decode the next two batches."""
-    waiting: deque[Future[Item]] = deque()
-    left = iter(positions)
-    pool = ThreadPoolExecutor(_jobs(config))
-    try:
-        for position in itertools.islice(left, 2 * config.batch_size):
-            waiting.append(pool.submit(source.read, position))
-        while waiting:
-            item = waiting.popleft().result()
-            for position in itertools.islice(left, 1):
-                waiting.append(pool.submit(source.read, position))
-            yield item
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _compute(
-    source: Source, todo: Sequence[int], network: "Network", partial: Partial, config: ExtractConfig
-) -> Iterator[int]:
-    """Yields how many images each batch had, once its features are on the disk.
-
-    The batches of one list are the same whether or not they are computed in one go, and so are their last bits.
-    """
-    items = _read_ahead(source, todo, config)
-    kind = row_type(network.size, looks=source.looks)
-    while batch := list(itertools.islice(items, config.batch_size)):
-        seen = [item for item in batch if item.pixels is not None]
-        rows = np.zeros(len(seen), kind)
-        if seen:
-            rows["features"] = network.features(np.stack([cast("Any", item.pixels) for item in seen]))
-            if not np.isfinite(rows["features"]).all():
-                raise DataError(
-                    f"{source.name}: a feature is not finite: the weights do not suit --dtype or --preprocess"
-                )
-        if source.looks:
-            for row, item in zip(rows, seen, strict=True):
-                row["thumbnail"], row["photo_hash"] = item.thumbnail, item.photo_hash
-        problems = {item.unit: item.problem for item in batch if item.pixels is None}
-        partial.append([item.unit for item in seen], rows, problems)
-        yield len(batch)
 
 
 def _assemble(source: Source, network: "Network", partial: Partial, job: str) -> Dataset:
@@ -235,15 +145,15 @@ def _assemble(source: Source, network: "Network", partial: Partial, job: str) ->
 
 def _keep_pixels(
     images: str | Sequence[Path], out: Path | None, config: ExtractConfig, data_dir: Path | None, *, force: bool
-) -> Iterator[Event]:
+) -> Iterator[Event | Extracted]:
     """Yields the row of a dataset that was written as it is, bytes of 0 to 255, with its split."""
     if not isinstance(images, str):
         raise UsageError("--backbone pixels takes a dataset, or a folder with one subfolder of images a class")
     began = time.perf_counter()
     dataset = load_dataset(images, data_dir=data_dir, res=config.res, color=config.color)
     job = hash_of(["pixels", dataset.name, dataset.fingerprint])
-    target = _target(out, job)
-    if (known := _finished(target, job, force=force)) is not None:
+    target = target_of(out, job)
+    if (known := finished(target, job, force=force)) is not None:
         yield Note(message=f"{target} is there already")
         yield known
         return
@@ -252,4 +162,4 @@ def _keep_pixels(
     yield Advanced(amount=len(dataset))
     if dataset.inputs.dtype == np.uint8:
         yield Note(message="features are pixels of 0 to 255: divide them by 255 for other programs")
-    yield _row(dataset, target, len(dataset) / (time.perf_counter() - began))
+    yield result_of(dataset, target, len(dataset) / (time.perf_counter() - began))

@@ -5,7 +5,8 @@ B images a batch, S pixels a side, F features.
 
 import contextlib
 import math
-from collections.abc import Generator, Mapping
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from mnistfaces.config import BackboneName, DeviceName, ExtractConfig, FeatureDtypeName, PreprocessName
 from mnistfaces.errors import DataError
 from mnistfaces.features.backbones import build_backbone
+from mnistfaces.features.halves import multiplies_fast, round_operands
 from mnistfaces.features.preprocessing import preprocess
 from mnistfaces.features.pretrained import load_weights
-from mnistfaces.features.progress import Advanced, Stage
 from mnistfaces.files import hash_of
+from mnistfaces.progress import Advanced, Stage
 from mnistfaces.training import choose_device
 
 ARITHMETIC = 1
@@ -107,12 +109,32 @@ class Network:
 
     def __init__(self, recipe: Recipe, layers: torch.nn.Sequential, size: int, device: torch.device) -> None:
         self.recipe, self.size, self.device = recipe, size, device
-        self._dtype = torch.bfloat16 if recipe.dtype == "bfloat16" else torch.float32
+        self._one_at_a_time = threading.Lock() if device.type != "cpu" else contextlib.nullcontext()
+        self._dtype = self._answers = torch.bfloat16 if recipe.dtype == "bfloat16" else torch.float32
+        if recipe.dtype == "bfloat16" and not multiplies_fast(device):
+            self._dtype = torch.float32
+            round_operands(layers)
         self._layers = layers.to(device, self._dtype).to(memory_format=torch.channels_last)
+
+    @contextlib.contextmanager
+    def shared_by(self, workers: int) -> Iterator[Callable[[], None]]:
+        """Yields what each of some threads calls before it asks for features: they share the cores evenly."""
+        before = torch.get_num_threads()
+
+        def prepare_thread() -> None:
+            if self.device.type == "cpu":
+                torch.set_num_threads(max(1, before // workers))
+
+        try:
+            yield prepare_thread
+        finally:
+            torch.set_num_threads(before)  # which threads that start later take over
 
     @torch.inference_mode()
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns the features of a batch, (B, F), in torchvision's order: by channel, row and column.
+
+        Several threads may ask at once.
 
         Args:
             pixels: (B, S, S, 3).
@@ -120,9 +142,9 @@ class Network:
         batch = torch.from_numpy(pixels).to(self.device)
         # TF32 would keep 10 bits of the 23 that float32 promises
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-        with exact if self.device.type == "cuda" else contextlib.nullcontext():
+        with self._one_at_a_time, exact if self.device.type == "cuda" else contextlib.nullcontext():
             maps = self._layers(preprocess(batch, self.recipe.preprocess, self._dtype))  # (B, C, H, W)
-        values: NDArray[np.float32] = maps.flatten(1).to("cpu", torch.float32).numpy()  # (B, F)
+        values: NDArray[np.float32] = maps.to(self._answers).flatten(1).to("cpu", torch.float32).numpy()  # (B, F)
         return values
 
 

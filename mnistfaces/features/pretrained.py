@@ -1,6 +1,7 @@
 """The parameters of a backbone: from a file that nobody need trust, from torchvision's server, or by chance."""
 
 import hashlib
+import pickle
 import warnings
 import zipfile
 from collections.abc import Generator, Iterable, Mapping
@@ -15,9 +16,9 @@ from mnistfaces.arrays import read_npz
 from mnistfaces.datasets.store import data_dir as data_folder
 from mnistfaces.errors import DataError, FileError
 from mnistfaces.features.backbones import PREFIX, Backbone
-from mnistfaces.features.progress import Advanced, Stage
 from mnistfaces.fetching.weights import IMAGENET, fetch_weights, find_weights
 from mnistfaces.files import sha256_of_file
+from mnistfaces.progress import Advanced, Stage
 
 NAMED = 5
 
@@ -115,26 +116,30 @@ def _read_pth(path: Path) -> dict[str, Tensor]:
     """Returns the state dict that `torch.save` wrote; a pickle that would call anything else is refused."""
     try:
         if zipfile.is_zipfile(path):
-            _require_stored(path)
+            _require_whole(path)
         with warnings.catch_warnings(action="ignore"):  # on old formats: they are read, or refused below
             loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes the reader raise almost anything
-        reason = "its pickle asks for more than tensors" if "Unsupported" in str(error) else _first_line(error)
+        pickled = isinstance(error, pickle.UnpicklingError)
+        reason = "its pickle is damaged, or asks for more than tensors" if pickled else _first_sentence(error)
         raise FileError(f"{path} is damaged or no state dict of tensors, and was not run: {reason}") from error
     if not isinstance(loaded, dict) or not all(isinstance(values, Tensor) for values in loaded.values()):
         raise FileError(f"{path} holds no state dict: save model.state_dict(), not the model or a training state")
     return {str(name): values for name, values in loaded.items()}
 
 
-def _require_stored(path: Path) -> None:
-    """Raises ValueError for a zip with compressed members: torch.save writes none, and a bomb needs some."""
+def _require_whole(path: Path) -> None:
+    """Raises ValueError for a zip that torch.save did not write: compressed, as a bomb must be, or altered since."""
     with zipfile.ZipFile(path) as archive:
         if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
             raise ValueError("its members are compressed, which torch.save does not do")
+        altered = archive.testzip()
+        if altered is not None:
+            raise ValueError(f"its member {altered} is not what was written (CRC-32)")
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+def _first_sentence(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0].split(". ")[0][:200].rstrip(": ")
 
 
 def _fitting(found: Mapping[str, Tensor], backbone: Backbone, path: Path) -> dict[str, Tensor]:

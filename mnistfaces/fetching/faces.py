@@ -15,10 +15,11 @@ from mnistfaces.fetching.client import Client, ClientConfig
 from mnistfaces.fetching.facescrub import Selection, select_rows
 from mnistfaces.fetching.fates import Fate, count_states, read_retry
 from mnistfaces.fetching.lists import read_lists
-from mnistfaces.fetching.passes import FacesPass, PassConfig, Step
+from mnistfaces.fetching.passes import FacesPass, PassConfig
 from mnistfaces.fetching.policy import Rules
 from mnistfaces.fetching.sources import ARCHIVE_URL, Source, WebSource, read_sources
 from mnistfaces.fetching.states import STATES
+from mnistfaces.progress import Advanced, Event, Note, Stage
 
 NOTICE = (
     "these are photographs of real people, fetched by you under the terms of the list: "
@@ -90,21 +91,6 @@ class FacesRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Note:
-    """Something to tell the person."""
-
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """The start of a stretch of work: `total` steps follow."""
-
-    name: str
-    total: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Finished:
     """What a pass came to.
 
@@ -123,10 +109,7 @@ class Finished:
     next_command: str
 
 
-Event = Note | Stage | Step | Finished
-
-
-def fetch_faces(data_dir: Path, request: FacesRequest) -> Iterator[Event]:
+def fetch_faces(data_dir: Path, request: FacesRequest) -> Iterator[Event | Finished]:
     """Yields what happens until everything that was asked for is here or lost; the last event is Finished.
 
     Raises:
@@ -164,7 +147,7 @@ def fetch_faces(data_dir: Path, request: FacesRequest) -> Iterator[Event]:
         yield Finished(counts=counts, fates=fates, datasets=datasets, complete=complete, next_command=command)
 
 
-def make_synthetic(data_dir: Path, request: FacesRequest, seed: int) -> Iterator[Event]:
+def make_synthetic(data_dir: Path, request: FacesRequest, seed: int) -> Iterator[Event | Finished]:
     """Yields what happens until the synthetic faces of every variant are drawn; the last event is Finished."""
     counts: list[dict[str, Any]] = []
     datasets: dict[Path, Dataset] = {}
@@ -178,7 +161,7 @@ def make_synthetic(data_dir: Path, request: FacesRequest, seed: int) -> Iterator
             dataset = synthetic.make_synthetic(seed, variant)
             path = synthetic.save_synthetic(data_dir, dataset)
             datasets[path] = dataset
-            yield Step(rows=1, state="ok")
+            yield Advanced(amount=1, kept=1)
             yield Note(message=f"{path}: {len(dataset)} faces")
     for identity in synthetic.IDENTITIES:
         kept = 0 if request.dry_run else synthetic.PER_IDENTITY
@@ -205,7 +188,7 @@ def _outlook(work: FacesPass) -> Iterator[Note]:
         yield Note(message=f"would ask {source.name} for up to {len(rows)} of {len(work.selection.rows)} rows{where}")
 
 
-def _obtain(work: FacesPass) -> Iterator[Stage | Step]:
+def _obtain(work: FacesPass) -> Iterator[Stage | Advanced]:
     for source in work.config.sources:
         rows = work.todo(source)
         if rows:
@@ -213,14 +196,14 @@ def _obtain(work: FacesPass) -> Iterator[Stage | Step]:
             yield from work.obtain(source, rows)
 
 
-def _make(work: FacesPass, datasets: dict[Path, Dataset], data_dir: Path) -> Iterator[Stage | Step | Note]:
+def _make(work: FacesPass, datasets: dict[Path, Dataset], data_dir: Path) -> Iterator[Event]:
     """Makes the datasets that are not as they should be, and tells what they are."""
     started = False
     for crop in work.cut():
         if not started:
             yield Stage(name="crops", total=len(work.crops.faces))
             started = True
-        yield Step(rows=1, state=crop.state)
+        yield Advanced(amount=1, kept=int(crop.state == "ok"))
     before = {variant: len(dataset) for variant, dataset in work.crops.old.items()}
     for dataset in work.save():
         variant = Variant(dataset.meta["res"], dataset.meta["color"])

@@ -30,20 +30,12 @@ from mnistfaces.fetching.policy import Outcome, is_host_failure
 from mnistfaces.fetching.sources import FolderSource, Source, WebSource
 from mnistfaces.fetching.states import State
 from mnistfaces.files import Ledger, hash_of, read_records
+from mnistfaces.progress import Advanced
 
 NEVER_ELSEWHERE: frozenset[State] = frozenset({"opted_out"})
 """What a site asked not to be used is not taken from another place either."""
 
 NOT_ON_THE_WEB: frozenset[State] = frozenset({"bad_url", "private_address"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """Progress of a pass: so many rows settled, in this state, with so many bytes kept."""
-
-    rows: int
-    state: State
-    size: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +113,7 @@ class FacesPass:
                 names.add(host_of(source.url_of(row)))
         return len(names)
 
-    def obtain(self, source: Source, rows: Sequence[Row]) -> Iterator[Step]:
+    def obtain(self, source: Source, rows: Sequence[Row]) -> Iterator[Advanced]:
         """Asks a source for rows, and yields each step once it is on the disk.
 
         Raises:
@@ -191,25 +183,27 @@ class FacesPass:
         record = self._record(source, row)
         return record is None or record["state"] == "ok" or record["state"] in self.config.retry
 
-    def _from_folder(self, source: FolderSource, rows: Sequence[Row]) -> Iterator[Step]:
+    def _from_folder(self, source: FolderSource, rows: Sequence[Row]) -> Iterator[Advanced]:
         copies = Counter(row.sha256 for row in rows)
         limit = max(
             (one.rules.limit_bytes for one in self.config.sources if isinstance(one, WebSource)), default=1 << 28
         )
         for sha256, body in source.find(copies, limit):
             self.originals.add(sha256, body)
-            yield Step(rows=copies.pop(sha256), state="ok", size=len(body))
+            count = copies.pop(sha256)
+            yield Advanced(amount=count, kept=count, size=len(body))
         for count in copies.values():
-            yield Step(rows=count, state="not_tried")
+            yield Advanced(amount=count, kept=0)
 
-    def _from_web(self, source: WebSource, rows: Sequence[Row]) -> Iterator[Step]:
+    def _from_web(self, source: WebSource, rows: Sequence[Row]) -> Iterator[Advanced]:
         units = {key: Unit(key, source.url_of(row), row.sha256) for row in rows for key in [_key(source, row)]}
         copies = Counter(_key(source, row) for row in rows)
         jobs = source.jobs or self.config.jobs
         pending = Download(self.client, self.originals.add, source.rules, self._hosts_that_answered())
         for settled in pending.run(units.values(), jobs):
             self._keep_record(source, settled)
-            yield Step(rows=copies[settled.unit.key], state=settled.outcome.state, size=settled.size)
+            count = copies[settled.unit.key]
+            yield Advanced(amount=count, kept=count * (settled.outcome.state == "ok"), size=settled.size)
 
     def _keep_record(self, source: WebSource, settled: Settled) -> None:
         outcome = settled.outcome

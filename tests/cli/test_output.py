@@ -17,6 +17,7 @@ import pytest
 from conftest import Mnf
 
 from mnistfaces.cli._output import Column, Format, Output, number, percent, seconds, text
+from mnistfaces.progress import Advanced, Note, Stage
 
 ROWS: list[dict[str, Any]] = [
     {"lr": 1e-3, "model": "softmax", "test_accuracy": 0.825, "low": 0.74, "high": 0.9, "status": "ok", "n": None},
@@ -119,13 +120,39 @@ def test_a_long_work_off_a_terminal_says_a_plain_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, *range(1, 40)])
-    monkeypatch.setattr("mnistfaces.cli._output.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("mnistfaces.cli._progress.time.monotonic", lambda: float(next(clock)))
     with Output("auto").progress("training", 30) as bar:
         for _ in range(25):
             bar.advance()
     lines = capsys.readouterr().err.splitlines()
     assert 1 <= len(lines) <= 3
     assert re.fullmatch(r"training: \d+% after \d+ s", lines[0])
+
+
+def test_work_in_stages_is_followed_to_its_result(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnistfaces.cli._progress.PLAIN_PROGRESS_SECONDS", -1.0)
+    events = [
+        Note(message="before"),
+        Stage(name="live", total=4),
+        Advanced(amount=1, kept=1, size=1_500_000),
+        Advanced(amount=3, kept=0),
+        Stage(name="crops", total=2),
+        Advanced(amount=1, kept=1),
+        Stage(name="copy", total=5),
+        Advanced(amount=5),
+        "the result",
+        Note(message="never told"),
+    ]
+    assert Output("auto").follow(events) == "the result"
+    told = re.sub(r" after \d+ s", "", capsys.readouterr().err)
+    assert told.splitlines() == [
+        "before",
+        *("live: 25% 1 kept, 1.5 MB", "live: 100% 1 kept, 1.5 MB", "crops: 50% 1 kept", "copy: 100%"),
+    ]
+    with pytest.raises(ValueError, match="without a result"):
+        Output("auto").follow(events[:3])
 
 
 # --- on a terminal -------------------------------------------------------------------------------------------------

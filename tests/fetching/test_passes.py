@@ -20,15 +20,16 @@ from mnistfaces import images
 from mnistfaces.datasets.faces import Variant, faces_path, load_faces
 from mnistfaces.datasets.store import open_dataset
 from mnistfaces.errors import DataError, FetchError, FileError, UsageError
-from mnistfaces.fetching import passes, sources
+from mnistfaces.fetching import sources
 from mnistfaces.fetching.client import Client
-from mnistfaces.fetching.faces import FacesRequest, Finished, Note, fetch_faces
+from mnistfaces.fetching.faces import FacesRequest, Finished, fetch_faces
 from mnistfaces.fetching.fates import write_report
 from mnistfaces.fetching.lists import read_lists
 from mnistfaces.fetching.policy import Rules
 from mnistfaces.fetching.sources import read_sources
 from mnistfaces.fetching.states import STATES
 from mnistfaces.files import Ledger
+from mnistfaces.progress import Advanced, Note
 
 PHOTOS = [picture(number) for number in range(6)]
 SHAS = [hashlib.sha256(photo).hexdigest() for photo in PHOTOS]
@@ -323,7 +324,7 @@ def test_the_next_command_is_another_source_then_synthetic_faces_or_training(tmp
 @pytest.mark.usefixtures("web")
 def test_a_second_pass_in_the_same_folder_is_told_to_wait(tmp_path: Path) -> None:
     events = fetch_faces(tmp_path / "data", FacesRequest(lists=(str(tmp_path / "list.txt"),), variants=(GRAY,)))
-    while not isinstance(event := next(events), passes.Step):
+    while not isinstance(event := next(events), Advanced):
         assert event
     with pytest.raises(FileError, match="another mnf fetch faces"):
         fetch(tmp_path)

@@ -1,0 +1,70 @@
+"""The file that an extraction ends in: where it lies, and whether it is there already."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.store import open_dataset
+from mnistfaces.errors import DataError, FileError
+
+FILE_NAME = "features.npz"
+HASH_LENGTH = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extracted:
+    """The end of an extraction: the fields of the command's row.
+
+    Attributes:
+        images: in the file.
+        features: of each image.
+        skipped: images that could not be read, and are not in the file.
+        images_per_second: from image files to the finished file; None when nothing was left to do.
+        file: the `.npz`.
+    """
+
+    images: int
+    features: int
+    skipped: int
+    images_per_second: float | None
+    file: str
+
+
+def result_of(dataset: Dataset, target: Path, rate: float | None) -> Extracted:
+    """Returns what an extraction came to whose file holds this dataset."""
+    size, width = dataset.inputs.shape
+    skipped = int(dataset.meta.get("skipped", 0))
+    return Extracted(images=size, features=width, skipped=skipped, images_per_second=rate, file=str(target))
+
+
+def target_of(out: Path | None, job: str) -> Path:
+    """Returns the file that `--out` means: itself, one in it, or without it one named by what made it.
+
+    Args:
+        out: a `.npz`, a folder, or None.
+        job: hash of what is asked for.
+    """
+    if out is None:
+        return Path("runs") / f"extract-features-{job[:HASH_LENGTH]}" / FILE_NAME
+    return out if out.suffix == ".npz" else out / FILE_NAME
+
+
+def finished(target: Path, job: str, *, force: bool) -> Extracted | None:
+    """Returns what a file came to that holds just what is asked for; None where there is no file, or it may go.
+
+    Raises:
+        FileError: the file holds something else.
+    """
+    if not target.exists():
+        return None
+    try:
+        dataset = open_dataset(target)
+    except DataError:
+        dataset = None
+    if dataset is not None and dataset.meta.get("job") == job:
+        return result_of(dataset, target, None)
+    if force:
+        return None
+    raise FileError(
+        f"{target} holds something else than what is asked for: give another --out, or --force to replace it"
+    )
