@@ -24,6 +24,7 @@ COMMANDS = (
     ("trajectory",),
     ("visualize-weights",),
     ("extract-features",),
+    ("reproduce",),
     ("env",),
     ("fetch", "digits"),
     ("fetch", "faces"),
