@@ -17,7 +17,10 @@ Role = Literal["digits", "faces", "features"]
 """What a part works on; which dataset that is, the setup knows."""
 
 FEATURES = Path("features.npz")
-"""Where `mnf extract-features faces --out features.npz` leaves the features of Part 10."""
+"""Where the next command leaves the features of Part 10."""
+
+EXTRACT = f"mnf extract-features faces --preprocess course --out {FEATURES}"
+"""The published protocol: each image less its mean, over its largest absolute value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,7 @@ class Setup:
             DataError: it is not on this machine; the message says what to type.
         """
         if role == "features" and not self.features.is_file():
-            raise DataError(f"there are no features at {self.features}: mnf extract-features faces --out features.npz")
+            raise DataError(f"there are no features at {self.features}: make them with {EXTRACT}")
         return load_dataset(self.name(role), data_dir=self.data_dir, res=res, color=color)
 
 
