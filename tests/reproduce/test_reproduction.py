@@ -38,6 +38,7 @@ def test_parts_put_what_comes_out_beside_what_was_published(here: Path) -> None:
     assert [record.number for record in records] == [1, 2, 3]
     rows = {(row["quantity"], row["setting"]): row for record in records for row in record.rows}
     assert rows["weights", "Part 2: 784 inputs, 10 classes"]["measured"] == 784 * 10
+    assert all(row["command"].startswith("mnf ") for row in rows.values())
     assert rows["train_images", "Part 1: all digits"]["measured"] == 4000
     errors = [rows["max_relative_error", f"Part 3: h {h}"]["measured"] for h in ("0.1", "0.01", "0.001")]
     assert [round(a / b) for a, b in itertools.pairwise(errors)] == [100, 100]
