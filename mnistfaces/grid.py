@@ -197,8 +197,8 @@ def _cut(
 
 
 def _model_bytes(dataset: Dataset, training: TrainConfig) -> int:
-    """Returns about how much memory a model takes in a stack: weights, gradient, two moments, activations."""
-    copies = 4 * _count_weights(dataset, training)
+    """Returns about how much memory a model takes: weights, two gradients, two moments, a step, activations."""
+    copies = 6 * _count_weights(dataset, training)
     first = training.hidden if training.model == "mlp" else len(dataset.classes)
     batch = min(training.batch_size or len(dataset), len(dataset))
     size: int = (copies + 3 * batch * (first + len(dataset.classes))) * (8 if training.dtype == "float64" else 4)
