@@ -69,10 +69,10 @@ def medians(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="96 images instead of 160, one round instead of three")
+    parser.add_argument("--quick", action="store_true", help="96 images instead of 512, one round instead of five")
     parser.add_argument("--batch-size", type=int, default=ExtractConfig.batch_size)
     options = parser.parse_args()
-    count, rounds = (96, 1) if options.quick else (160, 3)
+    count, rounds = (96, 1) if options.quick else (512, 5)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = make_photos(folder / "photos", count)

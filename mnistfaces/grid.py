@@ -4,7 +4,7 @@ Legend: G cells, S draws (a seed and a fold), K = G * S models of a stack.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mnistfaces.config import DeviceName, SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset, draw_split
 from mnistfaces.files import Ledger, hash_of
+from mnistfaces.progress import Advanced
 from mnistfaces.trials import Cell, Row, Trial, measured_fields
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ STACK_BYTES = 256 << 20
 FLOPS_PER_WEIGHT = 4  # a multiplication and an addition, forward and back
 FLOPS_PER_SECOND = 1e11
 STEP_SECONDS = 2e-5  # of a model in a stack, besides its products
+
+LONG_EPOCHS, TOLD = 1000, 20  # a training of so many epochs tells so many times how far it is
 
 PARTS = "parts"
 
@@ -86,6 +89,11 @@ class Group:
     def size(self) -> int:
         """Returns K, the number of models."""
         return len(self.cells) * len(self.draws)
+
+    @property
+    def work(self) -> int:
+        """Returns the epochs of all its models: what progress counts."""
+        return self.size * self.epochs[-1]
 
     def estimate_seconds(self) -> float:
         """Returns about how long the stack trains on two ordinary cores: a guess for `--dry-run`."""
@@ -213,9 +221,9 @@ def _count_weights(dataset: Dataset, training: TrainConfig) -> int:
 
 
 def run_trials(
-    groups: Iterator[Group], folder: Path, ledger: Ledger, device: DeviceName, *, keep_weights: bool = False
-) -> Iterator[Row]:
-    """Trains groups one after the other, yielding a record per trial once it is on the disk.
+    groups: Iterable[Group], folder: Path, ledger: Ledger, device: DeviceName, *, keep_weights: bool = False
+) -> Iterator[Row | Advanced]:
+    """Trains groups one after the other, yielding how far they are, and a record per trial once it is on the disk.
 
     Args:
         groups: from `plan`.
@@ -230,7 +238,11 @@ def run_trials(
     from mnistfaces.training import fit  # noqa: PLC0415  a grid that is all done does without torch
 
     for group in groups:
-        for epoch in fit(group.dataset, group.cells, group.draws, checkpoints=group.epochs, device=device):
+        last, before = group.epochs[-1], 0
+        every = last // TOLD if last >= LONG_EPOCHS else None
+        for epoch in fit(group.dataset, group.cells, group.draws, checkpoints=group.epochs, every=every, device=device):
+            yield Advanced(amount=group.size * (epoch.number - before))
+            before = epoch.number
             yield from _keep(group, epoch, folder, ledger, device, keep_weights=keep_weights)
 
 

@@ -13,6 +13,7 @@ from mnistfaces.evaluation import Predictions, load_predictions, save_prediction
 from mnistfaces.files import Ledger, read_records, write_json, write_text
 from mnistfaces.grid import PARTS, Draws, Grid, Group, plan, run_trials
 from mnistfaces.lines import train_line
+from mnistfaces.progress import Event, Stage
 from mnistfaces.results import (
     COUNTS,
     METRICS,
@@ -142,8 +143,8 @@ class Sweep:
                 able.append(trial)
         return able
 
-    def run(self) -> Iterator[Row]:
-        """Does what is missing, yielding each trial's record once it is on the disk.
+    def run(self) -> Iterator[Row | Event]:
+        """Does what is missing, yielding how far it is, and each trial's record once it is on the disk.
 
         Raises:
             DataError: a trial failed and the configuration says to fail fast.
@@ -155,12 +156,15 @@ class Sweep:
         yield from self._train(trials, ledger)
         yield from self._train(self._best_lacking_weights(), ledger)
 
-    def _train(self, trials: Sequence[Trial], ledger: Ledger) -> Iterator[Row]:
-        """Does some trials, yielding each one's record once it is on the disk."""
-        keep = self.config.keep_weights is not None
-        for record in run_trials(self.groups(trials), self.folder.path, ledger, self.config.device, keep_weights=keep):
-            self.records[record["trial"]] = record
-            yield record
+    def _train(self, trials: Sequence[Trial], ledger: Ledger) -> Iterator[Row | Event]:
+        """Does some trials, yielding how far they are, and each one's record once it is on the disk."""
+        keep, groups = self.config.keep_weights is not None, list(self.groups(trials))
+        if groups:
+            yield Stage(name="sweep", total=sum(group.work for group in groups))
+        for event in run_trials(groups, self.folder.path, ledger, self.config.device, keep_weights=keep):
+            if isinstance(event, dict):
+                self.records[event["trial"]] = event
+            yield event
 
     def is_done(self, cell: Cell) -> bool:
         """Returns whether every trial of a cell is done."""

@@ -21,6 +21,7 @@ from mnistfaces.errors import DataError, RunError
 from mnistfaces.evaluation import load_predictions
 from mnistfaces.files import read_records
 from mnistfaces.grid import Grid
+from mnistfaces.progress import Advanced, Stage
 from mnistfaces.runs import load_run
 from mnistfaces.statistics import accuracy_interval
 from mnistfaces.sweeping import Sweep, SweepConfig
@@ -84,7 +85,7 @@ def test_a_sweep_that_was_cut_anywhere_goes_on_and_ends_with_the_same_numbers(
         job = open_sweep(folder)
         assert len(job.missing()) == len(job.trials) - done
         work = job.run()
-        for _ in itertools.islice(work, data.draw(st.integers(0, 4))):
+        for _ in itertools.islice(work, data.draw(st.integers(0, 7))):
             done += 1
         work.close()  # type: ignore[attr-defined]
         done = len(open_sweep(folder).records)
@@ -92,6 +93,20 @@ def test_a_sweep_that_was_cut_anywhere_goes_on_and_ends_with_the_same_numbers(
             with (folder / "trials.ndjson").open("ab") as ledger:
                 ledger.write(b'{"trial": "dead')
     assert numbers(run(folder)) == numbers(whole)
+
+
+def test_progress_counts_every_epoch_of_every_model_and_alters_no_number(whole: Sweep, tmp_path: Path) -> None:
+    long = Grid(cells=cells_of(lr=[1e-3, 1e-2], epochs=[2, 1000]), seeds=(0, 1))
+    events = list(open_sweep(tmp_path, long).run())
+    (stage,) = (event for event in events if isinstance(event, Stage))
+    told = [event.amount for event in events if isinstance(event, Advanced)]
+    assert sum(told) == stage.total == 2 * 2 * 1000
+    assert len(told) > 20
+    again = open_sweep(tmp_path, Grid(cells=cells_of(lr=[1e-3, 1e-2], epochs=[2]), seeds=(0, 1)))
+    assert again.missing() == []
+    shared = [cell for cell in GRID.cells if cell.training.epochs == 2]
+    mine, theirs = ([job.row(cell)["test_loss"] for cell in shared] for job in (again, whole))
+    assert mine == theirs
 
 
 def test_the_same_sweep_again_trains_nothing(whole: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +313,7 @@ def test_a_finished_sweep_is_done_again_with_force_and_goes_on_after_a_kill(whol
     forced = open_sweep(tmp_path, force=True)
     assert len(forced.missing()) == 8
     work = forced.run()
-    next(work)
+    next(event for event in work if isinstance(event, dict))
     work.close()  # type: ignore[attr-defined]
     assert len(open_sweep(tmp_path, force=True).missing()) < 8
     assert numbers(run(tmp_path)) == numbers(whole)

@@ -98,12 +98,8 @@ class Output:
         finally:
             bar.stop()
 
-    def follow(self, events: Iterable[Event | Result]) -> Result:
-        """Shows each stage and note of long work, and returns what it came to: its first record of another kind.
-
-        Raises:
-            ValueError: the work ended without a result.
-        """
+    def follow(self, events: Iterable[Event | Result]) -> Iterator[Result]:
+        """Shows each stage and note of long work, and yields its records of other kinds."""
         with contextlib.ExitStack() as shown:
             bar: Progress | None = None
             for event in events:
@@ -113,10 +109,18 @@ class Output:
                 elif isinstance(event, Note):
                     self.note(event.message)
                 elif not isinstance(event, Advanced):
-                    return event
+                    yield event
                 elif bar is not None:
                     bar.advance(event.amount, bar.tally(event.kept, event.size))
-        raise ValueError("the work ended without a result")
+
+    def result(self, events: Iterable[Event | Result]) -> Result:
+        """Shows each stage and note of long work, and returns the one record of another kind that it came to.
+
+        Raises:
+            ValueError: the work ended without a result, or with several.
+        """
+        (found,) = self.follow(events)
+        return found
 
     def rows(
         self,

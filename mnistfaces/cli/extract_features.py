@@ -99,7 +99,7 @@ def extract_features(
         seed=seed,
     )
     out_streams = output.open()
-    finished = out_streams.follow(extract(_request(images), out, config, data_dir=data_dir, force=force))
+    finished = out_streams.result(extract(_request(images), out, config, data_dir=data_dir, force=force))
     out_streams.rows([asdict(finished)], COLUMNS)
     if finished.skipped:
         raise typer.Exit(LESS_THAN_ASKED)

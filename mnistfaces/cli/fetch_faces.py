@@ -113,7 +113,7 @@ def faces(
     )
     out = output.open()
     folder = data_folder(data_dir)
-    finished = out.follow(make_synthetic(folder, request, seed) if synthetic else fetch_faces(folder, request))
+    finished = out.result(make_synthetic(folder, request, seed) if synthetic else fetch_faces(folder, request))
     if report is not None:
         write_report(report, finished.fates)
     if plot is not None:

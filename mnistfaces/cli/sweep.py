@@ -111,12 +111,10 @@ def _rows(streams: Output, job: "Sweep", *, per_seed: bool) -> Iterator[Row]:
     for line in job.dataset.notes():
         streams.note(line)
     shown = 0
-    with streams.progress("sweep", missing) as bar:
-        for _ in job.run():
-            bar.advance()
-            while shown < len(cells) and job.is_done(cells[shown]):
-                yield from job.trial_rows(cells[shown]) if per_seed else [job.row(cells[shown])]
-                shown += 1
+    for _ in streams.follow(job.run()):
+        while shown < len(cells) and job.is_done(cells[shown]):
+            yield from job.trial_rows(cells[shown]) if per_seed else [job.row(cells[shown])]
+            shown += 1
     for cell in cells[shown:]:
         yield from job.trial_rows(cell) if per_seed else [job.row(cell)]
     job.finish()

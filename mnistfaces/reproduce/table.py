@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mnistfaces import progress
 from mnistfaces.config import (
     SWEPT,
     DatasetKind,
@@ -125,9 +126,13 @@ class Table:
             ),
             lambda res: setup.load(self.role, res=res, color=self.color),
         )
-        total = len(job.missing())
-        for done, _ in enumerate(job.run(), 1):
-            yield Advanced(what=self.title, share=done / total)
+        total = done = 0
+        for event in job.run():
+            if isinstance(event, progress.Stage):
+                total += event.total
+            elif isinstance(event, progress.Advanced):
+                done += event.amount
+                yield Advanced(what=self.title, share=done / total)
         job.finish()
         rows = {table.setting_of(cell): job.row(cell) for cell in table.grid().cells}
         shorter = table.common.epochs < self.common.epochs

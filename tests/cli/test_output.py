@@ -143,16 +143,16 @@ def test_work_in_stages_is_followed_to_its_result(
         Stage(name="copy", total=5),
         Advanced(amount=5),
         "the result",
-        Note(message="never told"),
     ]
-    assert Output("auto").follow(events) == "the result"
+    assert Output("auto").result(events) == "the result"
     told = re.sub(r" after \d+ s", "", capsys.readouterr().err)
     assert told.splitlines() == [
         "before",
         *("live: 25% 1 kept, 1.5 MB", "live: 100% 1 kept, 1.5 MB", "crops: 50% 1 kept", "copy: 100%"),
     ]
-    with pytest.raises(ValueError, match="without a result"):
-        Output("auto").follow(events[:3])
+    with pytest.raises(ValueError, match="not enough values"):
+        Output("auto").result(events[:3])
+    assert list(Output("auto", quiet=True).follow(["one", *events, "more"])) == ["one", "the result", "more"]
 
 
 # --- on a terminal -------------------------------------------------------------------------------------------------
