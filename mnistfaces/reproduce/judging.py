@@ -61,7 +61,7 @@ def _outside(finding: Finding) -> str:
     """Returns the reason that can be read off the two protocols: fewer images, or another draw of them."""
     ours, theirs = finding.trained_on or 0, finding.figure.trained_on or 0
     if ours < FEWER * theirs:
-        return f"Ours trained on {ours:,} images, the report on {theirs:,}."
+        return f"Ours trained on {ours:,.0f} images, the report on {theirs:,}."
     if finding.spread:
         return (
             f"Ours varies by {finding.spread:.1%} from draw to draw (standard deviation); all rows of the published "
