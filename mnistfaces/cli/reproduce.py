@@ -40,7 +40,7 @@ COLUMNS: tuple[Column, ...] = (
     _shown("measured"),
     Column("difference [95 %]", _difference),
     text("agrees"),
-    text("status"),
+    text("status", folds=True),
 )
 
 
