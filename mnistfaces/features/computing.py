@@ -43,7 +43,7 @@ def compute(
     """Yields how many images each batch had, once its features are on the disk.
 
     A worker decodes a whole batch and computes its features, while the others do so with the next ones: cores that
-    share one convolution wait for each other, and most of a decoder's work holds Python's lock. The batches of one
+    share one convolution wait for each other, and two threads decode hardly faster than one. The batches of one
     list are the same whether or not they are computed in one go, and so are their last bits.
 
     Args:
