@@ -156,7 +156,8 @@ def verdict(result: PairedDifference, a: str = "a", b: str = "b") -> str:
     """Returns in one sentence which of two models is better, or why that cannot be said."""
     if result.low > 0 or result.high < 0:
         return f"{a if result.low > 0 else b} is better"
-    counted = f"{result.units} image{'s' if result.units > 1 else ''}"
+    distinct = "distinct " if result.units < result.n else ""  # near-duplicates count once
+    counted = f"{result.units} {distinct}image{'s' if result.units > 1 else ''}"
     if result.discordant == 0:
         return f"cannot be told apart (the same right and wrong on {counted})"
     if result.design == "one" and result.discordant < FEWEST_DISCORDANT:

@@ -293,6 +293,9 @@ def test_verdict_is_one_plain_sentence() -> None:
     assert verdict(paired_difference(*one_pair(5, 0, 120))) == few
     many = "cannot be told apart (p = 0.42, 14 discordant of 120 images)"
     assert verdict(paired_difference(*one_pair(9, 5, 120))) == many
+    doubled = [trial(np.arange(120) >= first, groups=np.arange(120) // 2) for first in (0, 4)]
+    told = "cannot be told apart (fewer than 6 discordant of 60 distinct images)"
+    assert verdict(paired_difference(doubled[:1], doubled[1:])) == told
     same = "cannot be told apart (the same right and wrong on 120 images)"
     assert verdict(paired_difference(*one_pair(0, 0, 120))) == same
 
