@@ -21,7 +21,7 @@ def compare_costs(setup: Setup) -> Iterator[Event]:
     for figure in published_in(7):
         value = fitted[figure.setting]
         yield Finding(figure=figure, value=value, line=LINE)
-    yield Listing(title="Fitted growth, with standard errors", rows=tuple(_rows(growths)), line=LINE)
+    yield Listing(title="Fitted growth, with standard errors", rows=tuple(_rows(growths)))
     plots.save(backprop_figure(costs, growths), setup.figures / "backprop.png")
     slowest = max(costs, key=lambda cost: cost.operations)
     other = next(c for c in costs if (c.layers, c.units) == (slowest.layers, slowest.units) and c is not slowest)

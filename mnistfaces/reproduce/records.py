@@ -107,11 +107,10 @@ class Drawing:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """A table of ours that has no published counterpart: a title, rows of text by column, and its command."""
+    """A table of ours that has no published counterpart: a title, and rows of text by column."""
 
     title: str
     rows: tuple[dict[str, str], ...]
-    line: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

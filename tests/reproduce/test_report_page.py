@@ -85,7 +85,7 @@ def records() -> list[PartRecord]:
             identity="",
             rows=tuple(judge(finding(figure)) for figure in published_in(number)),
             drawings=drawings if number == 6 else (),
-            listings=({"title": "A table", "rows": [{"a": HOSTILE, "b": "2"}], "line": ""},),
+            listings=({"title": "A table", "rows": [{"a": HOSTILE, "b": "2"}]},),
             remarks=(f"A sentence {HOSTILE}",),
             playgrounds=({"file": "playground.html", "caption": "To play with"},) if number == 6 else (),
             missing=("no data: mnf fetch digits",) if number == 9 else (),
