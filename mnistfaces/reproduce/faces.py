@@ -15,6 +15,7 @@ from mnistfaces.reproduce.kept_models import draw_curve, train_model
 from mnistfaces.reproduce.published import published_at
 from mnistfaces.reproduce.records import Drawing, Event, Finding, Listing, Part, Remark, Role, Setup, Step
 from mnistfaces.reproduce.tables import table_steps
+from mnistfaces.runs import Run
 from mnistfaces.trials import Cell
 
 VALIDATED = replace(FACES_SPLIT, val_per_class=20)
@@ -64,12 +65,11 @@ def draw_hidden_units(setup: Setup) -> Iterator[Event]:
         value = float(output[number, unit])
         note = f"Unit {unit} of ours."
         yield Finding(figure=published_at(9, table, "output_weight", setting), value=value, note=note, line=line)
-    yield from _other_criteria(setup)
+    yield _other_criteria(setup, run)
 
 
-def _other_criteria(setup: Setup) -> Iterator[Event]:
-    """Yields which units matter by more than their raw weight."""
-    run = yield from train_model(setup, "faces", CURVES["faces"])
+def _other_criteria(setup: Setup, run: Run) -> Listing:
+    """Returns which units of a kept model matter by more than their raw weight."""
     rows = []
     for criterion in ("weight", "activation", "ablation"):
         drawn = draw_weights(run, replace(UNITS, criterion=criterion), data_dir=setup.data_dir)
@@ -83,7 +83,7 @@ def _other_criteria(setup: Setup) -> Iterator[Event]:
             }
             for image in drawn.images
         ]
-    yield Listing(title="The units that matter, by three criteria", rows=tuple(rows))
+    return Listing(title="The units that matter, by three criteria", rows=tuple(rows))
 
 
 PARTS = (
