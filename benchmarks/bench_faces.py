@@ -25,10 +25,10 @@ from features_peers import classify, train_classifier
 
 from mnistfaces import load_dataset, load_run
 from mnistfaces.config import SplitConfig
-from mnistfaces.datasets.base import draw_split
+from mnistfaces.datasets.splits import draw_split
 from mnistfaces.errors import DataError
-from mnistfaces.scores import TrialScores
-from mnistfaces.statistics import paired_difference
+from mnistfaces.statistics.intervals import paired_difference
+from mnistfaces.statistics.scores import TrialScores
 
 SHARED = Path(os.environ.get("MNF_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "data"
 FEATURES = SHARED / "features" / "alexnet_features.npz"
@@ -64,7 +64,7 @@ def against_the_loop(folder: Path, splits: int, epochs: int) -> bool:
                 ids=dataset.ids[split.test],
                 groups=dataset.groups[split.test],
                 train_n=len(split.train),
-            )
+            ),
         )
         ours.append(scores)
     means = [float(np.mean([trial.correct.mean() for trial in side])) for side in (ours, theirs)]

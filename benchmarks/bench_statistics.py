@@ -21,9 +21,9 @@ import scipy
 from numpy.typing import NDArray
 from scipy import stats
 
-from mnistfaces.choosing import ties
-from mnistfaces.scores import TrialScores
-from mnistfaces.statistics import accuracy_interval, paired_difference
+from mnistfaces.statistics.intervals import accuracy_interval, paired_difference
+from mnistfaces.statistics.scores import TrialScores
+from mnistfaces.statistics.selection import ties
 
 Trials = list[TrialScores]
 Bounds = tuple[float, float]

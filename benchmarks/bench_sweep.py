@@ -20,10 +20,11 @@ from torch import nn
 from training_peers import build_vmap_step, course_cost, course_descent, torch_minibatches, vmap_minibatches
 
 from mnistfaces import load_dataset
-from mnistfaces.batches import Draw
 from mnistfaces.config import FACES_TRAINING, SplitConfig, TrainConfig
-from mnistfaces.datasets.base import Dataset, Split, draw_split
-from mnistfaces.stack import Stack
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.splits import Split, draw_split
+from mnistfaces.engine.batches import Draw
+from mnistfaces.engine.stack import Stack
 
 Rows = list[tuple[str, float, str, float, str]]
 TABLE1 = (100, 1_000, 10_000, 100_000)

@@ -25,9 +25,10 @@ from torch import nn
 from training_peers import course_cost, course_descent, torch_descent
 
 from mnistfaces import fit, load_dataset
-from mnistfaces.batches import Draw
 from mnistfaces.config import SplitConfig, TrainConfig
-from mnistfaces.datasets.base import Dataset, Split, draw_split
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.splits import Split, draw_split
+from mnistfaces.engine.batches import Draw
 
 LR = 1e-6
 FAST_LINE = [

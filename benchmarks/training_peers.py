@@ -74,7 +74,7 @@ def build_vmap_step(model: nn.Module, *, compiled: bool) -> VmapStep:
     It takes parameters, first and second moments (K, ...) by name, inputs (K, B, D), labels (K, B), and two (K,)
     tensors: the learning rates over 1 - 0.9 ** t, and 1 - 0.999 ** t.
     """
-    from torch.func import functional_call, grad, vmap  # noqa: PLC0415  this peer alone uses it
+    from torch.func import functional_call, grad, vmap
 
     def loss(one: Stacked, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return nn.functional.cross_entropy(functional_call(model, one, (inputs,)), targets)
@@ -105,7 +105,7 @@ def vmap_minibatches(
         rates: (K,) learning rates.
         plans: (K, steps, B) minibatches.
     """
-    from torch.func import stack_module_state  # noqa: PLC0415  this peer alone uses it
+    from torch.func import stack_module_state
 
     parameters = {name: value.detach() for name, value in stack_module_state(models)[0].items()}
     first, second = ({name: torch.zeros_like(value) for name, value in parameters.items()} for _ in range(2))

@@ -7,22 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mnistfaces.contours import surface
     from mnistfaces.datasets import load_dataset
+    from mnistfaces.engine.training import fit
+    from mnistfaces.experiments.sweep import sweep
     from mnistfaces.features.extraction import extract_features
-    from mnistfaces.runs import load_run
-    from mnistfaces.sweeping import sweep
-    from mnistfaces.training import fit
+    from mnistfaces.landscape.contours import surface
+    from mnistfaces.runs.runs import load_run
 
 __all__ = ["extract_features", "fit", "load_dataset", "load_run", "surface", "sweep"]
 
 _HOMES = {
     "extract_features": "mnistfaces.features.extraction",
-    "fit": "mnistfaces.training",
+    "fit": "mnistfaces.engine.training",
     "load_dataset": "mnistfaces.datasets",
-    "load_run": "mnistfaces.runs",
-    "surface": "mnistfaces.contours",
-    "sweep": "mnistfaces.sweeping",
+    "load_run": "mnistfaces.runs.runs",
+    "surface": "mnistfaces.landscape.contours",
+    "sweep": "mnistfaces.experiments.sweep",
 }
 
 

@@ -29,7 +29,7 @@ PACKAGES = (
 
 def items(data_dir: Path | None = None) -> Iterator[tuple[str, str]]:
     """Yields what there is, as pairs of an item and what is known of it."""
-    import torch  # noqa: PLC0415  1.6 s that only the devices need
+    import torch
 
     yield "python", platform.python_version()
     yield "platform", platform.platform()

@@ -100,7 +100,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.records: list[dict[str, Any]] = []
-        from filelock import FileLock  # noqa: PLC0415  --help does without
+        from filelock import FileLock
 
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

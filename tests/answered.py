@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mnistfaces.scores import TrialScores
+from mnistfaces.statistics.scores import TrialScores
 
 
 def trial(

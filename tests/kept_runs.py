@@ -9,9 +9,9 @@ from PIL import Image
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.sample import load_sample
-from mnistfaces.runs import Run, load_run
-from mnistfaces.single import open_training, train_and_keep
-from mnistfaces.trials import Cell, Trial
+from mnistfaces.experiments.train import open_training, train_and_keep
+from mnistfaces.experiments.trials import Cell, Trial
+from mnistfaces.runs.runs import Run, load_run
 
 SOFTMAX = TrainConfig(epochs=20)
 MLP = TrainConfig(model="mlp", hidden=12, optimizer="adam", lr=1e-3, batch_size=32, epochs=8, reduction="mean")

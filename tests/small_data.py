@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from mnistfaces.batches import Draw
 from mnistfaces.config import DatasetKind, SplitConfig
-from mnistfaces.datasets.base import Dataset, draw_split
+from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.sample import load_sample
+from mnistfaces.datasets.splits import draw_split
+from mnistfaces.engine.batches import Draw
 
 
 def make_dataset(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mnistfaces.datasets.digits import Edition, build_digits
-from mnistfaces.fetching.mirrors import FetchDigitsConfig
+from mnistfaces.fetching.mnist.mirrors import FetchDigitsConfig
 
 TRAIN_COUNTS = (5, 7, 6, 8, 5, 6, 7, 5, 9, 6)
 TEST_COUNTS = (2, 3, 2, 1, 2, 4, 2, 2, 1, 3)

@@ -5,29 +5,40 @@ from typing import Any
 import typer
 
 from mnistfaces import config
-from mnistfaces.cli import _options as options
+from mnistfaces.cli._options import (
+    SplitOptions,
+    Tokens,
+    TrainingOptions,
+    read_floats,
+    read_integers,
+    read_names,
+    read_sizes,
+)
 from mnistfaces.config import DatasetKind, SplitConfig, default_split, default_training
-from mnistfaces.trials import Cell, build_cells
+from mnistfaces.experiments.trials import Cell, build_cells
 
 READERS: dict[str, Any] = {
-    "lr": options.read_floats,
-    "momentum": options.read_floats,
-    "batch_size": lambda tokens, option: options.read_sizes(tokens, option, "full"),
-    "epochs": options.read_integers,
-    "hidden": options.read_integers,
-    "model": lambda tokens, option: options.read_names(tokens, option, config.ModelName),
-    "optimizer": lambda tokens, option: options.read_names(tokens, option, config.OptimizerName),
-    "weight_decay": options.read_floats,
-    "reduction": lambda tokens, option: options.read_names(tokens, option, config.Reduction),
-    "activation": lambda tokens, option: options.read_names(tokens, option, config.Activation),
-    "train_per_class": lambda tokens, option: options.read_sizes(tokens, option, "all"),
-    "res": options.read_integers,
+    "lr": read_floats,
+    "momentum": read_floats,
+    "batch_size": lambda tokens, option: read_sizes(tokens, option, "full"),
+    "epochs": read_integers,
+    "hidden": read_integers,
+    "model": lambda tokens, option: read_names(tokens, option, config.ModelName),
+    "optimizer": lambda tokens, option: read_names(tokens, option, config.OptimizerName),
+    "weight_decay": read_floats,
+    "reduction": lambda tokens, option: read_names(tokens, option, config.Reduction),
+    "activation": lambda tokens, option: read_names(tokens, option, config.Activation),
+    "train_per_class": lambda tokens, option: read_sizes(tokens, option, "all"),
+    "res": read_integers,
 }
 """How each option that takes a list is read."""
 
 
 def read_cells(
-    kind: DatasetKind, training: options.TrainingOptions, split: options.SplitOptions, folds: int | None = None
+    kind: DatasetKind,
+    training: TrainingOptions,
+    split: SplitOptions,
+    folds: int | None = None,
 ) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
     """Returns the product of every list, and the names of the options that were given.
 
@@ -48,7 +59,7 @@ def read_cells(
     return build_cells(lists, common, _division(kind, split, folds)), tuple(lists)
 
 
-def _epochs(kind: DatasetKind, training: options.TrainingOptions) -> options.Tokens:
+def _epochs(kind: DatasetKind, training: TrainingOptions) -> Tokens:
     """Returns the tokens of --epochs, or of --iterations where that is the same thing."""
     if training.iterations is None:
         return training.epochs
@@ -60,7 +71,7 @@ def _epochs(kind: DatasetKind, training: options.TrainingOptions) -> options.Tok
     return training.iterations
 
 
-def _division(kind: DatasetKind, split: options.SplitOptions, folds: int | None) -> SplitConfig:
+def _division(kind: DatasetKind, split: SplitOptions, folds: int | None) -> SplitConfig:
     default = default_split(kind)
     replaced = folds is not None
     return SplitConfig(

@@ -90,7 +90,7 @@ class Output:
     @contextlib.contextmanager
     def progress(self, description: str, total: float | None = None) -> Iterator[Progress]:
         """Yields a progress that ends with the block."""
-        from rich.console import Console  # noqa: PLC0415  imported by commands that work, not by --help
+        from rich.console import Console
 
         bar = Progress(Console(stderr=True), description, total, silent=self.quiet)
         try:
@@ -225,9 +225,9 @@ def _fold(rows: list[Row], columns: Sequence[Column]) -> tuple[list[Column], lis
 
 
 def _print_table(columns: Sequence[Column], cells: list[list[str]]) -> None:
-    from rich.console import Console  # noqa: PLC0415  imported by commands that work, not by --help
-    from rich.table import Table  # noqa: PLC0415  likewise
-    from rich.text import Text  # noqa: PLC0415  likewise
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     console = Console() if sys.stdout.isatty() else Console(width=UNFOLDED_WIDTH)
     table = Table()

@@ -19,7 +19,7 @@ class Progress:
         self._kept = self._size = 0
         self._bar: Any = None
         if console.is_terminal and not silent:
-            from rich import progress  # noqa: PLC0415  only a terminal pays for it
+            from rich import progress
 
             self._bar = progress.Progress(
                 progress.TextColumn("{task.description}"),

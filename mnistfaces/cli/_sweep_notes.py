@@ -6,7 +6,7 @@ from mnistfaces.cli._grid import summed_rate
 from mnistfaces.cli._output import Output
 
 if TYPE_CHECKING:
-    from mnistfaces.sweeping import Sweep
+    from mnistfaces.experiments.sweep import Sweep
 
 
 def conclude(streams: Output, job: "Sweep") -> None:

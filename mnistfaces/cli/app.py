@@ -52,7 +52,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib import metadata  # noqa: PLC0415  30 ms that only this line needs
+        from importlib import metadata
 
         print(f"mnf {metadata.version('mnistfaces')}")
         raise typer.Exit

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mnistfaces.cli import _options as options
+from mnistfaces.cli._options import OutputOptions, flat
 from mnistfaces.cli._output import Column, number, percent, text
 
 COLUMNS: tuple[Column, ...] = (
@@ -19,13 +19,13 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-@options.flat
+@flat
 def compare(
     runs: Annotated[
         list[str], typer.Argument(metavar="RUN RUN...", help="Run directories, last, -, or a CSV of image,class.")
     ],
     *,
-    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
 ) -> None:
     """\b
     $ mnf compare runs/train-a runs/train-b
@@ -35,7 +35,7 @@ def compare(
     Two single models: exact McNemar. Several seeds or folds: a paired interval over them.
     """
     streams = output.open()
-    from mnistfaces import comparing  # noqa: PLC0415  --help does without numpy
+    from mnistfaces.evaluation import compare as comparing
 
     contenders = comparing.load_contenders(runs, sys.stdin if "-" in runs else ())
     for contender in contenders:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mnistfaces import config as configs
 from mnistfaces.cli._figures import PAGES, PageOption, check_plot
 from mnistfaces.cli._options import (
     DataDirOption,
@@ -19,13 +18,14 @@ from mnistfaces.cli._options import (
     read_sizes,
 )
 from mnistfaces.cli._output import Output, number, seconds, text
+from mnistfaces.config import DeviceName, Reduction
 from mnistfaces.datasets import load_dataset
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
+    from mnistfaces.experiments.trials import Trial
     from mnistfaces.landscape import Surface
-    from mnistfaces.runs import Run
-    from mnistfaces.trials import Trial
+    from mnistfaces.runs.runs import Run
 
 COLUMNS = (
     number("minimum", digits=7),
@@ -83,7 +83,8 @@ def contour(
         float, typer.Option("--tol", help="Largest error of spectral, relative to max(cost, 1 nat).")
     ] = 1e-9,
     reduction: Annotated[
-        configs.Reduction, typer.Option("--reduction", help="The cost is the sum or the mean over the images.")
+        Reduction,
+        typer.Option("--reduction", help="The cost is the sum or the mean over the images."),
     ] = "sum",
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
@@ -103,8 +104,7 @@ def contour(
     first, second = _axes(ranges, step)
     asked = {"train_per_class": train_per_class, "lr": lr, "epochs": epochs, "seed": seed}
     streams = output.open()
-    from mnistfaces import contours, surface_models  # noqa: PLC0415  --help and bad options do without NumPy and torch
-    from mnistfaces.landscape import Axis, SurfaceConfig  # noqa: PLC0415  likewise
+    from mnistfaces.landscape import Axis, SurfaceConfig, contours, models
 
     config = SurfaceConfig(first=Axis(*first), second=Axis(*second), method=method, tol=tol, reduction=reduction)
     names = _two(weight, "--weight")
@@ -114,7 +114,7 @@ def contour(
     else:
         images = load_dataset(dataset or "digits", data_dir=data_dir)
         pair = contours.pair_of(images, names)
-        model = _own_model(images, surface_models.ModelRequest(**_training(asked)).trial(images.kind), device, streams)
+        model = _own_model(images, models.ModelRequest(**_training(asked)).trial(images.kind), device, streams)
     request = contours.ContourRequest(pair=pair, surface=config)
     done = contours.contour(images, model, request, out=out, force=force)
     for note in done.surface.notes:
@@ -144,7 +144,7 @@ def _two(tokens: list[str], option: str) -> tuple[str, str]:
 
 def _training(asked: dict[str, Any]) -> dict[str, Any]:
     """Returns the training options that were given, read."""
-    from mnistfaces.surface_models import ALL  # noqa: PLC0415  as above
+    from mnistfaces.landscape.models import ALL
 
     given = {name: value for name, value in asked.items() if value is not None}
     if "train_per_class" in given:
@@ -154,26 +154,27 @@ def _training(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _kept_model(dataset: str | None, run: str, data_dir: Path | None, asked: dict[str, Any]) -> "tuple[Dataset, Run]":
     """Returns the model that --run names and its images."""
-    from mnistfaces import kept  # noqa: PLC0415  as above
+    from mnistfaces.runs import models
 
     if given := [name for name, value in asked.items() if value is not None]:
         option = f"--{given[0].replace('_', '-')}"
         raise typer.BadParameter("--run brings its own training: leave this out", param_hint=option)
-    model = kept.find_run(run, ("train",), sys.stdin if run == "-" else ())
-    return load_dataset(dataset, data_dir=data_dir) if dataset else kept.dataset_of(model, data_dir), model
+    model = models.find_run(run, ("train",), sys.stdin if run == "-" else ())
+    return load_dataset(dataset, data_dir=data_dir) if dataset else models.dataset_of(model, data_dir), model
 
 
-def _own_model(images: "Dataset", trial: "Trial", device: configs.DeviceName, streams: Output) -> "Run":
+def _own_model(images: "Dataset", trial: "Trial", device: DeviceName, streams: Output) -> "Run":
     """Returns the surface's own model, trained now or before."""
-    from mnistfaces import single, surface_models  # noqa: PLC0415  as above
-    from mnistfaces.runs import load_run  # noqa: PLC0415  as above
+    from mnistfaces.experiments.train import train_and_keep
+    from mnistfaces.landscape import models
+    from mnistfaces.runs.runs import load_run
 
-    folder = surface_models.open_model(images, trial, device)
+    folder = models.open_model(images, trial, device)
     if not folder.finished:
         streams.note(f"training a softmax regression on {images.name} into {folder.path}")
         with streams.progress("training", trial.cell.training.epochs) as bar:
             before = 0
-            for record in single.train_and_keep(folder, images, trial):
+            for record in train_and_keep(folder, images, trial):
                 if not isinstance(record, dict):
                     bar.advance(record.number - before)
                     before = record.number
@@ -182,10 +183,11 @@ def _own_model(images: "Dataset", trial: "Trial", device: configs.DeviceName, st
 
 def _draw(plot: Path, surface: "Surface", levels: int) -> None:
     if plot.suffix.lower() == ".html":
-        from mnistfaces.page import save_page  # noqa: PLC0415  only a page needs its template
+        from mnistfaces.pages.playground import save_page
 
         save_page(plot, surface, levels=levels)
         return
-    from mnistfaces import plots, plots_landscape  # noqa: PLC0415  only a figure needs matplotlib
+    from mnistfaces.plots import figures
+    from mnistfaces.plots.landscape import contour_figure
 
-    plots.save(plots_landscape.contour_figure(surface, levels), plot)
+    figures.save(contour_figure(surface, levels), plot)

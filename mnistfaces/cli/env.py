@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from mnistfaces.cli import _options as options
+from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
 from mnistfaces.cli._output import Row
 
 
-@options.flat
+@flat
 def env(
     *,
-    data_dir: options.DataDirOption = None,
-    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+    data_dir: DataDirOption = None,
+    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
 ) -> None:
     """\b
     $ mnf env
@@ -18,7 +18,7 @@ def env(
 
     List versions, devices and the data that are present.
     """
-    from mnistfaces import environment  # noqa: PLC0415  --help does without torch
+    from mnistfaces import environment
 
     def rows() -> Iterator[Row]:
         for item, value in environment.items(data_dir):

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli import _options as options
+from mnistfaces.cli._options import FIGURE_ENDINGS, DataDirOption, OutputOptions, PlotOption, check_plot, flat
 from mnistfaces.cli._output import Column, number, percent, text
 
 if TYPE_CHECKING:
-    from mnistfaces.evaluating import Evaluation
+    from mnistfaces.evaluation.evaluate import Evaluation
 
 COLUMNS: tuple[Column, ...] = (
     text("class"),
@@ -22,7 +22,7 @@ COLUMNS: tuple[Column, ...] = (
 TABLE = ".csv"
 
 
-@options.flat
+@flat
 def evaluate(
     run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run of mnf train: directory, last, or -.")] = "last",
     dataset: Annotated[
@@ -34,7 +34,7 @@ def evaluate(
         ),
     ] = None,
     *,
-    plot: options.PlotOption = None,
+    plot: PlotOption = None,
     mistakes: Annotated[
         list[Path] | None,
         typer.Option(
@@ -43,8 +43,8 @@ def evaluate(
             help="Misclassified images: a list as .csv, a sheet as .png, .svg or .pdf; may be repeated.",
         ),
     ] = None,
-    data_dir: options.DataDirOption = None,
-    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+    data_dir: DataDirOption = None,
+    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
 ) -> None:
     """\b
     $ mnf evaluate last --plot confusion.png --mistakes mistakes.csv
@@ -53,21 +53,23 @@ def evaluate(
     Accuracy with its 95 % interval, precision and recall of every class, the confusion matrix, the mistakes.
     Of a DATASET the test images count, or all where it has no test set; images that trained the model are left out.
     """
-    options.check_plot(plot)
+    check_plot(plot)
     for file in mistakes or ():
-        options.check_plot(file, (TABLE, *options.FIGURE_ENDINGS), "--mistakes")
-    from mnistfaces import evaluating, kept  # noqa: PLC0415  --help does without NumPy
+        check_plot(file, (TABLE, *FIGURE_ENDINGS), "--mistakes")
+    from mnistfaces.evaluation import evaluate as evaluating
+    from mnistfaces.runs import models
 
     streams = output.open()
-    model = kept.find_run(run, ("train",), sys.stdin if run == "-" else ())
+    model = models.find_run(run, ("train",), sys.stdin if run == "-" else ())
     evaluation = evaluating.evaluate(model, dataset, data_dir=data_dir)
     for note in (f"evaluated on {evaluation.what}", *evaluation.notes):
         streams.note(note)
     if plot is not None:
-        from mnistfaces import plots, plots_evaluation  # noqa: PLC0415  only a figure needs matplotlib
+        from mnistfaces.plots import figures
+        from mnistfaces.plots.evaluation import confusion_figure
 
         title = f"{model.path.name}\n{evaluation.what}"
-        plots.save(plots_evaluation.confusion_figure(evaluation.confusion, evaluation.classes, title), plot)
+        figures.save(confusion_figure(evaluation.confusion, evaluation.classes, title), plot)
     if mistakes:
         _save_mistakes(mistakes, evaluation, data_dir)
     streams.rows(evaluation.rows(), COLUMNS)
@@ -75,7 +77,9 @@ def evaluate(
 
 def _save_mistakes(files: list[Path], evaluation: "Evaluation", data_dir: Path | None) -> None:
     """Writes the misclassified images as lists and as sheets, by the files' endings."""
-    from mnistfaces import evaluating, plots, plots_evaluation  # noqa: PLC0415  as above
+    from mnistfaces.evaluation import evaluate as evaluating
+    from mnistfaces.plots import figures
+    from mnistfaces.plots.evaluation import mistakes_figure
 
     found = evaluating.find_mistakes(evaluation, data_dir)
     for file in files:
@@ -83,4 +87,4 @@ def _save_mistakes(files: list[Path], evaluation: "Evaluation", data_dir: Path |
             evaluating.save_mistakes(file, found)
         else:
             title = f"{len(found) or 'no'} mistakes among {evaluation.what}"
-            plots.save(plots_evaluation.mistakes_figure(found, title), file)
+            figures.save(mistakes_figure(found, title), file)

@@ -83,7 +83,7 @@ def extract_features(
     Keep the activations of a pretrained network's convolutional part in place of pixels, as a dataset to train on.
     Needs crops of 227 pixels for faces: mnf fetch faces --res 227.
     """
-    from mnistfaces.features.extraction import extract_features as extract  # noqa: PLC0415  --help does without
+    from mnistfaces.features.extraction import extract_features as extract
 
     config = ExtractConfig(
         backbone=backbone,

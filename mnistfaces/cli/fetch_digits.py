@@ -10,8 +10,8 @@ from mnistfaces.cli._options import DataDirOption, DryRunOption, OutputOptions, 
 from mnistfaces.cli._output import Output, Row, number, text
 
 if TYPE_CHECKING:
-    from mnistfaces.fetching.digits import FetchedDigits
-    from mnistfaces.fetching.mirrors import Step
+    from mnistfaces.fetching.mnist.fetch import FetchedDigits
+    from mnistfaces.fetching.mnist.mirrors import Step
 
 COLUMNS = (
     text("source"),
@@ -48,9 +48,9 @@ def digits(
 
     Get the full MNIST, verify it to the last byte, and convert it once.
     """
-    from mnistfaces.datasets import store  # noqa: PLC0415  --help does without
-    from mnistfaces.fetching.digits import fetch_digits, plan_digits  # noqa: PLC0415  likewise
-    from mnistfaces.fetching.mirrors import FetchDigitsConfig  # noqa: PLC0415  likewise
+    from mnistfaces.datasets import store
+    from mnistfaces.fetching.mnist.fetch import fetch_digits, plan_digits
+    from mnistfaces.fetching.mnist.mirrors import FetchDigitsConfig
 
     config = FetchDigitsConfig(source=source, force=force, allow_private=allow_private)
     folder = store.data_dir(data_dir)
@@ -61,7 +61,7 @@ def digits(
 
 def _rows(records: "Iterator[Step | FetchedDigits]", out: Output, verb: str) -> Iterator[Row]:
     """Yields the row of the result; what happens on the way becomes notes."""
-    from mnistfaces.fetching.mirrors import Step  # noqa: PLC0415  --help does without
+    from mnistfaces.fetching.mnist.mirrors import Step
 
     for record in records:
         if not isinstance(record, Step):

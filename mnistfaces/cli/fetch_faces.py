@@ -18,7 +18,7 @@ from mnistfaces.cli._options import (
 from mnistfaces.cli._output import Column, number, text
 
 if TYPE_CHECKING:
-    from mnistfaces.fetching.faces import Finished
+    from mnistfaces.fetching.faces.fetch import Finished
 
 LESS_THAN_ASKED = 3
 DRAWN = 12
@@ -89,10 +89,10 @@ def faces(
     out the faces: gray by the luma 0.2989 R + 0.5870 G + 0.1140 B, resized by an antialiased Lanczos filter.
     Most of the addresses are dead: every row ends in a named state, and the same command goes on where it stopped.
     """
-    from mnistfaces.datasets.faces import variant_of  # noqa: PLC0415  --help does without
-    from mnistfaces.datasets.store import data_dir as data_folder  # noqa: PLC0415  likewise
-    from mnistfaces.fetching.faces import FacesRequest, fetch_faces, make_synthetic  # noqa: PLC0415  likewise
-    from mnistfaces.fetching.fates import write_report  # noqa: PLC0415  likewise
+    from mnistfaces.datasets.store import data_dir as data_folder
+    from mnistfaces.datasets.variants import variant_of
+    from mnistfaces.fetching.faces.fetch import FacesRequest, fetch_faces, make_synthetic
+    from mnistfaces.fetching.faces.report import write_report
 
     check_plot(plot)
     request = FacesRequest(
@@ -126,11 +126,12 @@ def faces(
 
 def _draw(path: Path, finished: "Finished") -> None:
     """Draws some of the faces that were kept; nothing if none were."""
-    from mnistfaces import plots  # noqa: PLC0415  only a figure needs matplotlib
+    from mnistfaces.plots import figures
+    from mnistfaces.plots.training import image_sheet
 
     for dataset in list(finished.datasets.values())[:1]:
         title = f"{dataset.name}: some of {len(dataset)} crops of {dataset.shape[0]} x {dataset.shape[1]} pixels"
-        plots.save(plots.image_sheet(dataset.draw_images(DRAWN, seed=0), title), path)
+        figures.save(image_sheet(dataset.draw_images(DRAWN, seed=0), title), path)
 
 
 def _columns(finished: "Finished") -> list[Column]:

@@ -5,24 +5,24 @@ from typing import Annotated
 
 import typer
 
-from mnistfaces.cli import _options as options
+from mnistfaces.cli._options import DataDirOption, DatasetArgument, OutputOptions, flat, read_floats
 from mnistfaces.cli._output import number, text
 from mnistfaces.datasets import kind_of, load_dataset
 
 COLUMNS = (number("h"), number("max_relative_error", "largest relative error", digits=3), text("ok"))
 
 
-@options.flat
+@flat
 def gradcheck(
-    dataset: options.DatasetArgument = "digits",
+    dataset: DatasetArgument = "digits",
     *,
     h: Annotated[
         list[str] | None,
         typer.Option("--h", metavar="LIST", help="Steps of the differences [default: 0.1,0.01,0.001,0.0001]."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the weights and the images.")] = 0,
-    data_dir: options.DataDirOption = None,
-    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+    data_dir: DataDirOption = None,
+    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
 ) -> None:
     """\b
     $ mnf gradcheck
@@ -33,10 +33,10 @@ def gradcheck(
     """
     streams = output.open()
     kind_of(dataset)
-    steps = options.read_floats(h or ["0.1,0.01,0.001,0.0001"], "--h")
+    steps = read_floats(h or ["0.1,0.01,0.001,0.0001"], "--h")
     if min(steps) <= 0:
         raise typer.BadParameter("steps must be positive", param_hint="--h")
-    from mnistfaces.gradcheck import SoftmaxCost, check_gradient  # noqa: PLC0415  --help does without torch
+    from mnistfaces.inspection.gradcheck import SoftmaxCost, check_gradient
 
     problem = SoftmaxCost(load_dataset(dataset, data_dir=data_dir), seed)
     checks = check_gradient(problem.cost, problem.gradient(), problem.point, steps)

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli import _options as options
+from mnistfaces.cli._options import DataDirOption, OutputOptions, flat, read_numbers
 from mnistfaces.cli._output import Column, Output, Row, percent, text
 from mnistfaces.errors import DataError
 
 if TYPE_CHECKING:
+    from mnistfaces.evaluation.predict import Prediction
     from mnistfaces.images import Box
-    from mnistfaces.predicting import Prediction
 
 COLUMNS: tuple[Column, ...] = (text("image"), text("class"), percent("probability", "probability"), text("status"))
 LESS_THAN_ASKED = 3
 
 
-@options.flat
+@flat
 def predict(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run of mnf train: directory, last, or -.")],
     images: Annotated[
@@ -42,8 +42,8 @@ def predict(
         Path | None,
         typer.Option("--weights", metavar="FILE", help="Where the weights behind its features are now, if moved."),
     ] = None,
-    data_dir: options.DataDirOption = None,
-    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+    data_dir: DataDirOption = None,
+    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
 ) -> None:
     """\b
     $ mnf predict last photo.jpg --box 120,80,240,200
@@ -55,10 +55,11 @@ def predict(
     if run == "-" and "-" in images:
         raise typer.BadParameter("- can stand for the run or for the images, not for both", param_hint="IMAGE")
     area = None if box is None else _read_box(box)
-    from mnistfaces import kept, predicting  # noqa: PLC0415  --help and bad options do without NumPy
+    from mnistfaces.evaluation import predict as predicting
+    from mnistfaces.runs import models
 
     streams = output.open()
-    model = kept.find_run(run, ("train",), sys.stdin if run == "-" else ())
+    model = models.find_run(run, ("train",), sys.stdin if run == "-" else ())
     prepare = predicting.Preparation.of(model, box=area, invert=invert)
     paths = predicting.image_paths(images, sys.stdin if "-" in images else ())
     predictions = predicting.predict(model, paths, prepare, weights=weights, data_dir=data_dir)
@@ -67,7 +68,7 @@ def predict(
 
 
 def _read_box(token: str) -> "Box":
-    x1, y1, x2, y2 = options.read_numbers(token, 4, "--box")
+    x1, y1, x2, y2 = read_numbers(token, 4, "--box")
     if any(value != int(value) for value in (x1, y1, x2, y2)) or not (0 <= x1 < x2 and 0 <= y1 < y2):
         raise typer.BadParameter(
             f"{token!r} must be whole numbers with 0 <= X1 < X2 and 0 <= Y1 < Y2", param_hint="--box"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from mnistfaces.cli import _options as options
+from mnistfaces.cli._options import DataDirOption, DeviceOption, ForceOption, OutOption, OutputOptions, flat
 from mnistfaces.cli._output import Column, Output, Row, number, text
 from mnistfaces.config import Scale
 
@@ -19,7 +19,7 @@ def _shown(field: str) -> Column:
     """Returns a column of values as people read them."""
 
     def cell(row: Row) -> str:
-        from mnistfaces.reproduce.tabulating import show_value  # noqa: PLC0415  --help does without
+        from mnistfaces.reproduce.blocks import show_value
 
         return show_value(str(row["quantity"]), row[field])
 
@@ -27,7 +27,7 @@ def _shown(field: str) -> Column:
 
 
 def _difference(row: Row) -> str:
-    from mnistfaces.reproduce.tabulating import show_bounds, show_difference  # noqa: PLC0415  likewise
+    from mnistfaces.reproduce.blocks import show_bounds, show_difference
 
     return f"{show_difference(dict(row))} {show_bounds(dict(row))}".strip()
 
@@ -44,7 +44,7 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-@options.flat
+@flat
 def reproduce(
     parts: Annotated[
         list[str] | None,
@@ -63,11 +63,11 @@ def reproduce(
         Path | None,
         typer.Option("--features", metavar="FILE.npz", help="Features for Part 10 [default: features.npz]."),
     ] = None,
-    out: options.OutOption = None,
-    force: options.ForceOption = False,
-    data_dir: options.DataDirOption = None,
-    device: options.DeviceOption = "auto",
-    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+    out: OutOption = None,
+    force: ForceOption = False,
+    data_dir: DataDirOption = None,
+    device: DeviceOption = "auto",
+    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
 ) -> None:
     """\b
     $ mnf reproduce
@@ -78,10 +78,10 @@ def reproduce(
     holds every table and figure; the same command goes on where it stopped.
     """
     streams = output.open()
-    from mnistfaces.reproduce.parts import read_parts  # noqa: PLC0415  --help does without numpy and torch
-    from mnistfaces.reproduce.records import FEATURES  # noqa: PLC0415  likewise
-    from mnistfaces.reproduce.reproduction import ReproduceConfig, Reproduction  # noqa: PLC0415  likewise
-    from mnistfaces.training import choose_device  # noqa: PLC0415  likewise
+    from mnistfaces.devices import choose_device
+    from mnistfaces.reproduce.parts import read_parts
+    from mnistfaces.reproduce.records import FEATURES
+    from mnistfaces.reproduce.reproduction import ReproduceConfig, Reproduction
 
     config = ReproduceConfig(
         parts=read_parts(parts or ()),
@@ -101,7 +101,7 @@ def reproduce(
 
 def _rows(streams: Output, job: "Reproduction") -> Iterator[Row]:
     """Yields the rows of each part as soon as it is done; says what is missing."""
-    from mnistfaces.reproduce.records import PartRecord  # noqa: PLC0415  as above
+    from mnistfaces.reproduce.records import PartRecord
 
     streams.note(f"{len(job.config.parts)} parts at --scale {job.config.scale}, into {job.folder.path}")
     with streams.progress("reproduce", 1.0) as bar:

@@ -4,23 +4,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli import _options as options
+from mnistfaces.cli._options import DataDirOption, DatasetArgument, OutputOptions, PlotOption, check_plot, flat
 from mnistfaces.datasets import kind_of, load_dataset
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
 
 
-@options.flat
+@flat
 def samples(
-    dataset: options.DatasetArgument = "digits",
+    dataset: DatasetArgument = "digits",
     *,
     per_class: Annotated[int, typer.Option("--per-class", min=1, help="Images of each class on the sheet.")] = 12,
-    plot: options.PlotOption = None,
+    plot: PlotOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which images are drawn.")] = 0,
     res: Annotated[int | None, typer.Option("--res", min=1, help="Pixels a side of faces and folders.")] = None,
-    data_dir: options.DataDirOption = None,
-    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+    data_dir: DataDirOption = None,
+    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
 ) -> None:
     """\b
     $ mnf samples digits --plot samples.png
@@ -30,15 +30,16 @@ def samples(
     """
     streams = output.open()
     kind_of(dataset)
-    options.check_plot(plot)
+    check_plot(plot)
     images = load_dataset(dataset, data_dir=data_dir, res=res)
     for line in images.notes():
         streams.note(line)
     streams.rows(_counts(images))
     if plot is not None:
-        from mnistfaces import plots  # noqa: PLC0415  only a figure needs matplotlib
+        from mnistfaces.plots import figures
+        from mnistfaces.plots.training import image_sheet
 
-        plots.save(plots.image_sheet(images.draw_images(per_class, seed), f"{images.name}: random images"), plot)
+        figures.save(image_sheet(images.draw_images(per_class, seed), f"{images.name}: random images"), plot)
 
 
 def _counts(images: "Dataset") -> list[dict[str, object]]:

@@ -5,8 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from mnistfaces.cli import _options as options
 from mnistfaces.cli._grid import read_cells
+from mnistfaces.cli._options import (
+    DataDirOption,
+    DatasetArgument,
+    DeviceOption,
+    DryRunOption,
+    ForceOption,
+    OutOption,
+    OutputOptions,
+    SplitOptions,
+    TrainingOptions,
+    flat,
+    read_integers,
+)
 from mnistfaces.cli._output import Column, Output, Row, number, percent, seconds, text
 from mnistfaces.cli._sweep_notes import conclude, show_plan
 from mnistfaces.config import MAX_SEED
@@ -15,7 +27,7 @@ from mnistfaces.errors import UsageError
 
 if TYPE_CHECKING:
     from mnistfaces.config import DeviceName
-    from mnistfaces.sweeping import Sweep
+    from mnistfaces.experiments.sweep import Sweep
 
 COLUMNS: tuple[Column, ...] = (
     Column("", lambda row: "*" if row.get("best") else "~" if row.get("tied") else "", number=False),
@@ -36,22 +48,22 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-@options.flat
+@flat
 def sweep(
-    dataset: options.DatasetArgument = "digits",
+    dataset: DatasetArgument = "digits",
     *,
-    training: options.TrainingOptions = options.TrainingOptions(),  # noqa: B008  frozen
+    training: TrainingOptions = TrainingOptions(),  # noqa: B008  frozen
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trials a cell, with seeds S, S + 1, ...")] = 1,
     seed: Annotated[
         list[str] | None, typer.Option("--seed", metavar="LIST", help="First seed S, or all seeds [default: 0].")
     ] = None,
     folds: Annotated[int | None, typer.Option("--folds", min=2, help="Cross-validation instead of a test set.")] = None,
-    split: options.SplitOptions = options.SplitOptions(),  # noqa: B008  frozen
+    split: SplitOptions = SplitOptions(),  # noqa: B008  frozen
     fixed_split: Annotated[
         bool, typer.Option("--fixed-split", help="Every seed keeps the split of the first.")
     ] = False,
     per_seed: Annotated[bool, typer.Option("--per-seed", help="A row per trial instead of a row per cell.")] = False,
-    dry_run: options.DryRunOption = False,
+    dry_run: DryRunOption = False,
     isolated: Annotated[bool, typer.Option("--isolated", help="One model at a time.")] = False,
     shard: Annotated[
         str | None, typer.Option("--shard", metavar="I/N", help="Do part I of N of the cells, told apart by hash.")
@@ -60,11 +72,11 @@ def sweep(
         Literal["best", "all"] | None, typer.Option("--keep-weights", help="Keep weights of the best cell or of all.")
     ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="End with the first trial that fails.")] = False,
-    out: options.OutOption = None,
-    force: options.ForceOption = False,
-    data_dir: options.DataDirOption = None,
-    device: options.DeviceOption = "auto",
-    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+    out: OutOption = None,
+    force: ForceOption = False,
+    data_dir: DataDirOption = None,
+    device: DeviceOption = "auto",
+    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
 ) -> None:
     """\b
     $ mnf sweep --lr 1e-3,1e-4
@@ -76,9 +88,9 @@ def sweep(
     cells, swept = read_cells(kind_of(dataset), training, split, folds)
     numbers = _read_seeds(seed, seeds)
     part = _read_shard(shard)
-    from mnistfaces.grid import Grid  # noqa: PLC0415  --help and bad options do without numpy and torch
-    from mnistfaces.sweeping import Sweep, SweepConfig  # noqa: PLC0415  likewise
-    from mnistfaces.training import choose_device  # noqa: PLC0415  likewise
+    from mnistfaces.devices import choose_device
+    from mnistfaces.experiments.sweep import Sweep, SweepConfig
+    from mnistfaces.experiments.trials import Grid
 
     config = SweepConfig(
         grid=Grid(cells=cells, seeds=numbers, fixed_split=fixed_split, shard=part),
@@ -121,7 +133,7 @@ def _rows(streams: Output, job: "Sweep", *, per_seed: bool) -> Iterator[Row]:
 
 
 def _read_seeds(tokens: list[str] | None, count: int) -> tuple[int, ...]:
-    seeds = options.read_integers(tokens, "--seed") if tokens else (0,)
+    seeds = read_integers(tokens, "--seed") if tokens else (0,)
     if min(seeds) < 0 or max(seeds) > MAX_SEED:
         raise typer.BadParameter(f"must lie between 0 and {MAX_SEED}", param_hint="--seed")
     if count == 1:

@@ -6,16 +6,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli import _options as options
 from mnistfaces.cli._grid import one_cell, read_cells, summed_rate
+from mnistfaces.cli._options import (
+    DataDirOption,
+    DatasetArgument,
+    DeviceOption,
+    ForceOption,
+    OutOption,
+    OutputOptions,
+    PlotOption,
+    SplitOptions,
+    TrainingOptions,
+    check_plot,
+    flat,
+)
 from mnistfaces.cli._output import Column, Output, Row, number, percent, seconds, text
 from mnistfaces.config import MAX_SEED
 from mnistfaces.datasets import kind_of, load_dataset
-from mnistfaces.trials import Trial
+from mnistfaces.experiments.trials import Trial
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
-    from mnistfaces.runs import RunFolder
+    from mnistfaces.runs.runs import RunFolder
 
 COLUMNS: tuple[Column, ...] = (
     text("dataset"),
@@ -30,26 +42,26 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-@options.flat
+@flat
 def train(
-    dataset: options.DatasetArgument = "digits",
+    dataset: DatasetArgument = "digits",
     *,
-    training: options.TrainingOptions = options.TrainingOptions(),  # noqa: B008  frozen
-    plot: options.PlotOption = None,
+    training: TrainingOptions = TrainingOptions(),  # noqa: B008  frozen
+    plot: PlotOption = None,
     seed: Annotated[
         int,
         typer.Option("--seed", min=0, max=MAX_SEED, help="Of the subset, the split, the weights and the minibatches."),
     ] = 0,
-    split: options.SplitOptions = options.SplitOptions(),  # noqa: B008  frozen
+    split: SplitOptions = SplitOptions(),  # noqa: B008  frozen
     every: Annotated[
         int | None,
         typer.Option("--every", min=1, help="Measure every so many epochs [default: a curve of up to 3000 points]."),
     ] = None,
-    out: options.OutOption = None,
-    force: options.ForceOption = False,
-    data_dir: options.DataDirOption = None,
-    device: options.DeviceOption = "auto",
-    output: options.OutputOptions = options.OutputOptions(),  # noqa: B008  frozen
+    out: OutOption = None,
+    force: ForceOption = False,
+    data_dir: DataDirOption = None,
+    device: DeviceOption = "auto",
+    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
 ) -> None:
     """\b
     $ mnf train digits --plot curve.png
@@ -61,25 +73,26 @@ def train(
     cells, _ = read_cells(kind_of(dataset), training, split)
     cell = one_cell(cells, "train")
     trial = Trial(cell=cell, seed=seed, split_seed=seed)
-    options.check_plot(plot)
-    from mnistfaces import single  # noqa: PLC0415  --help and bad options do without torch
+    check_plot(plot)
+    from mnistfaces.experiments.train import HISTORY, first_rise, load_history, open_training
 
     images = load_dataset(dataset, data_dir=data_dir, res=cell.res, color=split.color)
-    folder = single.open_training(images, trial, device=device, every=every, out=out, force=force)
+    folder = open_training(images, trial, device=device, every=every, out=out, force=force)
     streams.rows(_rows(streams, folder, images, trial), COLUMNS)
     if plot is not None:
-        from mnistfaces import plots  # noqa: PLC0415  only a figure needs matplotlib
+        from mnistfaces.plots import figures
+        from mnistfaces.plots.training import learning_curve
 
-        history = single.load_history(folder.path / single.HISTORY)
-        rise = single.first_rise(history)
+        history = load_history(folder.path / HISTORY)
+        rise = first_rise(history)
         title = f"{images.name}: {cell.training.model}, lr {cell.training.lr:g}, seed {seed}"
-        plots.save(plots.learning_curve(history, title, rise), plot)
+        figures.save(learning_curve(history, title, rise), plot)
 
 
 def _rows(streams: Output, folder: "RunFolder", images: "Dataset", trial: Trial) -> Iterator[Row]:
     """Yields the row of the model, trained now or before."""
-    from mnistfaces import single  # noqa: PLC0415  as above
-    from mnistfaces.runs import load_run  # noqa: PLC0415  as above
+    from mnistfaces.experiments.train import train_and_keep
+    from mnistfaces.runs.runs import load_run
 
     if folder.finished:
         streams.note(f"{folder.path} holds this run already: its results are shown again")
@@ -91,7 +104,7 @@ def _rows(streams: Output, folder: "RunFolder", images: "Dataset", trial: Trial)
     streams.note(f"training on {images.name}, seed {trial.seed}, into {folder.path}")
     with streams.progress("training", trial.cell.training.epochs) as bar:
         before = 0
-        for record in single.train_and_keep(folder, images, trial):
+        for record in train_and_keep(folder, images, trial):
             if isinstance(record, dict):
                 if record["reduction"] == "sum" and record["optimizer"] == "gd":
                     streams.note(summed_rate(record["lr"], min(record["batch_size"] or math.inf, record["train_n"])))

@@ -78,7 +78,7 @@ def trajectory(
     where = read_numbers(start, 2, "--start")
     box = None if zoom in (None, WHOLE) else _box(str(zoom))
     rates, betas = read_floats(lr, "--lr"), read_floats(momentum, "--momentum")
-    from mnistfaces import contours, trajectories  # noqa: PLC0415  --help and bad options do without NumPy and torch
+    from mnistfaces.landscape import contours, trajectories
 
     request = trajectories.TrajectoryRequest(
         start=(where[0], where[1]), lrs=rates, momenta=betas, steps=steps, mode=mode
@@ -105,10 +105,11 @@ def _box(zoom: str) -> "Box":
 
 def _draw(plot: Path, surface: "Surface", paths: "list[DescentPath]", levels: int, box: "Box | None") -> None:
     if plot.suffix.lower() == ".html":
-        from mnistfaces.page import save_page  # noqa: PLC0415  only a page needs its template
+        from mnistfaces.pages.playground import save_page
 
         save_page(plot, surface, [path.descent for path in paths], levels=levels)
         return
-    from mnistfaces import plots, plots_landscape  # noqa: PLC0415  only a figure needs matplotlib
+    from mnistfaces.plots import figures
+    from mnistfaces.plots.landscape import paths_figure
 
-    plots.save(plots_landscape.paths_figure(surface, paths, levels=levels, box=box), plot)
+    figures.save(paths_figure(surface, paths, levels=levels, box=box), plot)

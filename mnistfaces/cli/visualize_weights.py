@@ -60,9 +60,9 @@ def visualize_weights(
     """
     check_plot(plot)
     names = tuple(name.strip() for token in classes or () for name in token.split(","))
-    from mnistfaces.hidden_units import UnitsRequest, draw_weights  # noqa: PLC0415  --help does without
-    from mnistfaces.kept import find_run  # noqa: PLC0415  likewise
-    from mnistfaces.weights import weight_rows  # noqa: PLC0415  likewise
+    from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
+    from mnistfaces.inspection.weight_images import weight_rows
+    from mnistfaces.runs.models import find_run
 
     model = find_run(run, ("train",), sys.stdin if run == "-" else ())
     drawn = draw_weights(model, UnitsRequest(classes=names, top=top, criterion=criterion), data_dir=data_dir)
@@ -70,7 +70,7 @@ def visualize_weights(
     for note in drawn.notes:
         streams.note(note)
     if plot is not None or each is not None:
-        from mnistfaces.plots_weights import save_weight_figures  # noqa: PLC0415  only a figure needs matplotlib
+        from mnistfaces.plots.weights import save_weight_figures
 
         save_weight_figures(drawn.images, drawn.title, plot=plot, each=each, gray=gray)
     streams.rows(weight_rows(drawn.images, plot, each), COLUMNS)

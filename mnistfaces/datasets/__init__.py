@@ -57,11 +57,11 @@ def load_dataset(
     if kind in ("digits", "features") and (res is not None or color is not None):
         raise UsageError(f"--res, --color and --gray are for faces and folders of images, not for {name}")
     if kind == "features":
-        from mnistfaces.datasets.store import open_dataset  # noqa: PLC0415  each kind pays for its own imports
+        from mnistfaces.datasets.store import open_dataset
 
         return open_dataset(Path(name))
     if kind == "images":
-        from mnistfaces.datasets.folder import load_folder  # noqa: PLC0415  likewise
+        from mnistfaces.datasets.folder import load_folder
 
         return load_folder(Path(name), res, color)
     if kind == "faces":
@@ -70,21 +70,21 @@ def load_dataset(
 
 
 def _load_faces(name: str, data_dir: Path | None, res: int | None, color: bool | None) -> "Dataset":
-    from mnistfaces.datasets.store import data_dir as resolve  # noqa: PLC0415  likewise
+    from mnistfaces.datasets.store import data_dir as resolve
 
     if name == "faces-synthetic":
-        from mnistfaces.datasets.synthetic import load_synthetic  # noqa: PLC0415  likewise
+        from mnistfaces.datasets.synthetic import load_synthetic
 
         return load_synthetic(resolve(data_dir), res, color)
-    from mnistfaces.datasets.faces import load_faces  # noqa: PLC0415  likewise
+    from mnistfaces.datasets.faces import load_faces
 
     return load_faces(resolve(data_dir), res, color)
 
 
 def _load_digits(name: str, data_dir: Path | None) -> "Dataset":
-    from mnistfaces.datasets.digits import digits_path, load_digits  # noqa: PLC0415  likewise
-    from mnistfaces.datasets.sample import load_sample  # noqa: PLC0415  likewise
-    from mnistfaces.datasets.store import data_dir as resolve  # noqa: PLC0415  likewise
+    from mnistfaces.datasets.digits import digits_path, load_digits
+    from mnistfaces.datasets.sample import load_sample
+    from mnistfaces.datasets.store import data_dir as resolve
 
     folder = resolve(data_dir)
     if name == "digits-sample" or (name == "digits" and not digits_path(folder).exists()):

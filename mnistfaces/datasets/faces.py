@@ -16,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces import images
-from mnistfaces.config import FACES_RES
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import data_dir as data_folder
 from mnistfaces.datasets.store import fingerprint_of, open_dataset, save_dataset
+from mnistfaces.datasets.variants import Variant, options_of, variant_of
 from mnistfaces.errors import DataError
 from mnistfaces.files import hash_of
 
 REPORT_ACTORS = ("Alec Baldwin", "Lorraine Bracco", "Peri Gilpin", "Angie Harmon", "Bill Hader", "Steve Carell")
-GRAY_UP_TO = 64
 DECODERS = 2
 RECIPE = 1
 """Raised whenever the same photograph and box would give other pixels than before."""
@@ -41,36 +40,6 @@ class Face:
     sha256: str
     box: images.Box
     unit: str
-
-
-@dataclass(frozen=True, order=True)
-class Variant:
-    """One form of the crops: pixels a side, and RGB or gray."""
-
-    res: int
-    color: bool
-
-    @property
-    def label(self) -> str:
-        """Returns what tells it from others, for file names and notes."""
-        return f"{self.res}-{'rgb' if self.color else 'gray'}"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Returns the shape of one crop."""
-        return (self.res, self.res, 3) if self.color else (self.res, self.res)
-
-
-def variant_of(res: int | None = None, color: bool | None = None) -> Variant:
-    """Returns the variant meant: 32 pixels unless told, gray up to 64 pixels and RGB above unless told."""
-    side = FACES_RES if res is None else res
-    return Variant(side, side > GRAY_UP_TO if color is None else color)
-
-
-def options_of(variant: Variant) -> str:
-    """Returns the options of `mnf fetch faces` that ask for a variant."""
-    flag = "" if variant == variant_of(variant.res) else " --color" if variant.color else " --gray"
-    return f"--res {variant.res}{flag}"
 
 
 def faces_path(folder: Path, variant: Variant) -> Path:

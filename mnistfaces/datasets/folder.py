@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mnistfaces import images
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.faces import variant_of
 from mnistfaces.datasets.store import fingerprint_of
+from mnistfaces.datasets.variants import variant_of
 from mnistfaces.errors import DataError
 
 SAME_BITS = 4

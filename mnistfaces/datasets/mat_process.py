@@ -16,7 +16,7 @@ CPU_SECONDS = 60
 def limit_resources() -> None:
     """Bounds memory and time where the platform can."""
     with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource  # noqa: PLC0415  absent on Windows
+        import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
@@ -29,8 +29,8 @@ def read_arrays(source: str, names: list[str]) -> dict[str, Any]:
     Raises:
         ValueError: names the first array that cannot be read or is not made of bytes.
     """
-    import numpy as np  # noqa: PLC0415  within the limits
-    from scipy.io import loadmat  # noqa: PLC0415  likewise
+    import numpy as np
+    from scipy.io import loadmat
 
     arrays: dict[str, Any] = {}
     for name in names:
@@ -51,7 +51,7 @@ def read_arrays(source: str, names: list[str]) -> dict[str, Any]:
 def main(source: str, folder: str, *names: str) -> None:
     """Leaves the arrays or the problem in the folder."""
     limit_resources()
-    import numpy as np  # noqa: PLC0415  within the limits
+    import numpy as np
 
     try:
         np.savez(Path(folder) / "arrays.npz", **read_arrays(source, list(names)))

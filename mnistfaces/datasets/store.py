@@ -32,7 +32,7 @@ def data_dir(explicit: Path | None = None) -> Path:
         return explicit
     if named := os.environ.get(DATA_DIR_VARIABLE):
         return Path(named)
-    from platformdirs import user_data_path  # noqa: PLC0415  nobody who names the folder pays for it
+    from platformdirs import user_data_path
 
     return user_data_path("mnistfaces", appauthor=False)
 

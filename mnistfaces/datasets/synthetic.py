@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from mnistfaces import images
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.faces import Variant, options_of, variant_of
 from mnistfaces.datasets.store import data_dir as data_folder
 from mnistfaces.datasets.store import fingerprint_of, open_dataset, save_dataset
+from mnistfaces.datasets.variants import Variant, options_of, variant_of
 from mnistfaces.errors import DataError
 
 NAME = "faces-synthetic"

@@ -59,7 +59,7 @@ def extract_features(
     if wanted.backbone == "pixels":
         yield from _keep_pixels(images, out, wanted, data_dir, force=force)
         return
-    from mnistfaces.features.network import load_network  # noqa: PLC0415  pixels do without torchvision
+    from mnistfaces.features.network import load_network
 
     source = _open_source(images, wanted, data_dir)
     yield Note(message=f"{source.name}: {len(source.units)} images, seen at {wanted.side} x {wanted.side} pixels")
@@ -106,7 +106,7 @@ def _open_source(images: str | Sequence[Path], config: ExtractConfig, data_dir: 
 
 def _assemble(source: Source, network: "Network", partial: Partial, job: str) -> Dataset:
     """Returns the dataset of all images that could be read; its inputs stay on the disk."""
-    from mnistfaces.features.network import versions  # noqa: PLC0415  pixels do without torchvision
+    from mnistfaces.features.network import versions
 
     kept = np.array([i for i, unit in enumerate(source.units) if unit in partial.rows], np.int64)
     lost = [i for i, unit in enumerate(source.units) if unit not in partial.rows]

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from mnistfaces.config import BackboneName, DeviceName, ExtractConfig, FeatureDtypeName, PreprocessName
+from mnistfaces.devices import choose_device
 from mnistfaces.errors import DataError
 from mnistfaces.features.backbones import build_backbone
 from mnistfaces.features.halves import multiplies_fast, round_operands
@@ -24,7 +25,6 @@ from mnistfaces.features.preprocessing import preprocess
 from mnistfaces.features.pretrained import load_weights
 from mnistfaces.files import hash_of
 from mnistfaces.progress import Advanced, Stage
-from mnistfaces.training import choose_device
 
 ARITHMETIC = 1
 """Raised whenever the same recipe would give other numbers than before."""

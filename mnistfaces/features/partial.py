@@ -118,7 +118,7 @@ class Partial:
                 "units": list(units),
                 "skipped": dict(skipped),
                 "sha256": digest,
-            }
+            },
         )
         self._ledger.records.clear()  # they are on the disk; memory must not grow with them
         self.rows.update(zip(units, range(self._end, self._end + len(units)), strict=True))

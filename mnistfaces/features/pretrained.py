@@ -103,8 +103,8 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError  # noqa: PLC0415  only this kind of file pays for it
-    from safetensors.torch import load_file  # noqa: PLC0415  likewise
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     try:
         return load_file(path)

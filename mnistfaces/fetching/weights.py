@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnistfaces.errors import FetchError
-from mnistfaces.fetching.client import Client, ClientConfig
+from mnistfaces.fetching.web.client import Client, ClientConfig
 from mnistfaces.files import sha256_of_file, write_whole
 
 DEADLINE_S = 3600.0

@@ -5,17 +5,18 @@ from functools import partial
 
 import numpy as np
 
-from mnistfaces import plots
 from mnistfaces.config import DIGITS_SPLIT, DIGITS_TRAINING, SplitConfig
-from mnistfaces.gradcheck import SoftmaxCost, check_gradient
-from mnistfaces.hidden_units import UnitsRequest, draw_weights
-from mnistfaces.models.softmax import Softmax
-from mnistfaces.plots_weights import save_weight_figures
-from mnistfaces.reproduce.kept_models import describe_curve, draw_curve, train_model
+from mnistfaces.engine.models.softmax import Softmax
+from mnistfaces.experiments.trials import Cell
+from mnistfaces.inspection.gradcheck import SoftmaxCost, check_gradient
+from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
+from mnistfaces.plots import figures
+from mnistfaces.plots.training import image_sheet
+from mnistfaces.plots.weights import save_weight_figures
+from mnistfaces.reproduce.models import describe_curve, draw_curve, train_model
 from mnistfaces.reproduce.published import published_at
 from mnistfaces.reproduce.records import Drawing, Event, Finding, Listing, Part, Remark, Setup, Step
 from mnistfaces.reproduce.tables import table_steps
-from mnistfaces.trials import Cell
 
 GRADCHECK_STEPS = (0.1, 0.01, 0.001, 0.0001)
 SHEET_IMAGES = 12
@@ -34,8 +35,8 @@ def count_images(setup: Setup) -> Iterator[Event]:
     for quantity, value in (("train_images", len(dataset) - test), ("test_images", test)):
         note = EMBEDDED if setup.scale == "quick" else ""
         yield Finding(figure=published_at(1, "Part 1", quantity, "all digits"), value=value, note=note, line=line)
-    sheet = plots.image_sheet(dataset.draw_images(SHEET_IMAGES, seed=0), f"{dataset.name}: random images")
-    plots.save(sheet, setup.figures / "samples.png")
+    sheet = image_sheet(dataset.draw_images(SHEET_IMAGES, seed=0), f"{dataset.name}: random images")
+    figures.save(sheet, setup.figures / "samples.png")
     alt = f"{SHEET_IMAGES} random images of each of the {len(dataset.classes)} digits, a row a digit."
     yield Drawing(file="samples.png", caption="Figures 1 to 10: random images of each digit.", alt=alt, line=line)
 

@@ -8,15 +8,15 @@ import numpy as np
 
 from mnistfaces.config import FACES_SPLIT, FACES_TRAINING, FEATURES_TRAINING
 from mnistfaces.datasets.base import class_number
-from mnistfaces.hidden_units import UnitsRequest, draw_weights
-from mnistfaces.kept import classes_of, network_of
-from mnistfaces.plots_weights import save_weight_figures
-from mnistfaces.reproduce.kept_models import draw_curve, train_model
+from mnistfaces.experiments.trials import Cell
+from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
+from mnistfaces.plots.weights import save_weight_figures
+from mnistfaces.reproduce.models import draw_curve, train_model
 from mnistfaces.reproduce.published import published_at
 from mnistfaces.reproduce.records import Drawing, Event, Finding, Listing, Part, Remark, Role, Setup, Step
 from mnistfaces.reproduce.tables import table_steps
-from mnistfaces.runs import Run
-from mnistfaces.trials import Cell
+from mnistfaces.runs.models import classes_of, network_of
+from mnistfaces.runs.runs import Run
 
 VALIDATED = replace(FACES_SPLIT, val_per_class=20)
 CURVES: Mapping[Role, Cell] = {

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from mnistfaces import plots
-from mnistfaces.backprop import Growth, fit_growth, measure
-from mnistfaces.plots_backprop import backprop_figure
+from mnistfaces.inspection.backprop import Growth, fit_growth, measure
+from mnistfaces.plots import figures
+from mnistfaces.plots.backprop import backprop_figure
 from mnistfaces.reproduce.published import published_in
 from mnistfaces.reproduce.records import Drawing, Event, Finding, Listing, Part, Remark, Setup, Step
 
@@ -22,7 +22,7 @@ def compare_costs(setup: Setup) -> Iterator[Event]:
         value = fitted[figure.setting]
         yield Finding(figure=figure, value=value, line=LINE)
     yield Listing(title="Fitted growth, with standard errors", rows=tuple(_rows(growths)))
-    plots.save(backprop_figure(costs, growths), setup.figures / "backprop.png")
+    figures.save(backprop_figure(costs, growths), setup.figures / "backprop.png")
     slowest = max(costs, key=lambda cost: cost.operations)
     other = next(c for c in costs if (c.layers, c.units) == (slowest.layers, slowest.units) and c is not slowest)
     yield Remark(

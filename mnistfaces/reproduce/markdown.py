@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 
 from mnistfaces.config import Scale
-from mnistfaces.reproduce.parts import PARTS
-from mnistfaces.reproduce.records import Part, PartRecord
-from mnistfaces.reproduce.summary import show_duration, summarize
-from mnistfaces.reproduce.tabulating import (
+from mnistfaces.reproduce.blocks import (
     Block,
     build_blocks,
     show_bounds,
@@ -16,6 +13,9 @@ from mnistfaces.reproduce.tabulating import (
     show_value,
     title_of,
 )
+from mnistfaces.reproduce.parts import PARTS
+from mnistfaces.reproduce.records import Part, PartRecord
+from mnistfaces.reproduce.summary import show_duration, summarize
 
 SIGNS = {True: " ✓", False: " ≠", None: ""}
 

@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistfaces.config import Scale
-from mnistfaces.reproduce.parts import PARTS
-from mnistfaces.reproduce.records import Part, PartRecord
-from mnistfaces.reproduce.summary import Summary, show_duration, summarize
-from mnistfaces.reproduce.tabulating import (
+from mnistfaces.reproduce.blocks import (
     NOT_THERE,
     Block,
     build_blocks,
@@ -24,6 +21,9 @@ from mnistfaces.reproduce.tabulating import (
     show_value,
     title_of,
 )
+from mnistfaces.reproduce.parts import PARTS
+from mnistfaces.reproduce.records import Part, PartRecord
+from mnistfaces.reproduce.summary import Summary, show_duration, summarize
 
 PLACE = re.compile(r"<!--(\w+)-->")
 VERDICTS = {True: ("agree", "✓"), False: ("differ", "≠"), None: ("", "")}

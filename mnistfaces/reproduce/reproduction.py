@@ -10,7 +10,7 @@ from typing import Any
 from mnistfaces.config import DeviceName, Scale
 from mnistfaces.errors import DataError, RunError
 from mnistfaces.files import hash_of, write_json, write_text
-from mnistfaces.reproduce.judging import judge
+from mnistfaces.reproduce.comparison import judge
 from mnistfaces.reproduce.markdown import build_markdown
 from mnistfaces.reproduce.parts import PARTS
 from mnistfaces.reproduce.published import Published, published_in
@@ -28,7 +28,7 @@ from mnistfaces.reproduce.records import (
     Setup,
 )
 from mnistfaces.reproduce.report_page import build_report
-from mnistfaces.runs import RESULTS, RunFolder, configuration, read_json
+from mnistfaces.runs.runs import RESULTS, RunFolder, configuration, read_json
 
 PAGE = "report.html"
 MARKDOWN = "report.md"

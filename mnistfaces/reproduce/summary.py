@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnistfaces.proportions import FEWEST_DISCORDANT, wilson
+from mnistfaces.experiments.trials import Row
+from mnistfaces.reproduce.blocks import Timing, build_timings
 from mnistfaces.reproduce.published import load_published
 from mnistfaces.reproduce.records import PartRecord
-from mnistfaces.reproduce.tabulating import Timing, build_timings
-from mnistfaces.trials import Row
+from mnistfaces.statistics.proportions import FEWEST_DISCORDANT, wilson
 
 TESTED = 120
 """Test images of the faces, 20 an actor: then and now."""
@@ -95,5 +95,5 @@ def _steps(rows: Sequence[Row]) -> list[str]:
             f"{pixels['published']:.1%} to {features['published']:.1%} then, "
             f"{pixels['measured']:.1%} [{pixels['low']:.1%}, {pixels['high']:.1%}] to "
             f"{features['measured']:.1%} [{features['low']:.1%}, {features['high']:.1%}] now."
-        )
+        ),
     ]

@@ -3,18 +3,19 @@
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from mnistfaces import plots, plots_landscape
-from mnistfaces.contours import Contour, ContourRequest, contour, pair_of
 from mnistfaces.errors import UsageError
+from mnistfaces.experiments.commands import train_line
 from mnistfaces.landscape import Path, parse_weight
-from mnistfaces.lines import train_line
-from mnistfaces.page import REPORT_SETTINGS, save_page
+from mnistfaces.landscape.contours import Contour, ContourRequest, contour, pair_of
+from mnistfaces.landscape.models import ModelRequest, open_model
+from mnistfaces.landscape.trajectories import TrajectoryRequest, trajectories
+from mnistfaces.pages.playground import REPORT_SETTINGS, save_page
+from mnistfaces.plots import figures
+from mnistfaces.plots.landscape import contour_figure, paths_figure
 from mnistfaces.reproduce.digits import PUBLISHED_CURVE
-from mnistfaces.reproduce.kept_models import fill, train_model
+from mnistfaces.reproduce.models import fill, train_model
 from mnistfaces.reproduce.published import published_at
 from mnistfaces.reproduce.records import Drawing, Event, Finding, Listing, Part, Playground, Remark, Setup, Step
-from mnistfaces.surface_models import ModelRequest, open_model
-from mnistfaces.trajectories import TrajectoryRequest, trajectories
 
 Names = tuple[str, str]
 
@@ -50,7 +51,7 @@ def build_surface(setup: Setup, names: Names) -> Generator[Event, None, Contour]
 def draw_surface(setup: Setup, scene: Scene) -> Generator[Event, None, Contour]:
     """Yields the contours of a scene; returns its surface."""
     found = yield from build_surface(setup, scene.names)
-    plots.save(plots_landscape.contour_figure(found.surface), setup.figures / scene.file)
+    figures.save(contour_figure(found.surface), setup.figures / scene.file)
     loss, w1, w2 = found.surface.minimum()
     flat = "The surface is flat: no image uses these pixels." if found.surface.plane.is_flat else ""
     yield Drawing(
@@ -70,7 +71,7 @@ def draw_paths(
     paths = trajectories(found, request, data_dir=setup.data_dir)
     wanted = {(lr, beta) for lr, momentum in settings for beta in (0.0, momentum)}
     chosen = [path for path in paths if (path.descent.lr, path.descent.momentum) in wanted]
-    plots.save(plots_landscape.paths_figure(found.surface, chosen), setup.figures / scene.file)
+    figures.save(paths_figure(found.surface, chosen), setup.figures / scene.file)
     ends = "; ".join(f"lr {p.descent.lr:g}, momentum {p.descent.momentum:g} ends at {p.loss[-1]:.6g}" for p in chosen)
     rates = ",".join(f"{lr:g}" for lr in dict.fromkeys(lr for lr, _ in settings))
     betas = ",".join(f"{beta:g}" for beta in sorted({beta for _, beta in wanted}))

@@ -1,7 +1,7 @@
 """The published tables as the sweeps behind them: which options, which values, how many seeds."""
 
 from mnistfaces.reproduce.records import Step
-from mnistfaces.reproduce.table import Table
+from mnistfaces.reproduce.sweeps import Table
 
 TABLES = (
     Table(

@@ -7,7 +7,7 @@ import pytest
 from conftest import Mnf, Trained
 from scipy.stats import binomtest
 
-from mnistfaces.evaluation import load_predictions
+from mnistfaces.runs.predictions import load_predictions
 
 FIELDS = ["a", "b", "difference", "low", "high", "p", "n", "discordant", "verdict"]
 

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 import mnistfaces
 from mnistfaces.config import SplitConfig
 from mnistfaces.datasets import load_dataset
-from mnistfaces.datasets.base import draw_split
+from mnistfaces.datasets.splits import draw_split
 from mnistfaces.landscape import Axis, SurfaceConfig
 
 FIELDS = ["minimum", "w1", "w2", "maximum", "method", "error", "seconds", "train_seconds", "file"]

@@ -18,7 +18,7 @@ import pytest
 from rude_server import RudeServer, drip, picture, reply, send, silence
 
 from mnistfaces.datasets.store import open_dataset
-from mnistfaces.fetching.states import STATES
+from mnistfaces.fetching.web.states import STATES
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("MNF_SHARED", ROOT.parent / "shared"))
@@ -186,7 +186,7 @@ def test_a_closed_stdout_ends_quietly_with_the_work_kept(web: RudeServer, faces_
 
 def killed_until_done(web: RudeServer, folder: Path, kills: int, seed: int, *arguments: object) -> None:
     """Runs the command, kills it at random moments, and lets it end at last."""
-    rng = random.Random(seed)  # noqa: S311  not a secret
+    rng = random.Random(seed)  # noqa: S311  draws mutations, no secrets
     for _ in range(kills):
         running = start(web, "--data-dir", folder, *arguments)
         try:

@@ -16,9 +16,9 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from mnistfaces.datasets.sample import load_sample
-from mnistfaces.evaluation import load_predictions
 from mnistfaces.files import sha256_of_file
-from mnistfaces.proportions import wilson
+from mnistfaces.runs.predictions import load_predictions
+from mnistfaces.statistics.proportions import wilson
 
 FIELDS = [
     "train_loss",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from small_data import make_dataset
 
 from mnistfaces.config import SplitConfig
-from mnistfaces.datasets.base import Dataset, Split, class_number, draw_split
+from mnistfaces.datasets.base import Dataset, class_number
+from mnistfaces.datasets.splits import Split, draw_split
 from mnistfaces.errors import DataError
 
 SIDES = ("train", "val", "test")

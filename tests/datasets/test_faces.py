@@ -11,9 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from mnistfaces.datasets import synthetic
-from mnistfaces.datasets.faces import Face, cut_crops, face_ids, variant_of
+from mnistfaces.datasets.faces import Face, cut_crops, face_ids
 from mnistfaces.datasets.folder import load_folder
 from mnistfaces.datasets.synthetic import load_synthetic, make_synthetic, save_synthetic
+from mnistfaces.datasets.variants import variant_of
 from mnistfaces.errors import DataError
 
 
@@ -43,7 +44,7 @@ def test_a_face_is_named_by_surname_and_number_and_never_by_a_path() -> None:
     st.lists(
         st.tuples(st.text(min_size=1).filter(lambda name: name.strip() and name.split()), st.integers(0, 99)),
         max_size=8,
-    )
+    ),
 )
 def test_no_name_of_the_list_leaves_the_alphabet_of_file_names(people: list[tuple[str, int]]) -> None:
     faces = [face(name, number, f"{position:064x}"[::-1]) for position, (name, number) in enumerate(people)]

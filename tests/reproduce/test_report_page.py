@@ -12,15 +12,15 @@ from browser import Browser, open_browser, programs
 from matplotlib.figure import Figure
 
 from mnistfaces.landscape import Origin, Pair, SoftmaxProblem, SurfaceConfig, Weight, surface
-from mnistfaces.page import save_page
-from mnistfaces.reproduce.judging import judge
+from mnistfaces.pages.playground import save_page
+from mnistfaces.reproduce.blocks import build_blocks, show_difference, show_interval, show_value
+from mnistfaces.reproduce.comparison import judge
 from mnistfaces.reproduce.markdown import build_markdown
 from mnistfaces.reproduce.parts import PARTS
 from mnistfaces.reproduce.published import Published, load_published, published_in
 from mnistfaces.reproduce.records import Finding, PartRecord
 from mnistfaces.reproduce.report_page import build_report
 from mnistfaces.reproduce.summary import show_duration, summarize
-from mnistfaces.reproduce.tabulating import build_blocks, show_difference, show_interval, show_value
 
 needs_browser = pytest.mark.skipif(
     programs() is None, reason="no chromium and chromedriver here: apt-get install chromium chromium-driver"

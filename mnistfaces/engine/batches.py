@@ -1,0 +1,209 @@
+"""Images on the device, ready for a stack of models: whole sets in blocks, and seeded minibatches.
+
+Legend: S draws, J blocks of B images a batch, D inputs, C classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mnistfaces.config import TrainConfig
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.splits import Split
+from mnistfaces.engine.sparse import SparseImages
+from mnistfaces.engine.tiles import Images, TwoWays, aligned, count_blocks
+
+Form = Literal["rows", "two ways", "sparse"]
+
+ROWS_AT_ONCE = 4096
+ORDER_STREAM = 1  # the second number of a seed's stream of minibatch orders; splits use the seed alone
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Draw:
+    """What a seed decides: the split, and through `seed` the initial weights and the order of minibatches."""
+
+    split: Split
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Images that go through the models together.
+
+    Attributes:
+        inputs: (S * J, B, D), as rows or in a form that is faster for a whole set.
+        labels: (S * J, 1, B) int64.
+        weight: (S * J, 1, B); what an image counts in the cost, 0 for padding.
+        truth: (S * J, C, B); an image's weight at its label, else 0.
+        padding: (S * J, 1, B) bool; which images are none.
+    """
+
+    inputs: Tensor | Images
+    labels: Tensor
+    weight: Tensor
+    truth: Tensor
+    padding: Tensor
+
+    def of_block(self, block: int, blocks: int) -> "Batch":
+        """Returns one block of every draw, (S, B, D), where each draw has `blocks` of them."""
+        if blocks == 1:
+            return self
+        if not isinstance(self.inputs, Tensor):
+            raise TypeError("only rows of images are taken apart")
+        return Batch(**{name: value[block::blocks] for name, value in vars(self).items()})
+
+
+def is_full_batch(config: TrainConfig, images: int) -> bool:
+    """Returns whether a step uses all training images: no batch size given, or one that holds them all."""
+    return config.batch_size is None or config.batch_size >= images
+
+
+def count_steps(config: TrainConfig, images: int) -> int:
+    """Returns the number of optimizer steps in an epoch over so many training images."""
+    if config.batch_size is None or is_full_batch(config, images):
+        return 1
+    return images // config.batch_size if config.drop_last else -(-images // config.batch_size)
+
+
+def load_rows(
+    dataset: Dataset, images: NDArray[np.int64], dtype: str, pad_to: int, columns: NDArray[np.int64] | None = None
+) -> Tensor:
+    """Returns images as rows, (pad_to, D), D padded to the alignment; read in pieces, so that they are in memory once.
+
+    Args:
+        dataset: where the images are.
+        images: n positions in the dataset.
+        dtype: of the rows.
+        pad_to: number of rows; those after the n images are zero.
+        columns: which inputs to take; None takes all.
+    """
+    width = dataset.inputs.shape[1] if columns is None else len(columns)
+    rows = torch.zeros(pad_to, aligned(width), dtype=getattr(torch, dtype))
+    for start in range(0, len(images), ROWS_AT_ONCE):
+        piece = images[start : start + ROWS_AT_ONCE]
+        values = dataset.values(piece, dtype)
+        rows[start : start + len(piece), :width] = torch.from_numpy(values if columns is None else values[:, columns])
+    return rows
+
+
+def load_whole(
+    dataset: Dataset,
+    images: NDArray[np.int64],
+    dtype: str,
+    device: torch.device,
+    *,
+    columns: NDArray[np.int64] | None = None,
+    mean: bool = False,
+    form: Form = "rows",
+) -> Batch:
+    """Returns images, their `columns` or all inputs, as one batch of J blocks.
+
+    Args:
+        dataset: where the images are.
+        images: positions in the dataset.
+        dtype: of the numbers.
+        device: where to.
+        columns: which inputs to take; None takes all.
+        mean: each image weighs 1/n, not 1.
+        form: of the images in memory: as `rows`, `two ways` for few of them, or `sparse`.
+    """
+    blocks = count_blocks(len(images))
+    size = aligned(-(-len(images) // blocks))
+    weight = torch.zeros(blocks * size, dtype=getattr(torch, dtype))
+    weight[: len(images)] = 1 / len(images) if mean else 1
+    labels = torch.from_numpy(np.pad(dataset.labels[images], (0, blocks * size - len(images))))
+    weight, labels = (part.view(blocks, 1, size).to(device) for part in (weight, labels))
+    inputs: Tensor | Images
+    if form == "sparse":
+        parts = (images[first * size : (first + 1) * size] for first in range(blocks))
+        inputs = SparseImages(load_rows(dataset, part, dtype, size, columns) for part in parts)
+    else:
+        rows = load_rows(dataset, images, dtype, blocks * size, columns)
+        dense = rows.view(blocks, size, -1).to(device)
+        inputs = TwoWays(dense) if form == "two ways" else dense
+    truth = _truth(labels, weight, len(dataset.classes))
+    return Batch(inputs=inputs, labels=labels, weight=weight, truth=truth, padding=weight == 0)
+
+
+def _truth(labels: Tensor, weight: Tensor, classes: int) -> Tensor:
+    """Returns (..., C, B) with an image's weight at its label, from (..., 1, B)."""
+    truth = weight.new_zeros(*weight.shape[:-2], classes, weight.shape[-1])
+    return truth.scatter_(-2, labels, weight)
+
+
+class Minibatches:
+    """The minibatches of S draws, step by step, each draw in the order that its own seed gives.
+
+    Attributes:
+        steps: in an epoch.
+        blocks: J, into which a minibatch is cut.
+        images: B, a block.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        draws: Sequence[Draw],
+        config: TrainConfig,
+        device: torch.device,
+        whole: Batch | None = None,
+    ) -> None:
+        """Loads the training images of all draws, or takes those of the only draw from `whole`."""
+        self.size = config.batch_size or 0
+        self.steps = count_steps(config, len(draws[0].split.train))
+        self.blocks = count_blocks(self.size)
+        self.images = aligned(-(-self.size // self.blocks))
+        self.padded = self.blocks * self.images
+        self._generators = [np.random.default_rng((draw.seed, ORDER_STREAM)) for draw in draws]
+        used = np.unique(np.concatenate([draw.split.train for draw in draws]))
+        self._train = [np.searchsorted(used, draw.split.train) for draw in draws]
+        if whole is not None and isinstance(whole.inputs, Tensor):
+            self._inputs = whole.inputs.flatten(0, 1)  # (N, D)
+        else:
+            self._inputs = load_rows(dataset, used, config.dtype, len(used)).to(device)
+        self._labels = torch.from_numpy(dataset.labels[used]).to(device)
+        self._gathered = self._inputs.new_empty(len(draws) * self.padded, self._inputs.shape[1])
+        self._mean = config.reduction == "mean"
+        self._classes = len(dataset.classes)
+
+    def shuffle(self) -> None:
+        """Draws the order of the next epoch."""
+        capacity = self.steps * self.size
+        order = np.zeros((len(self._train), capacity), np.int64)
+        weight = np.zeros((len(self._train), capacity))
+        for row, (generator, train) in enumerate(zip(self._generators, self._train, strict=True)):
+            shuffled = generator.permutation(train)[:capacity]
+            order[row, : len(shuffled)] = shuffled
+            weight[row, : len(shuffled)] = 1
+        order, weight = (self._by_step(array) for array in (order, weight))  # (steps, S, padded)
+        if self._mean:
+            weight /= weight.sum(axis=2, keepdims=True)
+        device, dtype = self._inputs.device, self._inputs.dtype
+        self._order = torch.from_numpy(order.reshape(self.steps, -1)).to(device)
+        shape = (self.steps, -1, 1, self.images)
+        self._weight = torch.from_numpy(weight).to(device, dtype).view(shape)
+        self._order_labels = self._labels[self._order].view(shape)
+        self._truth = _truth(self._order_labels, self._weight, self._classes)  # (steps, S * J, C, B)
+        self._padding = self._weight == 0
+
+    def load(self, step: int) -> Batch:
+        """Returns the minibatches of one step, (S * J, B, D); the next call overwrites their inputs."""
+        torch.index_select(self._inputs, 0, self._order[step], out=self._gathered)
+        return Batch(
+            inputs=self._gathered.view(-1, self.images, self._gathered.shape[1]),
+            labels=self._order_labels[step],
+            weight=self._weight[step],
+            truth=self._truth[step],
+            padding=self._padding[step],
+        )
+
+    def _by_step(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Returns (steps, S, padded) from (S, steps * size), each minibatch padded with zeros."""
+        steps = array.reshape(len(array), self.steps, self.size).swapaxes(0, 1)
+        return np.pad(steps, ((0, 0), (0, 0), (0, self.padded - self.size)))

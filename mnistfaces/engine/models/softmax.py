@@ -1,0 +1,69 @@
+"""Softmax regression: logits = W x + b, a stack of models at a time.
+
+Legend: T tiles, M models a tile, S sets of images, B images a set, D inputs, C classes.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mnistfaces.engine import tiles
+
+
+class Softmax:
+    """Multinomial logistic regression that starts from zero weights.
+
+    Attributes:
+        names: of its parameters, as `torch.nn.Sequential(Linear(D, C))` calls them.
+        shapes: of its parameters for one model: (C, D) and (C,).
+        padded: the shapes in memory: zeros fill every model's part up to a multiple of the alignment.
+        starts_at_zero: inputs that are zero in every training image never move their weights.
+    """
+
+    names = ("0.weight", "0.bias")
+    starts_at_zero = True
+
+    def __init__(self, inputs: int, classes: int) -> None:
+        self.shapes = ((classes, inputs), (classes,))
+        self.padded = ((classes, tiles.aligned(inputs)), (tiles.aligned(classes),))
+
+    def initial(self, _seed: int) -> list[Tensor]:
+        """Returns zeros: the cost is convex, so the start is a convention."""
+        return [torch.zeros(shape) for shape in self.shapes]
+
+    def activations(self, tile_count: int, width: int, images: int, like: Tensor) -> list[Tensor]:
+        """Returns buffers for one forward pass; the last holds the logits, (T, M, C, B)."""
+        return [like.new_empty(tile_count, width, self.shapes[0][0], images)]
+
+    def forward(self, parameters: Sequence[Tensor], inputs: Tensor | tiles.Images, out: Sequence[Tensor]) -> Tensor:
+        """Writes the logits of the images into `out` and returns them, (T * M, C, B).
+
+        Args:
+            parameters: weights (T, M, C, D) and biases (T, M, C).
+            inputs: (S, B, D), S dividing T.
+            out: buffers from `activations`.
+        """
+        weight, bias = parameters
+        return tiles.project(weight, inputs, out[0]).add_(bias[..., : weight.shape[2], None]).flatten(0, 1)
+
+    def backward(
+        self,
+        parameters: Sequence[Tensor],  # noqa: ARG002  a linear model's gradient does not depend on them
+        inputs: Tensor | tiles.Images,
+        activations: Sequence[Tensor],  # noqa: ARG002  likewise
+        residual: Tensor,
+        out: Sequence[Tensor],
+    ) -> None:
+        """Writes dC/dW = residual xT and dC/db = sum of residual into `out`.
+
+        Args:
+            parameters: as for `forward`.
+            inputs: as for `forward`.
+            activations: what `forward` wrote.
+            residual: dC/dlogits, (T * M, C, B).
+            out: (T, M, C, D) and (T, M, C).
+        """
+        residual = residual.view(*out[0].shape[:3], -1)
+        tiles.correlate(residual, inputs, out[0])
+        torch.sum(residual, dim=3, out=out[1][..., : residual.shape[2]])

@@ -1,0 +1,236 @@
+"""Training as a stream of records: when models are measured, when they stop, and which weights are kept.
+
+Legend: K models of a stack, J blocks of B images a set, C classes.
+"""
+
+import math
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mnistfaces.config import COLLAPSE_EPOCHS, DeviceName, Status, TrainConfig, default_split, default_training
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.splits import draw_split
+from mnistfaces.devices import choose_device
+from mnistfaces.engine.batches import Batch, Draw
+from mnistfaces.engine.stack import Stack
+from mnistfaces.errors import UsageError
+
+CHECK_EPOCHS = 100
+"""How often a stack looks whether all its models have stopped or diverged."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Score:
+    """How a model does on a set: mean loss in nats an image, accuracy in [0, 1], predicted classes (n,)."""
+
+    loss: float
+    accuracy: float
+    predicted: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measure:
+    """One model at one epoch. A set without images, or any set of a diverged model, has no score.
+
+    Attributes:
+        epoch: passes over the training images behind it.
+        train: score on the training images.
+        val: score on the validation images.
+        test: score on the test images.
+        status: how the training stands.
+        seconds: time that the whole stack has trained and been measured so far.
+        weights: parameters by their `torch.nn.Sequential` names; None between checkpoints.
+    """
+
+    epoch: int
+    train: Score | None
+    val: Score | None
+    test: Score | None
+    status: Status
+    seconds: float
+    weights: Mapping[str, NDArray[Any]] | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Epoch:
+    """A recorded epoch of a stack: one measure a model, cell-major; whether it is a checkpoint."""
+
+    number: int
+    checkpoint: bool
+    measures: tuple[Measure, ...]
+
+
+def fit(
+    dataset: Dataset,
+    cells: Sequence[TrainConfig] = (),
+    draws: Sequence[Draw] = (),
+    *,
+    checkpoints: Collection[int] = (),
+    every: int | None = None,
+    device: DeviceName = "cpu",
+) -> Iterator[Epoch]:
+    """Trains a stack of models side by side, yielding a record per measured epoch.
+
+    A stack whose models have all stopped or diverged ends early;
+    the state it reached then stands for the remaining checkpoints.
+
+    Args:
+        dataset: the images.
+        cells: G configurations that differ in learning rate, momentum, weight decay and epochs only; none given
+            is the report's for this kind of dataset.
+        draws: S splits with their seeds; full batches take one. None given is the report's split with seed 0.
+        checkpoints: epochs whose records carry weights; none given are the cells' numbers of epochs.
+        every: records epochs 0, every, 2 * every, ... too.
+        device: where to compute.
+
+    Yields:
+        Records of K = G * S measures, cell-major.
+    """
+    cells = cells or [default_training(dataset.kind)]
+    draws = draws or [Draw(split=draw_split(dataset, default_split(dataset.kind), seed=0), seed=0)]
+    torch.set_flush_denormal(True)  # a step on small residuals is several times slower without
+    try:
+        session = _Session(Stack(dataset, cells, draws, choose_device(device)))
+        yield from session.run(set(checkpoints) or {cell.epochs for cell in cells}, every)
+    finally:
+        torch.set_flush_denormal(False)
+
+
+class _Session:
+    """A stack on its way: its clock, which of its models have stopped, and the best weights so far."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack, self.config = stack, stack.config
+        self.stopped_at = [0] * stack.count
+        self.best = [math.inf] * stack.count
+        self.best_parameters: list[Tensor] | None = None
+        splits = [draw.split for draw in stack.draws]
+        self.train = [stack.whole, *(stack.load(split.train) for split in splits[1:])]
+        self.val = [stack.load(split.val) if len(split.val) else None for split in splits]
+        self.test = [stack.load(split.test) if len(split.test) else None for split in splits]
+        if self.config.select == "best" and any(val is None for val in self.val):
+            raise UsageError("--select best needs validation images: see --val-per-class")
+        self.started = time.perf_counter()
+
+    def run(self, checkpoints: set[int], every: int | None) -> Iterator[Epoch]:
+        """Trains to the last checkpoint, yielding the records that `fit` promises."""
+        last = max(checkpoints)
+        if every is not None:
+            yield self.measure(0, checkpoint=False)
+        for epoch in range(1, last + 1):
+            self.train_epoch(epoch)
+            over = epoch % CHECK_EPOCHS == 0 and self.is_over()
+            if epoch in checkpoints or (every is not None and (epoch % every == 0 or epoch == last or over)):
+                yield self.measure(epoch, checkpoint=epoch in checkpoints)
+            if over:
+                yield from (self.measure(later, checkpoint=True) for later in sorted(checkpoints) if later > epoch)
+                return
+
+    def train_epoch(self, epoch: int) -> None:
+        before = [parameter.clone() for parameter in self.stack.parameters] if self.config.eps else None
+        self.stack.train_epoch()
+        if before is not None:
+            self._stop_small_steps(before, epoch)
+        if self.config.select == "best":
+            self._keep_best()
+
+    def is_over(self) -> bool:
+        return all(stopped or not self._is_finite(k) for k, stopped in enumerate(self.stopped_at))
+
+    def measure(self, epoch: int, *, checkpoint: bool) -> Epoch:
+        """Returns the record of an epoch; at a checkpoint, with the weights that the selection keeps."""
+        seconds = time.perf_counter() - self.started
+        current = self.stack.parameters
+        if checkpoint and self.best_parameters is not None:
+            self.stack.parameters = self.best_parameters
+            self.stack.forget_passes()
+        measures = tuple(self._measure(k, epoch, seconds, checkpoint=checkpoint) for k in range(self.stack.count))
+        if self.stack.parameters is not current:
+            self.stack.parameters = current
+            self.stack.forget_passes()
+        return Epoch(number=epoch, checkpoint=checkpoint, measures=measures)
+
+    def _measure(self, k: int, epoch: int, seconds: float, *, checkpoint: bool) -> Measure:
+        draw = k % len(self.stack.draws)
+        train = self._score(k, self.train[draw], len(self.stack.draws[draw].split.train))
+        status: Status = "stopped" if self.stopped_at[k] else "ok"
+        val = test = weights = None
+        if train is None or not self._is_finite(k):
+            train, status = None, "diverged"
+        else:
+            split = self.stack.draws[draw].split
+            val = self._score(k, self.val[draw], len(split.val))
+            test = self._score(k, self.test[draw], len(split.test))
+            weights = self.stack.weights(k) if checkpoint else None
+            if epoch >= COLLAPSE_EPOCHS and len(np.unique(train.predicted)) < len(self.stack.dataset.classes):
+                status = "collapsed"
+        return Measure(
+            epoch=min(epoch, self.stopped_at[k] or epoch),
+            train=train,
+            val=val,
+            test=test,
+            status=status,
+            seconds=seconds,
+            weights=weights,
+        )
+
+    def _score(self, k: int, batch: Batch | None, count: int) -> Score | None:
+        """Returns the score of model k on a set of `count` images, or None where its loss is not finite."""
+        if batch is None:
+            return None
+        log_probs = self.stack.log_probs(k, batch)  # (J, C, B)
+        picked = log_probs.gather(1, batch.labels).masked_fill_(batch.padding, 0)  # (J, 1, B)
+        predicted = _argmax(log_probs)  # (J, 1, B)
+        loss = -float(picked.sum(dtype=torch.float64)) / count
+        if not math.isfinite(loss):
+            return None
+        return Score(
+            loss=loss,
+            accuracy=int((predicted == batch.labels).masked_fill_(batch.padding, value=False).sum()) / count,
+            predicted=predicted.flatten()[:count].cpu().numpy(),
+        )
+
+    def _is_finite(self, k: int) -> bool:
+        place = self.stack.places[k]
+        return all(bool(torch.isfinite(parameter[place]).all()) for parameter in self.stack.parameters)
+
+    def _stop_small_steps(self, before: Sequence[Tensor], epoch: int) -> None:
+        """Takes back the steps of models that have stopped; stops those that hardly moved."""
+        for k, place in enumerate(self.stack.places):
+            moved = {1: 0.0, 2: 0.0}
+            for parameter, old in zip(self.stack.parameters, before, strict=True):
+                if self.stopped_at[k]:
+                    parameter[place] = old[place]
+                moved[parameter[place].dim()] += float((parameter[place] - old[place]).double().square().sum())
+            if not self.stopped_at[k] and all(math.sqrt(square) <= self.config.eps for square in moved.values()):
+                self.stopped_at[k] = epoch
+
+    def _keep_best(self) -> None:
+        """Copies the weights of every model whose validation loss is the lowest so far."""
+        if self.best_parameters is None:
+            self.best_parameters = [parameter.clone() for parameter in self.stack.parameters]
+        for k, place in enumerate(self.stack.places):
+            draw = k % len(self.stack.draws)
+            score = self._score(k, self.val[draw], len(self.stack.draws[draw].split.val))
+            if score is not None and score.loss < self.best[k]:
+                self.best[k] = score.loss
+                for best, parameter in zip(self.best_parameters, self.stack.parameters, strict=True):
+                    best[place] = parameter[place]
+
+
+def _argmax(log_probs: Tensor) -> Tensor:
+    """Returns the first class with the largest log-probability, (J, 1, B).
+
+    torch's own argmax along an inner axis takes as long as a product of the whole training step.
+    """
+    classes = log_probs.shape[1]
+    backwards = torch.arange(classes, 0, -1, dtype=torch.int16, device=log_probs.device)[:, None]
+    ties = (log_probs == log_probs.amax(1, keepdim=True)) * backwards  # (J, C, B)
+    return classes - ties.amax(1, keepdim=True).to(torch.int64)

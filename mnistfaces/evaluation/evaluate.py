@@ -1,0 +1,237 @@
+"""How good a kept model is: on the images it was tested on, or on others; and which images it gets wrong.
+
+Legend: M images, C classes.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistfaces.datasets import kind_of, load_dataset
+from mnistfaces.datasets.base import Dataset, class_number
+from mnistfaces.errors import DataError, MnistFacesError, RunError
+from mnistfaces.evaluation.confusion import class_scores, confusion_matrix
+from mnistfaces.files import write_text
+from mnistfaces.runs.models import classes_of, dataset_of, form_of, network_of, origin_of, shape_of, split_of
+from mnistfaces.runs.network import Network
+from mnistfaces.runs.predictions import TESTED
+from mnistfaces.runs.runs import Run
+from mnistfaces.statistics.intervals import accuracy_interval
+from mnistfaces.statistics.scores import TrialScores
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """What a kept model answered on some images.
+
+    Attributes:
+        run: which model.
+        what: the images, for people.
+        classes: C names.
+        ids: (M,) names of the images.
+        labels: (M,) true classes.
+        predicted: (M,) answers.
+        groups: (M,) near-duplicates share a number.
+        dataset: that holds the images; None is the run's own, not opened.
+        notes: what a person should know.
+    """
+
+    run: Run
+    what: str
+    classes: tuple[str, ...]
+    ids: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    dataset: Dataset | None
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """Returns images of class i, by row, that were called j, (C, C)."""
+        return confusion_matrix(self.labels, self.predicted, len(self.classes))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns a row per class, then the row `all` with the accuracy and its 95 % interval for new images."""
+        none = {"accuracy": None, "low": None, "high": None, "n": None}
+        rows = [
+            {
+                "class": name,
+                "precision": score.precision,
+                "recall": score.recall,
+                "support": score.support,
+                **none,
+            }
+            for name, score in zip(self.classes, class_scores(self.confusion), strict=True)
+        ]
+        scores = TrialScores(
+            correct=self.labels == self.predicted,
+            ids=self.ids,
+            groups=self.groups,
+            train_n=int(self.run.row["train_n"]),
+        )
+        interval = accuracy_interval([scores])
+        ours = {"accuracy": interval.mean, "low": interval.low, "high": interval.high, "n": interval.n}
+        return [*rows, {"class": "all", "precision": None, "recall": None, "support": len(self.labels), **ours}]
+
+
+def evaluate(run: Run, name: str | None = None, *, data_dir: Path | None = None) -> Evaluation:
+    """Returns what a kept model answers on the images it was tested on, or on those of a dataset.
+
+    Of a dataset these are its test images, or all where it has no test set of its own; the images that trained
+    the model are left out.
+
+    Args:
+        run: which model.
+        name: of a dataset, or its path; None is the run's own test images, for which no dataset is opened.
+        data_dir: where data live.
+
+    Raises:
+        RunError: the run keeps no model, or was not tested.
+        DataError: the images are not those that the model takes, or have other classes.
+    """
+    network = network_of(run)
+    if name is None:
+        return _evaluate_kept(run)
+    kind, shape = kind_of(name), shape_of(run)
+    if kind != "features" and len(shape) == 1:
+        raise DataError(f"{run.path} takes {shape[0]} features: extract those of {name} first, mnf extract-features")
+    dataset = load_dataset(name, data_dir=data_dir, **form_of(kind, shape))
+    if dataset.fingerprint == origin_of(run)["fingerprint"]:
+        return _evaluate_kept(run, dataset)
+    return _evaluate_other(run, network, dataset, data_dir)
+
+
+def _evaluate_kept(run: Run, dataset: Dataset | None = None) -> Evaluation:
+    classes, predictions = classes_of(run), run.predictions()
+    tested = predictions.side[0] == TESTED
+    if not tested.any():
+        raise RunError(f"{run.path} answered no test images: its status is {run.row['status']}")
+    what = f"{np.count_nonzero(tested)} test images of {origin_of(run)['name']}"
+    return Evaluation(
+        run=run,
+        what=what,
+        classes=classes,
+        ids=predictions.ids[tested],
+        labels=predictions.labels[tested],
+        predicted=predictions.predicted[0, tested].astype(np.int64),
+        groups=predictions.groups[tested],
+        dataset=dataset,
+        notes=("these are the run's own test images: its kept answers are counted",),
+    )
+
+
+def _evaluate_other(run: Run, network: Network, dataset: Dataset, data_dir: Path | None) -> Evaluation:
+    if dataset.shape != shape_of(run):
+        raise DataError(f"{run.path} takes inputs of {_size(shape_of(run))}, {dataset.name} has {_size(dataset.shape)}")
+    classes = classes_of(run)
+    number_of, notes = _class_numbers(dataset.classes, classes)
+    own = dataset.given_test.any()
+    chosen = np.flatnonzero(dataset.given_test) if own else np.arange(len(dataset))
+    seen, note = _trained_on(run, dataset, chosen, data_dir)
+    chosen = chosen[~seen]
+    if not len(chosen):
+        raise DataError(f"all {len(seen)} images of {dataset.name} trained {run.path}: none is left to evaluate it on")
+    what = f"{len(chosen)} {'test images' if own else 'images'} of {dataset.name}"
+    what += "" if own else " (it has no test set of its own)"
+    return Evaluation(
+        run=run,
+        what=what,
+        classes=classes,
+        ids=dataset.ids[chosen],
+        labels=number_of[dataset.labels[chosen]],
+        predicted=network.probabilities_of(dataset, chosen).argmax(axis=1),
+        groups=dataset.groups[chosen],
+        dataset=dataset,
+        notes=(*notes, *note),
+    )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _class_numbers(names: Sequence[str], classes: tuple[str, ...]) -> tuple[NDArray[np.int64], list[str]]:
+    """Returns for each class of a dataset its number in the model, and what to say of names that are not the same."""
+    numbers = [class_number(classes, name) for name in names]
+    pairs = zip(names, numbers, strict=True)
+    other = [f"{name} as {classes[number]}" for name, number in pairs if name != classes[number]]
+    return np.array(numbers, np.int64), [f"classes taken: {', '.join(other)}"] if other else []
+
+
+def _trained_on(
+    run: Run, dataset: Dataset, chosen: NDArray[np.int64], data_dir: Path | None
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Returns which of the chosen images are, to the last bit, ones that the run was trained on; and what to say."""
+    try:
+        trained = dataset_of(run, data_dir)
+    except MnistFacesError as error:
+        doubt = f"images that trained the model may be among these: {error}"
+        return np.zeros(len(chosen), bool), [doubt]
+    known = {row.tobytes() for row in trained.inputs[split_of(run, trained).train]}
+    seen = np.array([row.tobytes() in known for row in dataset.inputs[chosen]], bool)
+    count = np.count_nonzero(seen)
+    return seen, [f"{count} images trained the model: left out"] if count else []
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mistake:
+    """An image that a model got wrong.
+
+    Attributes:
+        image: its name.
+        label: its true class.
+        predicted: the answer.
+        probability: that the model gave its answer.
+        pixels: (H, W) or (H, W, 3); None for features.
+    """
+
+    image: str
+    label: str
+    predicted: str
+    probability: float
+    pixels: NDArray[np.uint8] | None
+
+
+def find_mistakes(evaluation: Evaluation, data_dir: Path | None = None) -> list[Mistake]:
+    """Returns the images that the model got wrong, those it was surest of first.
+
+    Raises:
+        DataError: the dataset of the images is not on this machine.
+        RunError: it is of other content now.
+    """
+    wrong = np.flatnonzero(evaluation.labels != evaluation.predicted)
+    if not len(wrong):
+        return []
+    dataset = evaluation.dataset or dataset_of(evaluation.run, data_dir)
+    place = {name: position for position, name in enumerate(dataset.ids.tolist())}
+    indices = np.array([place[name] for name in evaluation.ids[wrong].tolist()])
+    answers = evaluation.predicted[wrong]
+    probability = network_of(evaluation.run).probabilities_of(dataset, indices)[np.arange(len(wrong)), answers]
+    drawable = dataset.inputs.dtype == np.uint8 and len(dataset.shape) > 1
+    return [
+        Mistake(
+            image=str(evaluation.ids[wrong[row]]),
+            label=evaluation.classes[evaluation.labels[wrong[row]]],
+            predicted=evaluation.classes[answers[row]],
+            probability=float(probability[row]),
+            pixels=dataset.images(indices[row : row + 1])[0] if drawable else None,
+        )
+        for row in np.argsort(-probability, kind="stable").tolist()
+    ]
+
+
+def save_mistakes(path: Path, mistakes: Sequence[Mistake]) -> None:
+    """Writes a CSV of image, class, predicted and probability, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", "class", "predicted", "probability"])
+    writer.writerows([item.image, item.label, item.predicted, item.probability] for item in mistakes)
+    write_text(path, text.getvalue())

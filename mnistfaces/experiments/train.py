@@ -1,0 +1,140 @@
+"""One model, trained and kept: the run directory behind `mnf train`."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mnistfaces.config import DeviceName
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.splits import draw_split
+from mnistfaces.devices import choose_device
+from mnistfaces.engine.batches import Draw
+from mnistfaces.engine.training import Epoch, Measure, fit
+from mnistfaces.experiments.trials import Row, Trial, history_fields, measured_fields
+from mnistfaces.files import write_text
+from mnistfaces.runs.predictions import Answers, Predictions, save_predictions
+from mnistfaces.runs.runs import PREDICTIONS, RESULTS, WEIGHTS, RunFolder, configuration, describe, save_weights
+from mnistfaces.statistics.intervals import accuracy_interval
+
+HISTORY = "history.csv"
+HISTORY_POINTS = 3000
+"""A learning curve has at most about so many points: longer trainings are measured every few epochs."""
+
+
+def open_training(
+    dataset: Dataset, trial: Trial, *, device: DeviceName, every: int | None, out: Path | None, force: bool = False
+) -> RunFolder:
+    """Returns the run directory of one training; `finished` says that it was done before.
+
+    Args:
+        dataset: the images.
+        trial: what to train.
+        device: where to compute.
+        every: measures every so many epochs; None is as often as gives a curve of some 3,000 points.
+        out: the directory; None names it after the configuration.
+        force: replaces what another configuration left there.
+
+    Raises:
+        RunError: another configuration's results are there.
+        UsageError: the device is not there.
+    """
+    asked = configuration(
+        "train",
+        dataset=describe(dataset),
+        training=trial.cell.training.to_dict(),
+        split=trial.cell.split,
+        seed=trial.seed,
+        split_seed=trial.split_seed,
+        res=trial.cell.res,
+        every=every or max(1, math.ceil(trial.cell.training.epochs / HISTORY_POINTS)),
+        device=choose_device(device).type,
+    )
+    return RunFolder(asked, [WEIGHTS, PREDICTIONS, HISTORY, RESULTS], out=out, force=force)
+
+
+def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterator[Epoch | Row]:
+    """Trains one model and keeps it, yielding the measured epochs and at last the result row.
+
+    Raises:
+        DataError: a class has too few images for the split.
+        FileError: the disk refuses.
+    """
+    split = draw_split(dataset, trial.cell.split, trial.split_seed, trial.fold)
+    folder.claim()
+    draw = Draw(split=split, seed=trial.seed)
+    every, device = folder.asked["every"], folder.asked["device"]
+    history: list[Row] = []
+    last: Measure | None = None
+    for epoch in fit(dataset, [trial.cell.training], [draw], every=every, device=device):  # type: ignore[arg-type]
+        last = epoch.measures[0]
+        if not history or last.epoch > history[-1]["epoch"]:
+            history.append(history_fields(last))
+        yield epoch
+    if last is None:
+        raise AssertionError("fit always measures its last epoch")
+    row = _row(folder, dataset, trial, draw, last)
+    answers = Answers(
+        key=trial.key(dataset, str(device)),
+        split=split,
+        val=last.val.predicted if last.val else None,
+        test=last.test.predicted if last.test else None,
+    )
+    if last.weights is not None:
+        save_weights(folder.path / WEIGHTS, last.weights)
+    save_predictions(folder.path / PREDICTIONS, Predictions.of(dataset, [answers]))
+    write_text(folder.path / HISTORY, _as_csv(history))
+    write_text(folder.path / RESULTS, json.dumps(row, allow_nan=False) + "\n")
+    folder.finish()
+    yield row
+
+
+def _row(folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw, measure: Measure) -> Row:
+    """Returns the row of a trained model."""
+    options = trial.cell.options()
+    low = high = None
+    if measure.test is not None:
+        answers = Answers(key="", split=draw.split, val=None, test=measure.test.predicted)
+        scores = Predictions.of(dataset, [answers]).scores("")
+        if scores is not None:
+            interval = accuracy_interval([scores])
+            low, high = interval.low, interval.high
+    return {
+        **options,
+        "dataset": dataset.name,
+        "seed": trial.seed,
+        **measured_fields(measure, draw),
+        "test_low": low,
+        "test_high": high,
+        "seconds": measure.seconds,
+        "status": measure.status,
+        "epoch": measure.epoch,
+        "run": str(folder.path),
+    }
+
+
+def _as_csv(rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def first_rise(history: Mapping[str, Sequence[float | None]]) -> int | None:
+    """Returns the epoch at which the validation cost was first higher than at the measured epoch before it."""
+    losses = history["val_loss"]
+    for number in range(1, len(losses)):
+        before, now = losses[number - 1], losses[number]
+        if before is not None and now is not None and now > before:
+            return int(history["epoch"][number] or 0)
+    return None
+
+
+def load_history(path: Path) -> dict[str, list[float | None]]:
+    """Returns the columns of a learning curve; None where there was no number."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) if row[name] else None for row in rows] for name in rows[0]}

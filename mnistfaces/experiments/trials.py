@@ -1,0 +1,155 @@
+"""Cells, trials and grids: what is asked, what identifies it, and the row that tells of it."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from mnistfaces.config import ARITHMETIC, SplitConfig, TrainConfig
+from mnistfaces.files import hash_of
+from mnistfaces.runs.runs import HASH_LENGTH
+
+if TYPE_CHECKING:
+    from mnistfaces.datasets.base import Dataset
+    from mnistfaces.engine.batches import Draw
+    from mnistfaces.engine.training import Measure, Score
+
+Row = dict[str, Any]
+LoadDataset = Callable[[int | None], "Dataset"]
+"""Returns the dataset at a resolution; None where it has but one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One combination of options: how a model is trained, on which part of the data, at which resolution."""
+
+    training: TrainConfig
+    split: SplitConfig
+    res: int | None = None
+
+    def options(self) -> Row:
+        """Returns the fields of a row that say what was asked."""
+        training = self.training
+        return {
+            "lr": training.lr,
+            "momentum": training.momentum,
+            "batch_size": training.batch_size,
+            "epochs": training.epochs,
+            "hidden": training.hidden if training.model == "mlp" else None,
+            "model": training.model,
+            "optimizer": training.optimizer,
+            "weight_decay": training.weight_decay,
+            "reduction": training.reduction,
+            "train_per_class": self.split.train_per_class,
+            "res": self.res,
+        }
+
+
+def build_cells(lists: Mapping[str, Sequence[Any]], training: TrainConfig, split: SplitConfig) -> tuple[Cell, ...]:
+    """Returns the product of lists of values, each distinct training once.
+
+    Args:
+        lists: values by the name of the field that they vary: one of `training`'s, `train_per_class` or `res`.
+        training: what all cells have in common.
+        split: likewise.
+
+    Raises:
+        UsageError: a value, or two values together, cannot be meant.
+    """
+    cells: dict[object, Cell] = {}
+    for values in itertools.product(*lists.values()):
+        chosen = dict(zip(lists, values, strict=True))
+        res = chosen.pop("res", None)
+        size = {"train_per_class": chosen.pop("train_per_class")} if "train_per_class" in chosen else {}
+        cell = Cell(training=training.with_(**chosen), split=replace(split, **size), res=res)
+        same = tuple(cell.training.to_dict().items())  # hidden units make no two models of a softmax regression
+        cells.setdefault((same, cell.split, cell.res), cell)
+    return tuple(cells.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A cell with the seed of its initial weights and minibatches, the seed of its split, and its fold."""
+
+    cell: Cell
+    seed: int
+    split_seed: int
+    fold: int = 0
+
+    def identity(self, dataset: "Dataset", device: str) -> Row:
+        """Returns everything that decides the trial's numbers."""
+        return {
+            "arithmetic": ARITHMETIC,
+            "dataset": [dataset.name, dataset.fingerprint],
+            "device": device,
+            "training": self.cell.training.to_dict(),
+            "split": asdict(self.cell.split),
+            "seed": self.seed,
+            "split_seed": self.split_seed,
+            "fold": self.fold if self.cell.split.folds else None,
+        }
+
+    def key(self, dataset: "Dataset", device: str) -> str:
+        """Returns the hash of the trial's identity."""
+        return hash_of(self.identity(dataset, device))[:HASH_LENGTH]
+
+    def pair(self) -> tuple[int, int]:
+        """Returns what trials of different cells share when they can be compared: seed and fold."""
+        return self.seed, self.fold
+
+
+def measured_fields(measure: "Measure", draw: "Draw") -> Row:
+    """Returns the fields of a row that say how a model did; null where there is no such number."""
+    split = draw.split
+    counts = {"train_n": len(split.train), "val_n": len(split.val), "test_n": len(split.test)}
+    return {**_score_fields(measure), **counts}
+
+
+def history_fields(measure: "Measure") -> Row:
+    """Returns one line of a learning curve."""
+    return {"epoch": measure.epoch, **_score_fields(measure)}
+
+
+def _score_fields(measure: "Measure") -> Row:
+    """Returns losses, then accuracies, of the three sets."""
+    scores: Mapping[str, Score | None] = {"train": measure.train, "val": measure.val, "test": measure.test}
+    return {
+        **{f"{side}_loss": score.loss if score else None for side, score in scores.items()},
+        **{f"{side}_accuracy": score.accuracy if score else None for side, score in scores.items()},
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Cells, each for every seed and fold.
+
+    Attributes:
+        cells: in the order asked.
+        seeds: of the trials; cells share them, so comparisons between cells are paired.
+        fixed_split: every trial keeps the split of the first seed.
+        shard: (i, n) does the i-th of n parts of the cells, told apart by their hashes; None does all.
+    """
+
+    cells: tuple[Cell, ...]
+    seeds: tuple[int, ...] = (0,)
+    fixed_split: bool = False
+    shard: tuple[int, int] | None = None
+
+    def trials(self) -> list[Trial]:
+        """Returns every trial that this process is to do, cell by cell."""
+        return [
+            Trial(cell=cell, seed=seed, split_seed=self.seeds[0] if self.fixed_split else seed, fold=fold)
+            for cell in self.own_cells()
+            for seed, fold in itertools.product(self.seeds, range(cell.split.folds or 1))
+        ]
+
+    def own_cells(self) -> list[Cell]:
+        """Returns the cells of this shard."""
+        if self.shard is None:
+            return list(self.cells)
+        part, parts = self.shard
+        return [cell for cell in self.cells if int(hash_of(_plain(cell))[:8], 16) % parts == part - 1]
+
+
+def _plain(cell: Cell) -> Row:
+    return {"training": cell.training.to_dict(), "split": vars(cell.split), "res": cell.res}

@@ -1,0 +1,58 @@
+"""Lists of faces from files and URLs; one from a URL is kept, so that it is asked for once."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mnistfaces.errors import FetchError, FileError
+from mnistfaces.fetching.faces.rows import BadRow, Row, parse_list
+from mnistfaces.fetching.web.client import Client
+from mnistfaces.files import write_whole
+
+PUBLIC_LISTS = tuple(
+    f"https://raw.githubusercontent.com/faceteam/facescrub/master/facescrub_{kind}.txt"
+    for kind in ("actors", "actresses")
+)
+LIMIT_BYTES = 256 << 20
+DEADLINE_S = 300.0
+OK = 200
+
+
+def read_lists(names: Sequence[str], folder: Path, client: Client) -> Iterator[Row | BadRow]:
+    """Yields the lines of some lists, one list after the other.
+
+    Args:
+        names: files or URLs; none for the public copies.
+        folder: where lists from URLs are kept.
+        client: asks for a URL.
+
+    Raises:
+        FileError: a file cannot be read.
+        FetchError: a URL does not give its list.
+    """
+    for name in names or PUBLIC_LISTS:
+        content = _from_web(name, folder, client) if "://" in name else _from_file(Path(name))
+        yield from parse_list(content, name.rsplit("/", 1)[-1])
+
+
+def _from_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot read the list {path}: {error.strerror or error}") from error
+
+
+def _from_web(url: str, folder: Path, client: Client) -> bytes:
+    copy = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.txt"
+    if copy.exists():
+        return _from_file(copy)
+    hint = "give a copy with --list FILE"
+    try:
+        reply = client.get(url, limit_bytes=LIMIT_BYTES, deadline_s=DEADLINE_S)
+    except FetchError as error:
+        raise FetchError(f"cannot get the list {url}: {error}: {hint}") from error
+    if reply.status != OK:
+        raise FetchError(f"cannot get the list {url}: HTTP {reply.status}: {hint}")
+    with write_whole(copy) as file:
+        file.write(reply.body)
+    return reply.body

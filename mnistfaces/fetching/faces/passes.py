@@ -1,0 +1,255 @@
+"""One pass over some rows: what is settled, what to ask, what became of every row, and the crops of it.
+
+The ledger holds how each request ended, by a hash of source, URL and SHA-256; the tree holds the photographs.
+Everything else follows from these two and the list.
+"""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.faces import Crop
+from mnistfaces.datasets.variants import Variant
+from mnistfaces.errors import FileError
+from mnistfaces.fetching.faces.crops import CropPlan, plan_crops
+from mnistfaces.fetching.faces.originals import Originals
+from mnistfaces.fetching.faces.report import Fate
+from mnistfaces.fetching.faces.rows import Row, Selection
+from mnistfaces.fetching.faces.sources import FolderSource, Source, WebSource
+from mnistfaces.fetching.web.client import Client, host_of
+from mnistfaces.fetching.web.download import Download
+from mnistfaces.fetching.web.hosts import Settled, Unit
+from mnistfaces.fetching.web.pinned import RequestFailed
+from mnistfaces.fetching.web.policy import Outcome, is_host_failure
+from mnistfaces.fetching.web.states import State
+from mnistfaces.files import Ledger, hash_of, read_records
+from mnistfaces.progress import Advanced
+
+NEVER_ELSEWHERE: frozenset[State] = frozenset({"opted_out"})
+"""What a site asked not to be used is not taken from another place either."""
+
+NOT_ON_THE_WEB: frozenset[State] = frozenset({"bad_url", "private_address"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassConfig:
+    """How a pass goes about it.
+
+    Attributes:
+        sources: asked in turn for what is still missing.
+        variants: of crops to make.
+        retry: recorded states that are asked again.
+        jobs: requests at once.
+        keep_originals: keep the photographs once they are cropped.
+        dry_run: look, and change nothing.
+    """
+
+    sources: tuple[Source, ...]
+    variants: tuple[Variant, ...]
+    retry: frozenset[State] = frozenset()
+    jobs: int = 64
+    keep_originals: bool = True
+    dry_run: bool = False
+
+
+@dataclass
+class FacesPass:
+    """A pass over some rows, in a folder that is locked for as long as it is open.
+
+    Attributes:
+        folder: of the faces inside the data folder.
+        selection: the rows asked for.
+        config: how to go about it.
+        client: asks for one URL.
+        stopped: sources that had to end early, with the reason.
+    """
+
+    folder: Path
+    selection: Selection
+    config: PassConfig
+    client: Client
+    stopped: dict[str, str] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Takes the folder, clears what a killed pass left half-written, and reads the ledger."""
+        self._stack = contextlib.ExitStack()
+        self.originals = Originals(self.folder / "originals")
+        ledger = self.folder / "ledger.ndjson"
+        self.ledger: Ledger | None = None
+        records: list[dict[str, Any]] = []
+        if not self.config.dry_run:
+            self._lock()
+            self._clear_unfinished()
+            self.ledger = Ledger(ledger)
+            records = self.ledger.records
+        elif ledger.exists():
+            records = read_records(ledger)
+        self.records: dict[str, Mapping[str, Any]] = {str(record.get("unit")): record for record in records}
+        self.crops: CropPlan = self._plan_crops()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Gives the folder back."""
+        self._stack.close()
+
+    def todo(self, source: Source) -> list[Row]:
+        """Returns the rows that a source is to be asked for, in the order of the list."""
+        return [row for row in self.selection.rows if self._is_asked(row, source)]
+
+    def hosts(self, source: WebSource, rows: Iterable[Row]) -> int:
+        """Returns how many hosts a source would ask for these rows."""
+        names: set[str] = set()
+        for row in rows:
+            with contextlib.suppress(RequestFailed):
+                names.add(host_of(source.url_of(row)))
+        return len(names)
+
+    def obtain(self, source: Source, rows: Sequence[Row]) -> Iterator[Advanced]:
+        """Asks a source for rows, and yields each step once it is on the disk.
+
+        Raises:
+            FileError: the disk refuses.
+        """
+        if isinstance(source, FolderSource):
+            yield from self._from_folder(source, rows)
+        else:
+            yield from self._from_web(source, rows)
+
+    def cut(self) -> Iterator[Crop]:
+        """Makes the crops that the datasets lack, and yields each one; `save` follows."""
+        self.crops = self._plan_crops()
+        yield from self.crops.cut()
+
+    def save(self) -> tuple[Dataset, ...]:
+        """Writes the datasets, and returns those that have any face; without originals if so configured."""
+        datasets = self.crops.save()
+        if not self.config.keep_originals:
+            for face in self.crops.faces:
+                self.originals.remove(face.sha256)
+        return datasets
+
+    def fates(self) -> list[Fate]:
+        """Returns what became of every row and bad line, actor by actor."""
+        rows = [self._fate(row) for row in self.selection.rows]
+        return rows + [
+            Fate(row=line, state="bad_row", detail=line.reason)
+            for line in (*self.selection.bad, *self.selection.strays)
+        ]
+
+    def _lock(self) -> None:
+        path = self.folder / "fetch.lock"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._stack.enter_context(FileLock(path, timeout=0))
+        except Timeout:
+            raise FileError(
+                f"another mnf fetch faces is at work in {self.folder}: wait, or choose --data-dir"
+            ) from None
+        except OSError as error:
+            raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+
+    def _clear_unfinished(self) -> None:
+        """Removes what a killed pass was writing: whoever holds the lock is the only one to write these."""
+        for pattern in ("originals/??/.*.tmp", ".faces-[0-9]*.tmp", ".ledger.*.tmp"):
+            for path in self.folder.glob(pattern):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def _plan_crops(self) -> CropPlan:
+        return plan_crops(self.folder.parent, self.selection, self.originals, self.config.variants)
+
+    def _record(self, source: Source, row: Row) -> Mapping[str, Any] | None:
+        return self.records.get(_key(source, row)) if isinstance(source, WebSource) else None
+
+    def _is_asked(self, row: Row, source: Source) -> bool:
+        if row.sha256 in self.originals or self.crops.has(row):
+            return False
+        earlier = {record["state"] for one in self.config.sources if (record := self._record(one, row))}
+        if earlier & NEVER_ELSEWHERE and not self.config.retry & NEVER_ELSEWHERE:
+            return False
+        if isinstance(source, FolderSource):
+            return True
+        if source.name == "wayback" and earlier & NOT_ON_THE_WEB:
+            return False
+        record = self._record(source, row)
+        return record is None or record["state"] == "ok" or record["state"] in self.config.retry
+
+    def _from_folder(self, source: FolderSource, rows: Sequence[Row]) -> Iterator[Advanced]:
+        copies = Counter(row.sha256 for row in rows)
+        limit = max(
+            (one.rules.limit_bytes for one in self.config.sources if isinstance(one, WebSource)), default=1 << 28
+        )
+        for sha256, body in source.find(copies, limit):
+            self.originals.add(sha256, body)
+            count = copies.pop(sha256)
+            yield Advanced(amount=count, kept=count, size=len(body))
+        for count in copies.values():
+            yield Advanced(amount=count, kept=0)
+
+    def _from_web(self, source: WebSource, rows: Sequence[Row]) -> Iterator[Advanced]:
+        units = {key: Unit(key, source.url_of(row), row.sha256) for row in rows for key in [_key(source, row)]}
+        copies = Counter(_key(source, row) for row in rows)
+        jobs = source.jobs or self.config.jobs
+        pending = Download(self.client, self.originals.add, source.rules, self._hosts_that_answered())
+        for settled in pending.run(units.values(), jobs):
+            self._keep_record(source, settled)
+            count = copies[settled.unit.key]
+            yield Advanced(amount=count, kept=count * (settled.outcome.state == "ok"), size=settled.size)
+
+    def _keep_record(self, source: WebSource, settled: Settled) -> None:
+        outcome = settled.outcome
+        if outcome.state == "not_tried" or (source.rules.refusal_ends and outcome.state == "refused"):
+            self.stopped.setdefault(source.name, outcome.detail)
+            return
+        record = {
+            "unit": settled.unit.key,
+            "source": source.name,
+            "state": outcome.state,
+            "status": outcome.status,
+            "sha256": settled.unit.sha256,
+            "url": settled.unit.url,
+            "tries": settled.tries,
+            "bytes": settled.size,
+            "detail": outcome.detail[:200],
+            "time": int(time.time()),
+        }
+        if self.ledger is not None:
+            self.ledger.append(record)
+        self.records[settled.unit.key] = record
+
+    def _hosts_that_answered(self) -> set[str]:
+        hosts: set[str] = set()
+        for record in self.records.values():
+            outcome = Outcome(state=record.get("state", "not_tried"), status=record.get("status"))
+            if outcome.state not in ("host_left", "bad_url") and not is_host_failure(outcome):
+                with contextlib.suppress(RequestFailed):
+                    hosts.add(host_of(str(record.get("url"))))
+        return hosts
+
+    def _fate(self, row: Row) -> Fate:
+        said = [(one, record) for one in self.config.sources if (record := self._record(one, row))]
+        source, record = said[0] if said else (None, {})  # why it was lost, not that later ones lacked it too
+        if row.sha256 in self.originals or self.crops.has(row):
+            state, detail = self.crops.state_of(row)
+            name = next((one.name for one, good in said if good["state"] == "ok"), "")
+            return Fate(row=row, state=state, source=name, detail=detail)
+        state = record.get("state", "not_tried")
+        if state == "ok":
+            return Fate(row=row, state="not_tried", detail="its photograph is no longer here: fetch again")
+        name = source.name if source else ""
+        return Fate(row=row, state=state, source=name, status=record.get("status"), detail=record.get("detail", ""))
+
+
+def _key(source: WebSource, row: Row) -> str:
+    """Returns the identity of a download: source, URL and SHA-256, never a position."""
+    return hash_of([source.identity, source.url_of(row), row.sha256])

@@ -1,0 +1,214 @@
+"""The full MNIST from a file, a folder, or the network: verified, converted once, and kept."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from mnistfaces.datasets.digits import (
+    MNIST,
+    Edition,
+    digits_path,
+    load_digits,
+    save_digits,
+    split_idx,
+    unpack_idx,
+)
+from mnistfaces.datasets.matfile import read_mat
+from mnistfaces.datasets.store import fingerprint_of
+from mnistfaces.errors import DataError, FetchError, FileError
+from mnistfaces.fetching.mnist.mirrors import PACKING_LIMIT, FetchDigitsConfig, Step, fetch_idx, fetch_mat
+from mnistfaces.files import sha256_of_file, write_json
+
+LOCK_NAME = ".digits.lock"
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchedDigits:
+    """The full MNIST in the data folder: the fields of the command's row. None is what is not known, or not yet.
+
+    Attributes:
+        source: what gave it.
+        train_n: training images.
+        val_n: validation images: MNIST brings none along.
+        test_n: test images.
+        sha256: of the file.
+        path: of the file.
+    """
+
+    source: str | None
+    train_n: int | None
+    val_n: int | None
+    test_n: int | None
+    sha256: str | None
+    path: str
+
+
+def find_digits(data_dir: Path, edition: Edition = MNIST) -> FetchedDigits:
+    """Returns what is in the data folder, verified to the last byte.
+
+    Raises:
+        DataError: it was not fetched, or is damaged.
+    """
+    dataset = load_digits(data_dir, edition)
+    path = digits_path(data_dir)
+    if fingerprint_of(dataset) != edition.fingerprint:
+        raise DataError(f"{path} is damaged: get it again with `mnf fetch digits`")
+    sha256 = sha256_of_file(path)
+    known: Any = None
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        known = json.loads(_origin_path(data_dir).read_text(encoding="utf-8"))
+    is_of_this_file = isinstance(known, dict) and known.get("sha256") == sha256
+    test_n = int(dataset.given_test.sum())
+    return FetchedDigits(
+        source=str(known["source"]) if is_of_this_file else None,
+        train_n=len(dataset) - test_n,
+        val_n=0,
+        test_n=test_n,
+        sha256=sha256,
+        path=str(path),
+    )
+
+
+def fetch_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | FetchedDigits]:
+    """Yields what happens on the way to the full MNIST in the data folder, and in the end what is there.
+
+    Nothing happens when it is there already. Files that the network gave whole are kept until all are there.
+
+    Raises:
+        DataError: the file or folder does not hold MNIST.
+        FetchError: no URL gave it.
+        FileError: a folder or the disk refuses.
+    """
+    with contextlib.suppress(DataError):
+        if not config.force:
+            yield find_digits(data_dir, config.edition)
+            _sweep(data_dir)
+            return
+    lock = FileLock(data_dir / LOCK_NAME)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            yield Step(source=str(data_dir), problem="another process is fetching into it: waiting")
+            lock.acquire()
+    except OSError as error:
+        raise FileError(f"cannot write {data_dir}: {error.strerror or error}") from error
+    try:
+        yield from _fetch_alone(data_dir, config)
+    finally:
+        lock.release()
+
+
+def plan_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | FetchedDigits]:
+    """Yields what `fetch_digits` would ask, in turn, and what is there or, with None for what is not, would be."""
+    with contextlib.suppress(DataError):
+        if not config.force:
+            yield find_digits(data_dir, config.edition)
+            return
+    sources = (*config.idx_urls, *config.mat_urls) if config.is_remote else (str(config.source),)
+    for source in sources:
+        yield Step(source=source)
+    path = str(digits_path(data_dir))
+    yield FetchedDigits(source=sources[0], train_n=None, val_n=None, test_n=None, sha256=None, path=path)
+
+
+def _fetch_alone(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | FetchedDigits]:
+    """Yields the same, while no other process fetches into the folder."""
+    if not config.force and digits_path(data_dir).exists():
+        try:
+            yield find_digits(data_dir, config.edition)
+        except DataError as error:
+            yield Step(source=str(digits_path(data_dir)), problem=f"fetched again: {error}")
+        else:
+            return
+    _remove_torn(data_dir)
+    if config.is_remote:
+        arrays, source = yield from _from_network(data_dir, config)
+    else:
+        arrays, source = _from_disk(Path(str(config.source)), config.edition), config.source
+    try:
+        path = save_digits(data_dir, arrays, config.edition)
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
+    write_json(_origin_path(data_dir), {"source": source, "sha256": sha256_of_file(path)})
+    shutil.rmtree(_parts_folder(data_dir), ignore_errors=True)
+    yield find_digits(data_dir, config.edition)
+
+
+def _sweep(data_dir: Path) -> None:
+    """Removes what a process that was killed late has left, unless another one is at work."""
+    if _parts_folder(data_dir).exists():
+        with contextlib.suppress(OSError), FileLock(data_dir / LOCK_NAME, blocking=False):
+            _remove_torn(data_dir)
+            shutil.rmtree(_parts_folder(data_dir), ignore_errors=True)
+
+
+def _remove_torn(data_dir: Path) -> None:
+    """Removes the unfinished files of killed processes: whoever holds the lock is the only one to write."""
+    for torn in data_dir.glob(".digits.*.tmp"):
+        torn.unlink(missing_ok=True)
+
+
+def _origin_path(data_dir: Path) -> Path:
+    """Where it is written down what gave the file, whose own bytes do not depend on that."""
+    return data_dir / "digits.json"
+
+
+def _parts_folder(data_dir: Path) -> Path:
+    return data_dir / "digits.parts"
+
+
+def _from_network(data_dir: Path, config: FetchDigitsConfig) -> Generator[Step, None, tuple[Arrays, str | None]]:
+    """Yields a step for each file asked for; returns the twenty arrays and what gave them."""
+    parts = _parts_folder(data_dir)
+    problems: list[str] = []
+    if config.idx_urls:
+        try:
+            source = yield from fetch_idx(parts, config)
+        except FetchError as error:
+            problems.append(str(error))
+        else:
+            return split_idx({name: (parts / name).read_bytes() for name in config.edition.files}), source
+    if config.mat_urls:
+        path = parts / "mnist_all.mat"
+        try:
+            url = yield from fetch_mat(path, config)
+            return read_mat(path, list(config.edition.arrays)), url
+        except (FetchError, DataError) as error:
+            problems.append(str(error))
+        finally:
+            path.unlink(missing_ok=True)
+    raise FetchError(f"no source gave MNIST: {'; '.join(problems)}; name another one with `mnf fetch digits --from`")
+
+
+def _from_disk(source: Path, edition: Edition) -> Arrays:
+    """Returns the twenty arrays of a `.mat` file or of a folder of IDX files."""
+    if not source.exists():
+        raise FileError(f"there is no file or folder {source}")
+    if not source.is_dir():
+        return read_mat(source, list(edition.arrays))
+    return split_idx({name: _read_idx(source, name, edition) for name in edition.files})
+
+
+def _read_idx(folder: Path, name: str, edition: Edition) -> bytes:
+    stems = (name, name.replace("-idx", ".idx"))
+    for path in (folder / f"{stem}{packing}" for stem in stems for packing in ("", ".gz")):
+        if path.is_file():
+            try:
+                with path.open("rb") as file:
+                    return unpack_idx(name, file.read(edition.size(name) + PACKING_LIMIT), edition)
+            except OSError as error:
+                raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+            except DataError as error:
+                raise DataError(f"{path}: {error}") from error
+    raise FileError(f"{folder} holds neither {name} nor {name}.gz")

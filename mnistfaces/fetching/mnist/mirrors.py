@@ -1,0 +1,186 @@
+"""Where MNIST is to be had, and its files from there: each mirror in turn, each file verified before it is kept."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from mnistfaces.datasets.digits import MNIST, Edition, unpack_idx
+from mnistfaces.errors import DataError, FetchError, UsageError
+from mnistfaces.files import write_whole
+
+if TYPE_CHECKING:
+    from mnistfaces.fetching.web.client import Reply
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "http://yann.lecun.com/exdb/mnist/",
+)
+MAT_URL = "https://cs.nyu.edu/~roweis/data/mnist_all.mat"
+MAT_LIMIT = 64 << 20
+PACKING_LIMIT = 1 << 20
+"""Bytes that a packed file may have more than its content."""
+FOUND = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchDigitsConfig:
+    """Where MNIST may come from.
+
+    Attributes:
+        source: a `.mat` file, a URL of one, or a folder or URL of the four IDX files; None asks the mirrors in turn.
+        force: fetch again what is there already.
+        allow_private: connect to addresses that are not public.
+        deadline_s: seconds for one file from one mirror.
+        mirrors: URLs of the four IDX files.
+        mat_url: of `mnist_all.mat`, asked when the mirrors do not give all files.
+        edition: what the content must be.
+    """
+
+    source: str | None = None
+    force: bool = False
+    allow_private: bool = False
+    deadline_s: float = 300.0
+    mirrors: tuple[str, ...] = MIRRORS
+    mat_url: str = MAT_URL
+    edition: Edition = MNIST
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a source that cannot be meant."""
+        if self.source == "" or (self.source and "://" in self.source and not self.is_remote):
+            raise UsageError(f"--from takes a file, a folder, or an http or https URL, not {self.source!r}")
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the network is asked."""
+        return self.source is None or self.source.lower().startswith(("http://", "https://"))
+
+    @property
+    def idx_urls(self) -> tuple[str, ...]:
+        """Which URLs are asked for the four IDX files, in turn."""
+        if self.source is None:
+            return self.mirrors
+        return (self.source,) if self.is_remote and not self.mat_urls else ()
+
+    @property
+    def mat_urls(self) -> tuple[str, ...]:
+        """Which URLs are asked for `mnist_all.mat`, after the others."""
+        if self.source is None:
+            return (self.mat_url,)
+        return (self.source,) if self.is_remote and urlsplit(self.source).path.lower().endswith(".mat") else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing done on the way.
+
+    Attributes:
+        source: the file or URL.
+        problem: why it did not give what it should; None when it did.
+    """
+
+    source: str
+    problem: str | None = None
+
+
+def fetch_idx(folder: Path, config: FetchDigitsConfig) -> Generator[Step, None, str | None]:
+    """Gets the four IDX files into a folder, unpacked; one that is there already is not asked for.
+
+    A mirror that failed is asked last from then on.
+
+    Yields:
+        A step for each file and for each failure.
+
+    Returns:
+        Which mirrors gave the files; None when all were there.
+
+    Raises:
+        FetchError: no mirror gives one of the files.
+        FileError: the folder or the disk refuses.
+    """
+    mirrors = list(config.idx_urls)
+    used: list[str] = []
+    for name in config.edition.files:
+        if _is_kept(folder / name, config.edition):
+            continue
+        problems: list[str] = []
+        for mirror in tuple(mirrors):
+            url = f"{mirror.rstrip('/')}/{name}"
+            try:
+                content = _download_idx(url, config)
+            except (FetchError, DataError) as error:
+                problems.append(str(error))
+                mirrors.append(mirrors.pop(mirrors.index(mirror)))
+                yield Step(source=url, problem=str(error))
+                continue
+            with write_whole(folder / name) as file:
+                file.write(content)
+            used.append(mirror)
+            yield Step(source=url)
+            break
+        else:
+            raise FetchError("; ".join(problems))
+    return ", ".join(dict.fromkeys(used)) or None
+
+
+def fetch_mat(path: Path, config: FetchDigitsConfig) -> Generator[Step, None, str]:
+    """Gets the first `.mat` file that a URL gives; yields a step for each URL and returns the one that gave it.
+
+    Raises:
+        FetchError: none gave a file.
+        FileError: the folder or the disk refuses.
+    """
+    problems: list[str] = []
+    for url in config.mat_urls:
+        try:
+            content = _download(url, MAT_LIMIT, config)
+        except FetchError as error:
+            problems.append(str(error))
+            yield Step(source=url, problem=str(error))
+            continue
+        with write_whole(path) as file:
+            file.write(content)
+        yield Step(source=url)
+        return url
+    raise FetchError("; ".join(problems))
+
+
+def _is_kept(path: Path, edition: Edition) -> bool:
+    try:
+        unpack_idx(path.name, path.read_bytes(), edition)
+    except (OSError, DataError):
+        return False
+    return True
+
+
+def _download_idx(url: str, config: FetchDigitsConfig) -> bytes:
+    """Returns the verified content of an IDX file that a URL gives packed, or else unpacked."""
+    name = url.rpartition("/")[2]
+    limit = config.edition.size(name) + PACKING_LIMIT
+    reply = _ask(f"{url}.gz", limit, config)
+    if reply.status != FOUND:
+        reply = _ask(url, limit, config)
+    content = _body(reply, f"{url}.gz")
+    try:
+        return unpack_idx(name, content, config.edition)
+    except DataError as error:
+        raise DataError(f"{reply.url}: {error}") from error
+
+
+def _download(url: str, limit: int, config: FetchDigitsConfig) -> bytes:
+    return _body(_ask(url, limit, config), url)
+
+
+def _ask(url: str, limit: int, config: FetchDigitsConfig) -> "Reply":
+    from mnistfaces.fetching.web.client import Client, ClientConfig
+
+    client = Client(ClientConfig(allow_private=config.allow_private))
+    return client.get(url, limit_bytes=limit, deadline_s=config.deadline_s)
+
+
+def _body(reply: "Reply", url: str) -> bytes:
+    if reply.status != FOUND:
+        raise FetchError(f"{url} answered {reply.status}")
+    return reply.body

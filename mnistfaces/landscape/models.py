@@ -1,0 +1,84 @@
+"""The model behind a surface: trained for it, or kept by another run; and the images that judge it."""
+
+from dataclasses import dataclass, replace
+
+from mnistfaces.config import DatasetKind, DeviceName, SplitConfig, default_split, default_training
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.errors import RunError
+from mnistfaces.experiments.trials import Cell, Trial
+from mnistfaces.landscape import SoftmaxProblem, Surface, softmax_problem
+from mnistfaces.runs.models import split_of
+from mnistfaces.runs.runs import WEIGHTS, Run, RunFolder, load_run
+
+ALL = -1
+"""Images a class: as many as there are."""
+
+MEASURED = 100
+"""How many points the learning curve of a surface's own model has."""
+
+PART_6 = SplitConfig(train_per_class=400, validation=False)
+"""The images of the report's surface: 400 to train a digit, none to validate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRequest:
+    """How a surface's own model is trained; None stands for Part 6's, or for what the kind of dataset is trained with.
+
+    Attributes:
+        train_per_class: images a class; ALL takes all there are.
+        lr: learning rate.
+        epochs: passes over the images.
+        seed: of the draw of the images.
+    """
+
+    train_per_class: int | None = None
+    lr: float | None = None
+    epochs: int | None = None
+    seed: int = 0
+
+    def trial(self, kind: DatasetKind) -> Trial:
+        """Returns what to train: a softmax regression without validation images."""
+        split = PART_6 if kind == "digits" else replace(default_split(kind), validation=False)
+        if self.train_per_class is not None:
+            split = replace(split, train_per_class=None if self.train_per_class == ALL else self.train_per_class)
+        changes = {name: value for name in ("lr", "epochs") if (value := getattr(self, name)) is not None}
+        training = default_training(kind).with_(model="softmax", **changes)
+        return Trial(cell=Cell(training=training, split=split), seed=self.seed, split_seed=self.seed)
+
+
+def open_model(dataset: Dataset, trial: Trial, device: DeviceName) -> RunFolder:
+    """Returns the run directory of a surface's own model; `single.train_and_keep` fills it where it is not finished."""
+    from mnistfaces.experiments.train import open_training
+
+    every = max(1, trial.cell.training.epochs // MEASURED)
+    return open_training(dataset, trial, device=device, every=every, out=None)
+
+
+def problem_of(model: Run, dataset: Dataset) -> SoftmaxProblem:
+    """Returns a kept model and the images that it was trained on, as a surface needs them.
+
+    Raises:
+        RunError: the run keeps no weights, or was made with other images.
+        DataError: its model is no softmax regression.
+    """
+    known = model.config.get("dataset") or {}
+    if known.get("fingerprint") != dataset.fingerprint:
+        raise RunError(
+            f"{model.path} was made with {known.get('name', 'other images')} of other content than {dataset.name} "
+            "has here: name its dataset, or make the run again"
+        )
+    return softmax_problem(dataset, split_of(model, dataset).train, model.weights())
+
+
+def model_of(surface: Surface) -> Run:
+    """Returns the run of the model that a surface was computed from.
+
+    Raises:
+        RunError: it is gone, or another model's weights are there now.
+    """
+    if surface.origin.run is None:
+        raise RunError("the surface does not say which run its model is in: use --mode restricted")
+    model = load_run(surface.origin.run)
+    if model.config["sha256"].get(WEIGHTS) != surface.origin.checksum:
+        raise RunError(f"{model.path} does not keep the weights that the surface was computed from: make it again")
+    return model

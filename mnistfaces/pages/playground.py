@@ -1,0 +1,140 @@
+"""The playground: one self-contained page on which a surface is descended by hand.
+
+The drawn surface is quantised; the numbers that cost and gradient need of every image are not, so the page's paths
+are the command's.
+"""
+
+import base64
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistfaces.errors import UsageError
+from mnistfaces.files import write_text
+from mnistfaces.landscape import Descent, Plane, Surface, window
+from mnistfaces.landscape.plane import Floats
+
+LARGEST_PAGE = 1_000_000
+"""Bytes of a page: what still opens at once on a phone."""
+
+DRAWN_POINTS = 192
+"""Points along either axis of the drawn surface."""
+
+REPORT_SETTINGS = ((0.001, 0.9), (0.003, 0.9), (0.003, 0.99))
+"""Learning rate of the summed cost and momentum, as the report drew them."""
+
+LEVELS = 25
+FULL_INTENSITY = 255
+FINEST_SHADE = 65_535
+
+
+def save_page(path: Path, surface: Surface, descents: Sequence[Descent] = (), *, levels: int = LEVELS) -> None:
+    """Writes the playground of a surface as one HTML file.
+
+    Args:
+        path: the file.
+        surface: to be played on.
+        descents: what the page offers to try; it opens with the first that has momentum.
+        levels: contour levels.
+
+    Raises:
+        UsageError: so many images use the two pixels that the page would be too large.
+        FileError: the folder or the disk refuses.
+    """
+    page = build_page(surface, descents, levels=levels)
+    if (size := len(page.encode())) > LARGEST_PAGE:
+        raise UsageError(
+            f"a page of {len(surface.plane.target):,} images would take {size / 1e6:.1f} MB, more than 1 MB: "
+            "give --plot a .png, or contour fewer images with --train-per-class"
+        )
+    write_text(path, page)
+
+
+def build_page(surface: Surface, descents: Sequence[Descent] = (), *, levels: int = LEVELS) -> str:
+    """Returns the playground of a surface as HTML."""
+    folder = files("mnistfaces.pages") / "template"
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    value = json.dumps(_description(surface, descents, levels), allow_nan=False, ensure_ascii=True)
+    pieces = {
+        "/*style*/": (folder / "page.css").read_text(encoding="utf-8"),
+        "/*script*/": (folder / "page.js").read_text(encoding="utf-8"),
+        "/*surface*/": value.replace("<", "\\u003c"),
+    }
+    for place, piece in pieces.items():
+        page = page.replace(place, piece, 1)
+    return page
+
+
+def _description(surface: Surface, descents: Sequence[Descent], levels: int) -> dict[str, object]:
+    """Returns what the page's script calls SURFACE."""
+    plane = surface.plane
+    offered = list(descents) or [Descent(lr=lr / surface.scale, momentum=momentum) for lr, momentum in REPORT_SETTINGS]
+    opening = next((descent for descent in offered if descent.momentum), offered[0])
+    name = f"{surface.origin.dataset}, " if surface.origin.dataset else ""
+    return {
+        "title": f"Cost over two weights: {surface.pair.title}",
+        "data": f"{name}{plane.images:,} images, {len(plane.target):,} of which use these pixels",
+        "names": [surface.pair.first.title, surface.pair.second.title],
+        "range": [float(end) for axis in (surface.w1, surface.w2) for end in _ends(axis)],
+        "grid": _grid(surface),
+        "levels": levels,
+        "trained": surface.trained,
+        "trainedLoss": surface.trained_loss,
+        "minimum": surface.minimum(),
+        "constant": plane.constant,
+        "scale": surface.scale,
+        "reduction": surface.reduction,
+        "images": len(plane.target),
+        **_images(plane),
+        "initial": {
+            "start": [float(weight) for weight in opening.start],
+            "lr": opening.lr,
+            "momentum": opening.momentum,
+            "steps": opening.steps,
+        },
+        "presets": [{"lr": descent.lr, "momentum": descent.momentum} for descent in offered if descent.momentum],
+    }
+
+
+def _images(plane: Plane) -> dict[str, object]:
+    """Returns the numbers of every image, pixels as bytes where that loses nothing."""
+    signs = np.where((plane.pixels < 0).any(axis=0), -1, 1)
+    levels = np.rint(plane.pixels * signs * FULL_INTENSITY)
+    whole = bool(((levels >= 0) & (levels <= FULL_INTENSITY)).all())
+    whole = whole and np.array_equal(levels * signs / FULL_INTENSITY, plane.pixels)
+    pixels = levels.astype(np.uint8) if whole else plane.pixels
+    return {
+        "bytes": whole,
+        "signs": signs.tolist(),
+        "pixels": [_text(column) for column in pixels.T],
+        "offsets": [_text(column) for column in plane.offsets.T],
+        "target": _text(plane.target.astype(np.uint8)),
+    }
+
+
+def _grid(surface: Surface) -> dict[str, object]:
+    drawn = window(surface, _ends(surface.w1), _ends(surface.w2), DRAWN_POINTS).loss
+    low, high = float(drawn.min()), float(drawn.max())
+    shades = np.rint((drawn - low) * (FINEST_SHADE / (high - low) if high > low else 0.0))
+    return {
+        "columns": DRAWN_POINTS,
+        "rows": DRAWN_POINTS,
+        "low": low,
+        "high": high,
+        "values": _text(shades.astype("<u2")),
+    }
+
+
+def _ends(axis: Floats) -> tuple[float, float]:
+    """Returns the ends of an axis; one of a single point is given some width."""
+    low, high = float(axis[0]), float(axis[-1])
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _text(values: NDArray[np.generic]) -> str:
+    little = values.astype(values.dtype.newbyteorder("<"))
+    return base64.b64encode(little.tobytes()).decode("ascii")

@@ -1,0 +1,75 @@
+"""The kept models that the figures are drawn of: trained once, found again by the same configuration."""
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from mnistfaces.experiments.commands import train_line
+from mnistfaces.experiments.train import HISTORY, first_rise, load_history, open_training, train_and_keep
+from mnistfaces.experiments.trials import Cell, Trial
+from mnistfaces.plots import figures
+from mnistfaces.plots.training import learning_curve
+from mnistfaces.reproduce.records import Advanced, Drawing, Event, Role, Setup
+from mnistfaces.runs.runs import Run, RunFolder, load_run
+
+if TYPE_CHECKING:
+    from mnistfaces.datasets.base import Dataset
+
+
+def train_model(setup: Setup, role: Role, cell: Cell) -> Generator[Event, None, Run]:
+    """Trains a model with seed 0 on the dataset of a role, or finds it, yielding how far it is; returns its run.
+
+    Raises:
+        DataError: the dataset is not here, or too small.
+    """
+    dataset = setup.load(role, res=cell.res)
+    trial = Trial(cell=cell, seed=0, split_seed=0)
+    folder = open_training(dataset, trial, device=setup.device, every=None, out=None)
+    return (yield from fill(folder, dataset, trial))
+
+
+def fill(folder: RunFolder, dataset: "Dataset", trial: Trial) -> Generator[Event, None, Run]:
+    """Trains what a run directory was opened for unless it is finished, yielding how far it is; returns its run.
+
+    Raises:
+        DataError: a class has too few images for the split.
+    """
+    if not folder.finished:
+        epochs = trial.cell.training.epochs
+        for record in train_and_keep(folder, dataset, trial):
+            if not isinstance(record, dict):
+                yield Advanced(what=f"{dataset.name}, lr {trial.cell.training.lr:g}", share=record.number / epochs)
+    return load_run(folder.path)
+
+
+def draw_curve(setup: Setup, run: Run, role: Role, cell: Cell, *, file: str, caption: str) -> Drawing:
+    """Returns the learning curve of a kept model, drawn into the folder of figures."""
+    history = load_history(run.path / HISTORY)
+    rise = first_rise(history)
+    title = f"{run.row['dataset']}: {cell.training.model}, lr {cell.training.lr:g}, momentum {cell.training.momentum:g}"
+    figures.save(learning_curve(history, title, rise), setup.figures / file)
+    risen = f"; the validation cost first rises at epoch {rise}" if rise is not None else ""
+    return Drawing(
+        file=file,
+        caption=caption,
+        alt=f"Mean cost and accuracy of the training, validation and test images by epoch{risen}.",
+        line=f"{train_line(cell, setup.name(role), run.config['dataset']['kind'], 0)} --plot curve.png",
+    )
+
+
+def describe_curve(run: Run, name: str) -> str:
+    """Returns a sentence on the best and the last test accuracy of a kept model's learning curve."""
+    history = load_history(run.path / HISTORY)
+    known = [
+        (accuracy, int(epoch or 0))
+        for epoch, accuracy in zip(history["epoch"], history["test_accuracy"], strict=True)
+        if accuracy is not None
+    ]
+    if not known:
+        return f"{name}: the test accuracy is not known at any epoch."
+    best, last = max(known, key=lambda point: point[0]), known[-1]
+    lowest = min(known[known.index(best) :], key=lambda point: point[0])
+    dip = f"falls to {lowest[0]:.1%} at iteration {lowest[1]:,} and " if lowest[0] < last[0] else ""
+    return (
+        f"{name}: test accuracy is highest at iteration {best[1]:,} ({best[0]:.1%}), {dip}"
+        f"is {last[0]:.1%} at iteration {last[1]:,}."
+    )

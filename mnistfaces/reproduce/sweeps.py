@@ -1,0 +1,177 @@
+"""The sweep behind a published table: its grid at either scale, its line, and the work of doing it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mnistfaces import progress
+from mnistfaces.config import (
+    SWEPT,
+    DatasetKind,
+    Scale,
+    SplitConfig,
+    TrainConfig,
+    default_split,
+    default_training,
+)
+from mnistfaces.experiments.commands import sweep_line
+from mnistfaces.experiments.sweep import Sweep, SweepConfig
+from mnistfaces.experiments.trials import Cell, Grid, Row, build_cells
+from mnistfaces.reproduce.published import published_in
+from mnistfaces.reproduce.records import Advanced, Event, Finding, Remark, Role, Setup, Step
+
+QUICK_EPOCHS: Mapping[Role, int] = {"digits": 10_000, "faces": 1_000, "features": 100}
+"""The longest trainings of a quick run."""
+
+QUICK_SEEDS = 3
+KINDS: Mapping[Role, DatasetKind] = {"digits": "digits", "faces": "faces", "features": "features"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """The sweep that one or more published tables tell of.
+
+    Attributes:
+        names: of the published tables.
+        part: of the report.
+        role: what is trained on.
+        lists: the options that are swept, with their values.
+        training: options that differ from the defaults of this kind of dataset.
+        split: likewise, of the division of the images.
+        seeds: how many trials a cell has; each draws its own split.
+        color: channels of the images; None is the dataset's own.
+        setting: what the published table calls its only cell, where nothing is swept.
+        seconds: about how long it takes at full scale on two cores.
+    """
+
+    names: tuple[str, ...]
+    part: int
+    role: Role
+    lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    split: Mapping[str, Any] = field(default_factory=dict)
+    seeds: int = 5
+    color: bool | None = None
+    setting: str = ""
+    seconds: float = 60.0
+
+    @property
+    def title(self) -> str:
+        """Returns what a person calls it: `Table 1`, `Table 8 and Table 9`."""
+        return " and ".join(self.names)
+
+    def at(self, scale: Scale) -> "Table":
+        """Returns the sweep as it is done at a scale: a quick one has fewer seeds and leaves out long trainings."""
+        if scale == "full":
+            return self
+        longest = QUICK_EPOCHS[self.role]
+        lists, training = dict(self.lists), dict(self.training)
+        if "epochs" in lists:
+            lists["epochs"] = [epochs for epochs in lists["epochs"] if epochs <= longest]
+        else:
+            training["epochs"] = min(longest, self.common.epochs)
+        return replace(self, lists=lists, training=training, seeds=min(QUICK_SEEDS, self.seeds))
+
+    @property
+    def common(self) -> TrainConfig:
+        """Returns what all cells have in common."""
+        return default_training(KINDS[self.role]).with_(**self.training)
+
+    @property
+    def division(self) -> SplitConfig:
+        """Returns how the images are divided."""
+        return replace(default_split(KINDS[self.role]), **self.split)
+
+    def grid(self) -> Grid:
+        """Returns the cells and seeds."""
+        return Grid(cells=build_cells(self.lists, self.common, self.division), seeds=tuple(range(self.seeds)))
+
+    @property
+    def swept(self) -> tuple[str, ...]:
+        """Returns the options that the line names, of those that take lists: their values are no part of the folder."""
+        default = {**vars(default_training(KINDS[self.role])), **vars(default_split(KINDS[self.role]))}
+        ours = {**vars(self.common), **vars(self.division)}
+        return tuple(name for name in SWEPT if name in self.lists or ours.get(name) != default.get(name))
+
+    def line(self, dataset: str) -> str:
+        """Returns the `mnf sweep` line that does just this."""
+        return sweep_line(
+            dataset, KINDS[self.role], self.lists, self.common, self.division, seeds=self.seeds, color=self.color
+        )
+
+    def setting_of(self, cell: Cell) -> str:
+        """Returns what the published tables call a cell."""
+        options = cell.options()
+        return ", ".join(f"{name} {_plain(options[name])}" for name in self.lists) or self.setting
+
+    def step(self) -> Step:
+        """Returns the work of doing it."""
+        return Step(name=self.title, seconds=self.seconds, work=self.work, tables=self.names)
+
+    def work(self, setup: Setup) -> Iterator[Event]:
+        """Sweeps, or finds what is done, and yields a finding for every published figure of the tables.
+
+        Raises:
+            DataError: the dataset is not here.
+        """
+        table, dataset = self.at(setup.scale), setup.name(self.role)
+        line = table.line(dataset)
+        job = Sweep(
+            SweepConfig(
+                grid=table.grid(),
+                reference=dataset if self.role == "features" else None,
+                swept=table.swept,
+                device=setup.device,
+            ),
+            lambda res: setup.load(self.role, res=res, color=self.color),
+        )
+        total = done = 0
+        for event in job.run():
+            if isinstance(event, progress.Stage):
+                total += event.total
+            elif isinstance(event, progress.Advanced):
+                done += event.amount
+                yield Advanced(what=self.title, share=done / total)
+        job.finish()
+        rows = {table.setting_of(cell): job.row(cell) for cell in table.grid().cells}
+        shorter = table.common.epochs < self.common.epochs
+        note = f"With {table.common.epochs:,} epochs instead of {self.common.epochs:,}." if shorter else ""
+        for figure in published_in(self.part, self.names):
+            row = rows.get(figure.setting)
+            if row is None:
+                left_out = "Left out at --scale quick: mnf reproduce --scale full has it."
+                yield Finding(figure=figure, value=None, status="not_run", note=left_out)
+            else:
+                yield Finding(figure=figure, **_measured(figure.quantity, row), note=note, line=line)
+        yield from _told_apart(self.title, job)
+
+
+def _measured(quantity: str, row: Row) -> dict[str, Any]:
+    """Returns what a row of a sweep says of a quantity."""
+    low, high = row["test_low"], row["test_high"]
+    return {
+        "value": row[quantity],
+        "interval": (low, high) if quantity == "test_accuracy" and low is not None else None,
+        "images": row.get("train_n" if quantity == "train_accuracy" else "test_n"),
+        "trained_on": row["train_n"],
+        "spread": row.get(f"{quantity}_std"),
+        "status": row["status"],
+    }
+
+
+def _told_apart(title: str, job: Sweep) -> Iterator[Remark]:
+    """Yields how many settings the test images tell from the best."""
+    cells = job.summary["cells"]
+    if job.summary["best"] is None or len(cells) < 2:  # noqa: PLR2004  a choice is between two
+        return
+    tied = sum(bool(row["tied"]) for row in cells) - 1
+    spread = job.summary["best"]["test_accuracy_std"]
+    deviation = f"; over seeds and splits the best varies by {spread:.1%} (standard deviation)" if spread else ""
+    yield Remark(
+        text=f"{title}: {tied} of {len(cells) - 1} other settings cannot be told from the one that validation "
+        f"chooses, on {job.summary['tested']:,} test images in all{deviation}."
+    )
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

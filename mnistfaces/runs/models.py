@@ -1,0 +1,112 @@
+"""What a kept run was made with: its network, its dataset, its split."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+from mnistfaces.datasets import NAMES, load_dataset
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.splits import Split, draw_split
+from mnistfaces.errors import DataError, RunError
+from mnistfaces.runs.network import Network
+from mnistfaces.runs.runs import WEIGHTS, Run, find_runs
+
+RGB_AXES = 3
+SAID = {"name", "kind", "fingerprint", "shape", "classes", "meta"}
+
+
+class Form(TypedDict, total=False):
+    """Resolution and colour of faces and of folders of images."""
+
+    res: int
+    color: bool
+
+
+def find_run(reference: str, commands: Sequence[str], lines: Iterable[str] = ()) -> Run:
+    """Returns the one run that a reference means.
+
+    Args:
+        reference: a run directory, `last`, or `-` for the `run` field of rows.
+        commands: whose runs `last` looks at.
+        lines: those rows.
+
+    Raises:
+        RunError: there is no such run, or the rows name several.
+    """
+    runs = find_runs(reference, commands, lines)
+    if len(runs) > 1:
+        raise RunError(f"stdin names {len(runs)} runs, such as {runs[0].path} and {runs[1].path}: give one")
+    return runs[0]
+
+
+def network_of(run: Run) -> Network:
+    """Returns the model that a run keeps.
+
+    Raises:
+        RunError: it keeps none, or the file is not the one that was written.
+    """
+    if run.command == "train" and WEIGHTS not in run.config["sha256"]:
+        raise RunError(f"{run.path} keeps no model: its status is {run.row['status']}")
+    return Network.of(run.weights(), run.training.activation)
+
+
+def shape_of(run: Run) -> tuple[int, ...]:
+    """Returns the shape of one input of a run's model.
+
+    Raises:
+        RunError: its configuration does not say.
+    """
+    return tuple(int(length) for length in origin_of(run)["shape"])
+
+
+def classes_of(run: Run) -> tuple[str, ...]:
+    """Returns the names of the classes that a run's model tells apart.
+
+    Raises:
+        RunError: its configuration does not say.
+    """
+    return tuple(str(name) for name in origin_of(run)["classes"])
+
+
+def origin_of(run: Run) -> Mapping[str, Any]:
+    """Returns what a run's configuration says of its dataset.
+
+    Raises:
+        RunError: it says nothing, or not all.
+    """
+    known = run.config.get("dataset")
+    if not isinstance(known, dict) or not known.keys() >= SAID:
+        raise RunError(f"{run.path} does not say which dataset it was made with: give a run of mnf train")
+    return known
+
+
+def dataset_of(run: Run, data_dir: Path | None = None) -> Dataset:
+    """Returns the dataset that a run was made with, the very same images.
+
+    Raises:
+        DataError: it is not on this machine, or the run does not say where.
+        RunError: what bears its name is of other content now.
+    """
+    known, shape = origin_of(run), shape_of(run)
+    name = str(known["name"])
+    place = name if known["kind"] != "images" else str(known["meta"].get("source", name))
+    if known["kind"] == "images" and not Path(place).is_dir():
+        raise DataError(f"{run.path} was made with the images in {place}, which is not there (relative to here)")
+    if known["kind"] != "images" and name not in NAMES:
+        raise DataError(f"{run.path} does not say where {name} lies, which it was made with: name its file as DATASET")
+    dataset = load_dataset(place, data_dir=data_dir, **form_of(known["kind"], shape))
+    if dataset.fingerprint != known["fingerprint"]:
+        raise RunError(f"{run.path} was made with {name} of other content than it has here: make the run again")
+    return dataset
+
+
+def form_of(kind: str, shape: tuple[int, ...]) -> Form:
+    """Returns the arguments of `load_dataset` that give a kind of dataset images of this shape."""
+    if kind in ("digits", "features"):
+        return {}
+    return {"res": shape[0], "color": len(shape) == RGB_AXES}
+
+
+def split_of(run: Run, dataset: Dataset) -> Split:
+    """Returns the images that trained, validated and tested a run's model, in the dataset that it was made with."""
+    return draw_split(dataset, run.split, run.config["split_seed"])

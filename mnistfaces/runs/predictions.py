@@ -1,0 +1,141 @@
+"""What models answered: predictions of trials, kept on disk, and what follows from them.
+
+Legend: T trials, M images that some trial validated or tested on, C classes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistfaces.arrays import read_npz, write_npz
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.splits import Split
+from mnistfaces.errors import RunError
+from mnistfaces.statistics.scores import TrialScores
+
+NONE, VALIDATED, TESTED = 0, 1, 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """One trial's predicted classes for the images of its split."""
+
+    key: str
+    split: Split
+    val: NDArray[np.int64] | None
+    test: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictions:
+    """The predicted class of every validation and test image of every trial.
+
+    Attributes:
+        trials: (T,) the trials' keys.
+        train_n: (T,) images that each was trained on.
+        ids: (M,) names of the images.
+        labels: (M,) their classes.
+        groups: (M,) near-duplicates share a number.
+        side: (T, M) int8: 0 the trial did not see the image, 1 it validated, 2 it tested on it.
+        predicted: (T, M) int16 class numbers, -1 where there is none.
+    """
+
+    trials: NDArray[np.str_]
+    train_n: NDArray[np.int64]
+    ids: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    side: NDArray[np.int8]
+    predicted: NDArray[np.int16]
+
+    @classmethod
+    def of(cls, dataset: Dataset, answers: Sequence[Answers]) -> Self:
+        """Returns the predictions of some trials on one dataset."""
+        seen = [np.concatenate([trial.split.val, trial.split.test]) for trial in answers]
+        images = np.unique(np.concatenate(seen))
+        side = np.zeros((len(answers), len(images)), np.int8)
+        predicted = np.full(side.shape, -1, np.int16)
+        for row, trial in enumerate(answers):
+            for mark, indices, classes in (
+                (VALIDATED, trial.split.val, trial.val),
+                (TESTED, trial.split.test, trial.test),
+            ):
+                if classes is not None:
+                    places = np.searchsorted(images, indices)
+                    side[row, places], predicted[row, places] = mark, classes
+        return cls(
+            trials=np.array([trial.key for trial in answers]),
+            train_n=np.array([len(trial.split.train) for trial in answers]),
+            ids=dataset.ids[images],
+            labels=dataset.labels[images],
+            groups=dataset.groups[images],
+            side=side,
+            predicted=predicted,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Predictions"]) -> Self:
+        """Returns the predictions of several sets of trials as one."""
+        ids, first = np.unique(np.concatenate([part.ids for part in parts]), return_index=True)
+        rows = sum(len(part.trials) for part in parts)
+        side = np.zeros((rows, len(ids)), np.int8)
+        predicted = np.full(side.shape, -1, np.int16)
+        row = 0
+        for part in parts:
+            places = np.searchsorted(ids, part.ids)
+            side[row : row + len(part.trials), places] = part.side
+            predicted[row : row + len(part.trials), places] = part.predicted
+            row += len(part.trials)
+        return cls(
+            trials=np.concatenate([part.trials for part in parts]),
+            train_n=np.concatenate([part.train_n for part in parts]),
+            ids=ids,
+            labels=np.concatenate([part.labels for part in parts])[first],
+            groups=np.concatenate([part.groups for part in parts])[first],
+            side=side,
+            predicted=predicted,
+        )
+
+    def scores(self, trial: str) -> TrialScores | None:
+        """Returns one trial's answers on its test images, or None where it has none."""
+        row = int(np.flatnonzero(self.trials == trial)[0])
+        tested = self.side[row] == TESTED
+        if not tested.any():
+            return None
+        return TrialScores(
+            correct=self.predicted[row, tested] == self.labels[tested],
+            ids=self.ids[tested],
+            groups=self.groups[tested],
+            train_n=int(self.train_n[row]),
+        )
+
+    def only(self, trials: Sequence[str]) -> "Predictions":
+        """Returns the predictions of these trials alone, in this order."""
+        rows = [int(np.flatnonzero(self.trials == trial)[0]) for trial in trials]
+        return Predictions(**{**vars(self), **{name: getattr(self, name)[rows] for name in PER_TRIAL}})
+
+
+PER_TRIAL = ("trials", "train_n", "side", "predicted")
+
+
+def save_predictions(path: Path, predictions: Predictions) -> None:
+    """Writes predictions, whole or not at all."""
+    write_npz(path, vars(predictions), compressed=True)
+
+
+def load_predictions(path: Path) -> Predictions:
+    """Returns the predictions in a file.
+
+    Raises:
+        DataError: the file is damaged.
+        RunError: it does not hold predictions.
+    """
+    arrays: Mapping[str, NDArray[np.generic]] = read_npz(path)
+    if set(arrays) != set(Predictions.__dataclass_fields__):
+        raise RunError(f"{path} does not hold predictions: it has {', '.join(sorted(arrays))}")
+    fields: dict[str, Any] = dict(arrays)
+    return Predictions(**fields)

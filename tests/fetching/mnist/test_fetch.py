@@ -1,0 +1,421 @@
+"""MNIST from files, folders and mirrors that are dead, wrong, or half there."""
+
+import contextlib
+import errno
+import gzip
+import http.server
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import scipy.io
+from filelock import FileLock
+from tiny_mnist import TinyMnist, make_tiny_mnist
+
+from mnistfaces.datasets.digits import load_digits
+from mnistfaces.errors import DataError, FetchError, FileError, UsageError
+from mnistfaces.fetching.mnist.fetch import FetchedDigits, fetch_digits, find_digits, plan_digits
+from mnistfaces.fetching.mnist.mirrors import MAT_URL, MIRRORS, FetchDigitsConfig, Step
+from mnistfaces.files import sha256_of_file
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `pages`, path to (status, body), and remembers what was asked; `cut` bodies end early."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.pages: dict[str, tuple[int, bytes]] = {}
+        self.cut: set[str] = set()
+        self.dripping: set[str] = set()
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def serve(self, prefix: str, tiny: TinyMnist, *, packed: bool = True) -> str:
+        """Serves the four files under a prefix, and returns its URL."""
+        for name, content in tiny.files.items():
+            self.pages[f"{prefix}/{name}{'.gz' if packed else ''}"] = (
+                200,
+                gzip.compress(content) if packed else content,
+            )
+        return f"{self.url}{prefix}/"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        status, body = self.server.pages.get(self.path, (404, b"gone"))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            if self.path in self.server.dripping:
+                for position in range(len(body)):
+                    self.wfile.write(body[position : position + 1])
+                    time.sleep(0.05)
+            self.wfile.write(body[: len(body) // 2] if self.path in self.server.cut else body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def tiny() -> TinyMnist:
+    return make_tiny_mnist()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def fetch(folder: Path, config: FetchDigitsConfig) -> tuple[list[Step], FetchedDigits]:
+    *steps, row = fetch_digits(folder, config)
+    assert isinstance(row, FetchedDigits)
+    return [step for step in steps if isinstance(step, Step)], row
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+DONE = {"digits.npz", "digits.json", ".digits.lock"}
+
+
+@pytest.mark.parametrize("source", ["raw", "packed", "mat"])
+def test_every_local_source_gives_the_same_bytes(tiny: TinyMnist, tmp_path: Path, source: str) -> None:
+    tiny.write_idx(tmp_path / "raw")
+    tiny.write_idx(tmp_path / "packed", packed=True)
+    scipy.io.savemat(tmp_path / "mat", tiny.arrays, appendmat=False, do_compression=True)
+    reference = fetch(tmp_path / "reference", tiny.config(source=str(tmp_path / "raw")))[1]
+    steps, row = fetch(tmp_path / "data", tiny.config(source=str(tmp_path / source)))
+    assert steps == []
+    assert (row.train_n, row.val_n, row.test_n) == (64, 0, 22)
+    assert row.source == str(tmp_path / source)
+    assert row.sha256 == reference.sha256 == sha256_of_file(Path(row.path))
+    assert files_in(tmp_path / "data") == DONE
+    assert load_digits(tmp_path / "data", tiny.edition).fingerprint == tiny.edition.fingerprint
+
+
+def test_files_named_with_a_dot_are_found(tiny: TinyMnist, tmp_path: Path) -> None:
+    tiny.write_idx(tmp_path / "idx")
+    for path in list((tmp_path / "idx").iterdir()):
+        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+    assert fetch(tmp_path / "data", tiny.config(source=str(tmp_path / "idx")))[1].train_n == 64
+
+
+def test_a_second_time_nothing_is_done_and_no_network_is_asked(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
+    url = server.serve("/mnist", tiny)
+    first = fetch(tmp_path, tiny.config(source=url))[1]
+    asked, written = len(server.asked), (tmp_path / "digits.npz").stat().st_mtime_ns
+    steps, again = fetch(tmp_path, tiny.config(mirrors=("http://mnist.invalid/",)))
+    assert (steps, again) == ([], first)
+    assert again.source == url
+    assert len(server.asked) == asked == 4
+    assert (tmp_path / "digits.npz").stat().st_mtime_ns == written
+
+
+def test_force_fetches_again(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
+    config = tiny.config(source=server.serve("/mnist", tiny), force=True)
+    fetch(tmp_path, config)
+    fetch(tmp_path, config)
+    assert len(server.asked) == 8
+
+
+def test_a_damaged_file_is_fetched_again(tiny: TinyMnist, tmp_path: Path) -> None:
+    tiny.write_idx(tmp_path / "idx")
+    config = tiny.config(source=str(tmp_path / "idx"))
+    whole = fetch(tmp_path / "data", config)[1]
+    damaged = bytearray(Path(whole.path).read_bytes())
+    damaged[-5000] ^= 1
+    Path(whole.path).write_bytes(damaged)
+    (step,), row = fetch(tmp_path / "data", config)
+    assert step.problem is not None
+    assert "fetched again" in step.problem
+    assert row == whole
+
+
+def test_where_it_came_from_is_not_guessed(tiny: TinyMnist, tmp_path: Path) -> None:
+    fetch(tmp_path / "data", tiny.config(source=str(tiny.write_idx(tmp_path / "idx"))))
+    origin = tmp_path / "data" / "digits.json"
+    for content in ("", "[]", "{}", "[" * 100_000, json.dumps({"source": "x", "sha256": "0"})):
+        origin.write_text(content)
+        assert find_digits(tmp_path / "data", tiny.edition).source is None
+
+
+def test_a_dead_mirror_is_passed_over_and_asked_last_from_then_on(
+    tiny: TinyMnist, tmp_path: Path, server: Server
+) -> None:
+    dead = f"{server.url}/dead/"
+    alive = server.serve("/alive", tiny)
+    steps, row = fetch(tmp_path, tiny.config(mirrors=("http://mnist.invalid/", dead, alive)))
+    assert row.source == alive
+    assert [step.problem is None for step in steps] == [False, False, True, True, True, True]
+    assert "mnist.invalid" in str(steps[0].problem)
+    assert "answered 404" in str(steps[1].problem)
+    assert [path for path in server.asked if path.startswith("/dead")] == [
+        "/dead/train-images-idx3-ubyte.gz",
+        "/dead/train-images-idx3-ubyte",
+    ]
+    assert files_in(tmp_path) == DONE
+
+
+def test_unpacked_files_are_asked_for_where_packed_ones_are_not(
+    tiny: TinyMnist, tmp_path: Path, server: Server
+) -> None:
+    row = fetch(tmp_path, tiny.config(source=server.serve("/raw", tiny, packed=False)))[1]
+    assert row.train_n == 64
+
+
+def wrong(server: Server) -> None:
+    server.pages["/bad/train-images-idx3-ubyte.gz"] = (
+        200,
+        gzip.compress(make_tiny_mnist(1).files["train-images-idx3-ubyte"]),
+    )
+
+
+def html(server: Server) -> None:
+    server.pages["/bad/train-images-idx3-ubyte.gz"] = (200, b"<html>This domain is for sale</html>")
+
+
+def cut(server: Server) -> None:
+    server.cut.add("/bad/train-images-idx3-ubyte.gz")
+
+
+def endless(server: Server) -> None:
+    server.pages["/bad/train-images-idx3-ubyte.gz"] = (200, bytes(2 << 20))
+
+
+def bomb(server: Server) -> None:
+    server.pages["/bad/train-images-idx3-ubyte.gz"] = (200, gzip.compress(bytes(100 << 20)))
+
+
+def dripping(server: Server) -> None:
+    server.dripping.add("/bad/train-images-idx3-ubyte.gz")
+
+
+@pytest.mark.parametrize("misbehave", [wrong, html, cut, endless, bomb, dripping])
+def test_a_mirror_that_sends_something_else_is_passed_over(
+    tiny: TinyMnist, tmp_path: Path, server: Server, misbehave: Callable[[Server], None]
+) -> None:
+    bad, good = server.serve("/bad", tiny), server.serve("/good", tiny)
+    misbehave(server)
+    steps, row = fetch(tmp_path, tiny.config(mirrors=(bad, good), deadline_s=1.5))
+    assert row.source == good
+    assert [step.source for step in steps if step.problem] == [f"{bad}train-images-idx3-ubyte"]
+
+
+def test_the_mat_file_comes_last(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", tiny.arrays)
+    server.pages["/a.mat"] = (200, (tmp_path / "a.mat").read_bytes())
+    steps, row = fetch(tmp_path / "data", tiny.config(mirrors=(f"{server.url}/dead/",), mat_url=f"{server.url}/a.mat"))
+    assert row.source == f"{server.url}/a.mat" == steps[-1].source
+    assert server.asked[-1] == "/a.mat"
+    assert files_in(tmp_path / "data") == DONE
+
+
+def test_a_url_of_a_mat_file_is_taken_as_one(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", tiny.arrays)
+    server.pages["/x/A.MAT"] = (200, (tmp_path / "a.mat").read_bytes())
+    assert fetch(tmp_path / "data", tiny.config(source=f"{server.url}/x/A.MAT"))[1].test_n == 22
+    assert server.asked == ["/x/A.MAT"]
+
+
+def test_when_no_source_gives_it_each_reason_is_told(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
+    server.pages["/a.mat"] = (200, b"MATLAB 7.3 MAT-file")
+    config = tiny.config(mirrors=(f"{server.url}/one/", f"{server.url}/two/"), mat_url=f"{server.url}/a.mat")
+    with pytest.raises(FetchError) as caught:
+        fetch(tmp_path, config)
+    message = str(caught.value)
+    assert all(word in message for word in ("/one/", "/two/", "v7.3", "--from"))
+    assert "\n" not in message
+    assert files_in(tmp_path) <= {".digits.lock", "digits.parts"}
+    assert files_in(tmp_path / "digits.parts") == set()
+
+
+def test_files_that_arrived_whole_are_not_asked_for_again(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
+    url = server.serve("/mnist", tiny)
+    lost = server.pages.pop("/mnist/t10k-labels-idx1-ubyte.gz")
+    with pytest.raises(FetchError):
+        fetch(tmp_path, tiny.config(source=url))
+    (tmp_path / "digits.parts" / "t10k-images-idx3-ubyte").write_bytes(b"damaged since")
+    server.pages["/mnist/t10k-labels-idx1-ubyte.gz"] = lost
+    server.asked.clear()
+    fetch(tmp_path, tiny.config(source=url))
+    assert server.asked == ["/mnist/t10k-images-idx3-ubyte.gz", "/mnist/t10k-labels-idx1-ubyte.gz"]
+    assert files_in(tmp_path) == DONE
+
+
+def test_private_addresses_are_refused_unless_allowed(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
+    with pytest.raises(FetchError, match=r"127\.0\.0\.1"):
+        fetch(tmp_path, tiny.config(source=server.serve("/mnist", tiny), allow_private=False))
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("source", ["file:///etc/passwd", "ftp://host/mnist/", "FILE://x", ""])
+def test_other_addresses_are_a_usage_error(source: str) -> None:
+    with pytest.raises(UsageError, match="--from takes"):
+        FetchDigitsConfig(source=source)
+
+
+def test_a_folder_without_a_file_is_one_line_that_names_it(tiny: TinyMnist, tmp_path: Path) -> None:
+    tiny.write_idx(tmp_path / "idx")
+    (tmp_path / "idx" / "train-labels-idx1-ubyte").unlink()
+    with pytest.raises(FileError, match=r"neither train-labels-idx1-ubyte nor train-labels-idx1-ubyte\.gz"):
+        fetch(tmp_path / "data", tiny.config(source=str(tmp_path / "idx")))
+    with pytest.raises(FileError, match="no file or folder"):
+        fetch(tmp_path / "data", tiny.config(source=str(tmp_path / "absent")))
+    assert files_in(tmp_path / "data") == {".digits.lock"}
+
+
+def test_a_wrong_local_file_is_named_with_what_is_wrong(tiny: TinyMnist, tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", {**tiny.arrays, "test3": tiny.arrays["test3"][:0]})
+    with pytest.raises(DataError, match=r"a\.mat: test3 has"):
+        fetch(tmp_path / "data", tiny.config(source=str(tmp_path / "a.mat")))
+    tiny.write_idx(tmp_path / "idx")
+    (tmp_path / "idx" / "train-labels-idx1-ubyte").write_bytes(b"")
+    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte: .*it has 0 of 72 bytes"):
+        fetch(tmp_path / "data", tiny.config(source=str(tmp_path / "idx")))
+    assert files_in(tmp_path / "data") == {".digits.lock"}
+
+
+def test_what_a_killed_process_left_is_swept_away(tiny: TinyMnist, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / ".digits.npz.abc.tmp").write_bytes(b"PK")
+    fetch(tmp_path / "data", tiny.config(source=str(tiny.write_idx(tmp_path / "idx"))))
+    assert files_in(tmp_path / "data") == DONE
+    tiny.write_idx(tmp_path / "data" / "digits.parts")
+    with FileLock(tmp_path / "data" / ".digits.lock"):
+        fetch(tmp_path / "data", tiny.config())
+        assert "digits.parts" in files_in(tmp_path / "data")
+    fetch(tmp_path / "data", tiny.config())
+    assert files_in(tmp_path / "data") == DONE
+
+
+def test_a_full_disk_is_one_line_and_the_old_file_stays(
+    tiny: TinyMnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny.config(source=str(tiny.write_idx(tmp_path / "idx")), force=True)
+    before = fetch(tmp_path / "data", config)[1]
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(FileError, match=r"cannot write .*digits\.npz: No space left"):
+            fetch(tmp_path / "data", config)
+    assert find_digits(tmp_path / "data", tiny.edition) == before
+    assert files_in(tmp_path / "data") == DONE
+
+
+def test_a_data_folder_that_is_a_file_is_one_line(tiny: TinyMnist, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(FileError, match="cannot write"):
+        fetch(tmp_path / "data", tiny.config(source=str(tiny.write_idx(tmp_path / "idx"))))
+
+
+def test_a_data_folder_that_cannot_be_written_is_read_as_it_is(
+    tiny: TinyMnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fetch(tmp_path / "data", tiny.config(source=str(tiny.write_idx(tmp_path / "idx"))))[1]
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    assert fetch(tmp_path / "data", tiny.config()) == ([], before)
+    with pytest.raises(FileError, match="Permission denied"):
+        fetch(tmp_path / "data", tiny.config(force=True))
+
+
+def test_a_plan_asks_nobody_and_writes_nothing(tiny: TinyMnist, tmp_path: Path) -> None:
+    *steps, row = plan_digits(tmp_path / "data", FetchDigitsConfig())
+    assert [step.source for step in steps] == [*MIRRORS, MAT_URL]
+    assert isinstance(row, FetchedDigits)
+    assert (row.source, row.train_n, row.sha256) == (MIRRORS[0], None, None)
+    assert not (tmp_path / "data").exists()
+    config = tiny.config(source=str(tiny.write_idx(tmp_path / "idx")))
+    there = fetch(tmp_path / "data", config)[1]
+    assert list(plan_digits(tmp_path / "data", config)) == [there]
+
+
+def test_one_process_waits_for_the_other_and_then_has_nothing_to_do(tiny: TinyMnist, tmp_path: Path) -> None:
+    config = tiny.config(source=str(tiny.write_idx(tmp_path / "idx")))
+    (tmp_path / "data").mkdir()
+    with FileLock(tmp_path / "data" / ".digits.lock"):
+        waiting = fetch_digits(tmp_path / "data", config)
+        step = next(waiting)
+        assert isinstance(step, Step)
+        assert "another process" in str(step.problem)
+    assert isinstance(next(waiting), FetchedDigits)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tiny_mnist import make_tiny_mnist
+from mnistfaces.fetching.mnist.fetch import fetch_digits
+tiny = make_tiny_mnist()
+for record in fetch_digits(Path(sys.argv[2]), tiny.config(source=sys.argv[3], force=True)):
+    print(record, flush=True)
+"""
+
+
+def start(folder: Path, source: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parents[2]), str(folder), source]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_two_processes_at_once_leave_one_whole_file(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
+    url = server.serve("/mnist", tiny)
+    running = [start(tmp_path, url) for _ in range(3)]
+    for process in running:
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert "train_n=64" in out
+    assert find_digits(tmp_path, tiny.edition).source == url
+    assert files_in(tmp_path) == DONE
+
+
+def kill_at_random(tiny: TinyMnist, tmp_path: Path, url: str, seeds: range) -> None:
+    for seed in seeds:
+        folder = tmp_path / str(seed)
+        process = start(folder, url)
+        time.sleep(random.Random(seed).uniform(0.2, 1.0))  # noqa: S311  a moment, no secret
+        process.kill()
+        process.communicate()
+        if (folder / "digits.npz").exists():
+            find_digits(folder, tiny.edition)
+        fetch(folder, tiny.config(source=url))
+        assert load_digits(folder, tiny.edition).fingerprint == tiny.edition.fingerprint
+        late = {"digits.json"}  # a kill just before it was written: then the source is not known
+        assert {name for name in files_in(folder) if not name.startswith(".digits.json.")} | late == DONE
+
+
+def test_a_kill_at_any_moment_is_made_good_by_the_same_command(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
+    kill_at_random(tiny, tmp_path, server.serve("/mnist", tiny), range(4))
+
+
+@pytest.mark.long
+def test_many_kills_are_made_good_by_the_same_command(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
+    kill_at_random(tiny, tmp_path, server.serve("/mnist", tiny), range(4, 104))

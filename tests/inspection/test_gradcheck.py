@@ -1,0 +1,70 @@
+"""The gradient check can fail: what it says of right, wrong and subtly wrong gradients."""
+
+import numpy as np
+import pytest
+import torch
+from small_data import make_dataset, sample_of
+
+from mnistfaces.engine.models.softmax import Softmax
+from mnistfaces.inspection.gradcheck import SoftmaxCost, check_gradient
+
+STEPS = (0.1, 0.01, 0.001, 0.0001)
+
+
+@pytest.fixture(scope="module")
+def problem() -> SoftmaxCost:
+    return SoftmaxCost(make_dataset(), seed=0)
+
+
+def verdicts(problem: SoftmaxCost, gradient: np.ndarray) -> list[bool]:
+    return [check.ok for check in check_gradient(problem.cost, gradient, problem.point, STEPS)]
+
+
+def test_the_gradient_is_that_of_autograd() -> None:
+    problem = SoftmaxCost(sample_of(4), seed=3)
+    point = torch.from_numpy(problem.point).requires_grad_()
+    weight, bias = point[:7840].view(10, 784), point[7840:]
+    logits = problem.inputs[0, :, :784] @ weight.T + bias
+    cost = torch.nn.functional.cross_entropy(logits, problem.labels, reduction="sum")
+    cost.backward()
+    assert point.grad is not None
+    assert problem.cost(problem.point[None])[0] == pytest.approx(cost.item(), rel=1e-12)
+    np.testing.assert_allclose(problem.gradient(), point.grad.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_a_right_gradient_passes_at_every_step_and_its_error_shrinks_as_the_square(problem: SoftmaxCost) -> None:
+    checks = list(check_gradient(problem.cost, problem.gradient(), problem.point, STEPS))
+    assert [check.ok for check in checks] == [True] * 4
+    errors = [check.max_relative_error for check in checks]
+    assert 50 < errors[0] / errors[1] < 200
+    assert 50 < errors[1] / errors[2] < 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda gradient: -gradient,
+        lambda gradient: gradient * 1.001,
+        lambda gradient: np.roll(gradient, 1),
+        lambda gradient: np.where(np.arange(len(gradient)) == np.abs(gradient).argmax(), 0, gradient),
+        lambda gradient: gradient + 1e-3 * np.abs(gradient).max(),
+        lambda gradient: gradient - 1e-3 * np.abs(gradient).max(),
+    ],
+    ids=["sign", "scale", "order", "one entry", "above", "below"],
+)
+def test_a_wrong_gradient_is_caught_whatever_the_sign_of_its_error(problem: SoftmaxCost, wrong: object) -> None:
+    checks = list(check_gradient(problem.cost, wrong(problem.gradient()), problem.point, STEPS))  # type: ignore[operator]
+    assert not any(check.ok for check in checks[2:])
+    assert checks[3].max_relative_error == pytest.approx(checks[2].max_relative_error, rel=0.05)  # it does not shrink
+
+
+def test_a_wrong_backward_pass_of_the_engine_is_caught(problem: SoftmaxCost, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Softmax.backward
+
+    def forgets_an_image(self, parameters, inputs, activations, residual, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, PLR0917
+        residual[:, :, 0] = 0
+        right(self, parameters, inputs, activations, residual, out)
+
+    assert verdicts(problem, problem.gradient()) == [True] * 4
+    monkeypatch.setattr(Softmax, "backward", forgets_an_image)
+    assert verdicts(problem, problem.gradient())[2:] == [False, False]

@@ -1,0 +1,258 @@
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import Browser, open_browser, programs
+
+from mnistfaces.config import Reduction
+from mnistfaces.errors import UsageError
+from mnistfaces.landscape import (
+    Axis,
+    Descent,
+    Origin,
+    Pair,
+    SoftmaxProblem,
+    Surface,
+    SurfaceConfig,
+    Weight,
+    restricted_path,
+    surface,
+)
+from mnistfaces.pages.playground import LARGEST_PAGE, build_page, save_page
+
+needs_browser = pytest.mark.skipif(
+    programs() is None, reason="no chromium and chromedriver here: apt-get install chromium chromium-driver"
+)
+HOSTILE = "</script><script>window.hostile = 1</script><!-- '\"&"
+
+
+def surface_of(
+    *,
+    images: int = 400,
+    classes: tuple[int, int] = (1, 1),
+    scale: float = 1.0,
+    name: str = "five",
+    reduction: Reduction = "sum",
+) -> Surface:
+    rng = np.random.default_rng(0)
+    pixels = rng.choice([0, 0, 30, 200, 255], size=(images, 6))
+    problem = SoftmaxProblem(
+        inputs=pixels.astype(np.uint8) if scale == 1 else pixels * scale / 255,
+        labels=rng.integers(4, size=images),
+        weight=rng.normal(size=(4, 6)),
+        bias=rng.normal(size=4),
+    )
+    pair = Pair(
+        Weight(class_number=classes[0], class_name=name, position=(0, 1), index=1),
+        Weight(class_number=classes[1], class_name="two", position=(1, 1), index=4),
+    )
+    axes = {"first": Axis(-10, 10, 0.1), "second": Axis(-8, 9, 0.1)}
+    return surface(problem, pair, SurfaceConfig(**axes, reduction=reduction), Origin(dataset="some digits"))
+
+
+def described(page: str) -> dict[str, Any]:
+    found = re.search(r"const SURFACE = (.*?);</script>", page)
+    assert found
+    described: dict[str, Any] = json.loads(found[1])
+    return described
+
+
+def test_the_page_is_one_file_that_asks_for_nothing() -> None:
+    page = build_page(surface_of())
+    assert not re.search(r"""\b(src|href)\s*=|url\(|@import|https?:|fetch\(|XMLHttp|WebSocket|import\(""", page)
+    assert "default-src 'none'" in page
+
+
+def test_the_page_of_four_thousand_images_is_far_below_a_megabyte() -> None:
+    assert len(build_page(surface_of(images=4000, classes=(1, 2))).encode()) < 0.3 * LARGEST_PAGE
+
+
+def test_a_page_of_too_many_images_is_refused_and_not_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="more than 1 MB"):
+        save_page(tmp_path / "page.html", surface_of(images=60_000, classes=(1, 2)))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.37, -1.0])
+def test_the_numbers_of_the_images_are_those_of_the_surface(scale: float) -> None:
+    computed = surface_of(scale=scale)
+    told = described(build_page(computed))
+    offsets = np.frombuffer(base64.b64decode(told["offsets"][0]), "<f8")
+    assert np.array_equal(offsets, computed.plane.offsets[:, 0])
+    for axis in (0, 1):
+        raw = base64.b64decode(told["pixels"][axis])
+        pixels = np.frombuffer(raw, "u1" if told["bytes"] else "<f8").astype(np.float64)
+        pixels *= told["signs"][axis] / (255 if told["bytes"] else 1)
+        assert np.allclose(pixels, computed.plane.pixels[:, axis], rtol=1e-15, atol=0)
+    assert told["bytes"] == (scale != 0.37)
+
+
+def test_the_drawn_surface_is_the_computed_one_to_its_last_shade() -> None:
+    computed = surface_of()
+    grid = described(build_page(computed))["grid"]
+    shades = np.frombuffer(base64.b64decode(grid["values"]), "<u2").reshape(grid["rows"], grid["columns"])
+    drawn = grid["low"] + (grid["high"] - grid["low"]) * shades / 65535
+    shade = (grid["high"] - grid["low"]) / 65535
+    for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        assert drawn[row, column] == pytest.approx(computed.loss[row, column], abs=0.51 * shade)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with open_browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
+
+
+def show(browser: Browser, folder: Path, shown: Surface, *descents: Descent, width: int = 1280) -> None:
+    save_page(folder / "page.html", shown, descents)
+    browser.tool("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
+    browser.open(folder / "page.html")
+
+
+def read(browser: Browser) -> dict[str, Any]:
+    state: dict[str, Any] = browser.run("return playground.read()")
+    return state
+
+
+def assert_paths_are_the_commands(browser: Browser, shown: Surface) -> dict[str, Any]:
+    state = read(browser)
+    for name, momentum in (("vanilla", 0.0), ("momentum", state["momentum"])):
+        start = (float(state["start"][0]), float(state["start"][1]))
+        descent = Descent(start=start, lr=state["lr"], momentum=momentum, steps=state["steps"])
+        path = restricted_path(shown, descent)
+        points = np.array(state["paths"][name]["points"])
+        assert np.abs(points - path.points).max() < 1e-9
+        assert np.abs(np.array(state["paths"][name]["loss"]) / path.loss - 1).max() < 1e-9
+    return state
+
+
+def at(browser: Browser, element_id: str, across: float, down: float) -> tuple[float, float]:
+    """Where a place of an element is in the window, as parts of its width and height."""
+    left, top, width, height = browser.run(
+        f"const box = document.getElementById('{element_id}').getBoundingClientRect();"
+        "return [box.left, box.top, box.width, box.height]"
+    )
+    return left + across * width, top + down * height
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    "shown",
+    [
+        surface_of(),
+        surface_of(classes=(1, 2)),
+        surface_of(classes=(0, 3), scale=0.37),
+        surface_of(reduction="mean"),
+        surface_of(scale=0.0),
+    ],
+    ids=["one class", "two classes", "no bytes", "mean", "flat"],
+)
+def test_the_pages_paths_are_the_commands(browser: Browser, tmp_path: Path, shown: Surface) -> None:
+    lr = 0.003 / shown.scale
+    show(browser, tmp_path, shown, Descent(lr=lr, momentum=0.99, steps=100))
+    state = assert_paths_are_the_commands(browser, shown)
+    assert (state["start"], state["lr"], state["momentum"], state["steps"]) == ([-5.5, 5.0], lr, 0.99, 100)
+    assert browser.errors() == []
+
+
+@needs_browser
+@pytest.mark.parametrize("kind", ["mouse", "touch"])
+def test_dragging_moves_the_start(browser: Browser, tmp_path: Path, kind: str) -> None:
+    shown = surface_of()
+    show(browser, tmp_path, shown)
+    browser.drag(at(browser, "map", 0.4, 0.4), at(browser, "map", 0.6, 0.5), at(browser, "map", 0.8, 0.25), kind=kind)
+    state = assert_paths_are_the_commands(browser, shown)
+    left, right, bottom, top = state["view"]
+    assert state["start"][0] == pytest.approx(left + 0.78 * (right - left), abs=0.05 * (right - left))
+    assert state["start"][1] == pytest.approx(bottom + 0.77 * (top - bottom), abs=0.05 * (top - bottom))
+    assert f"--start={state['start'][0]:g},{state['start'][1]:g} " in browser.run("return command.textContent")
+
+
+@needs_browser
+def test_the_sliders_set_rate_momentum_and_steps(browser: Browser, tmp_path: Path) -> None:
+    shown = surface_of()
+    show(browser, tmp_path, shown, Descent(lr=0.001, momentum=0.5))
+    browser.drag(at(browser, "lr", 0.5, 0.5), at(browser, "lr", 0.75, 0.5))
+    browser.drag(at(browser, "momentum", 0.3, 0.5), at(browser, "momentum", 0.95, 0.5))
+    browser.drag(at(browser, "steps", 0.1, 0.5), at(browser, "steps", 0.4, 0.5))
+    state = assert_paths_are_the_commands(browser, shown)
+    assert state["lr"] == pytest.approx(0.01, rel=0.3)
+    assert 0.9 < state["momentum"] < 1
+    assert state["steps"] == pytest.approx(120, abs=12)
+    assert browser.run("return document.getElementById('steps-value').textContent") == str(state["steps"])
+
+
+@needs_browser
+def test_the_keyboard_alone_is_enough(browser: Browser, tmp_path: Path) -> None:
+    shown = surface_of()
+    show(browser, tmp_path, shown)
+    right, up, left = "\ue014", "\ue013", "\ue012"
+    before = read(browser)
+    browser.press("map", right * 3 + up)
+    browser.press("lr", right)
+    browser.press("momentum", left)
+    browser.press("steps", right * 5)
+    after = assert_paths_are_the_commands(browser, shown)
+    width, height = before["view"][1] - before["view"][0], before["view"][3] - before["view"][2]
+    assert after["start"][0] == pytest.approx(before["start"][0] + 0.03 * width, abs=0.02)
+    assert after["start"][1] == pytest.approx(before["start"][1] + 0.01 * height, abs=0.02)
+    assert after["lr"] > before["lr"]
+    assert after["momentum"] < before["momentum"]
+    assert after["steps"] == before["steps"] + 5
+
+
+@needs_browser
+def test_a_typed_start_is_taken_as_typed(browser: Browser, tmp_path: Path) -> None:
+    shown = surface_of()
+    show(browser, tmp_path, shown)
+    browser.run("document.getElementById('start-1').select()")
+    browser.press("start-1", "1.2345678901\ue004")
+    assert assert_paths_are_the_commands(browser, shown)["start"] == [1.2345678901, 5.0]
+
+
+@needs_browser
+def test_the_zoom_shows_all_of_both_paths_and_goes_back(browser: Browser, tmp_path: Path) -> None:
+    show(browser, tmp_path, surface_of())
+    whole = read(browser)["view"]
+    browser.click("zoom")
+    state = read(browser)
+    left, right, bottom, top = state["view"]
+    for path in state["paths"].values():
+        points = np.array(path["points"])
+        assert (points > [left, bottom]).all()
+        assert (points < [right, top]).all()
+    browser.click("whole")
+    assert read(browser)["view"] == whole
+    assert browser.errors() == []
+
+
+@needs_browser
+def test_the_page_fits_a_phone(browser: Browser, tmp_path: Path) -> None:
+    show(browser, tmp_path, surface_of(), width=360)
+    assert browser.run("return document.documentElement.scrollWidth") <= 360
+    assert browser.run("return document.getElementById('map').getBoundingClientRect().width") > 320
+
+
+@needs_browser
+def test_the_map_changes_with_the_systems_theme(browser: Browser, tmp_path: Path) -> None:
+    show(browser, tmp_path, surface_of())
+    tone = "map.getContext('2d').getImageData(map.width / 2, map.height / 2, 1, 1).data[0]"
+    for scheme, is_so in (("dark", "< 100"), ("light", "> 150"), ("dark", "< 100")):
+        browser.tool("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        browser.wait_for(f"const map = document.getElementById('map'); return {tone} {is_so}")
+
+
+@needs_browser
+def test_a_hostile_class_name_is_only_text(browser: Browser, tmp_path: Path) -> None:
+    shown = surface_of(name=HOSTILE)
+    show(browser, tmp_path, shown)
+    assert browser.run("return [window.hostile ?? null, document.title]") == [
+        None,
+        f"Cost over two weights: {shown.pair.title}",
+    ]
+    assert_paths_are_the_commands(browser, shown)

@@ -1,0 +1,66 @@
+import io
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from mnistfaces.errors import DataError
+from mnistfaces.evaluation.evaluate import Mistake
+from mnistfaces.plots.evaluation import confusion_figure, mistakes_figure
+
+
+def rendered(figure: Figure) -> int:
+    file = io.BytesIO()
+    figure.savefig(file)
+    return len(file.getvalue())
+
+
+def mistake(number: int, pixels: np.ndarray | None) -> Mistake:
+    return Mistake(image=str(number), label="Angie Harmon", predicted="b", probability=0.5, pixels=pixels)
+
+
+def test_true_classes_are_the_rows_and_counts_stand_in_their_cells() -> None:
+    confusion = np.array([[8, 2, 0], [0, 5, 0], [1, 0, 0]])
+    figure = confusion_figure(confusion, ("x", "y", "a long name"), "title")
+    axes = figure.axes[0]
+    assert axes.get_ylabel() == "true class"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["x", "y", "a long name"]
+    assert {(text.get_position(), text.get_text()) for text in axes.texts} == {
+        ((0, 0), "8"),
+        ((1, 0), "2"),
+        ((1, 1), "5"),
+        ((0, 2), "1"),
+    }
+    assert axes.images[0].get_array()[0].tolist() == [0.8, 0.2, 0.0]
+    assert rendered(figure)
+
+
+def test_a_class_without_images_and_many_classes_can_be_drawn() -> None:
+    assert rendered(confusion_figure(np.zeros((2, 2), int), ("x", "y"), "none"))
+    many = confusion_figure(np.eye(30, dtype=int), [str(number) for number in range(30)], "many")
+    assert not many.axes[0].texts
+    assert rendered(many)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 3)])
+def test_a_sheet_shows_each_mistake_with_truth_answer_and_probability(shape: tuple[int, ...]) -> None:
+    figure = mistakes_figure([mistake(number, np.zeros(shape, np.uint8)) for number in range(12)], "12 of 40")
+    drawn = [axes for axes in figure.axes if axes.images]
+    assert len(drawn) == 12
+    assert drawn[0].get_title() == "Harmon\n→ b (50%)"
+    assert rendered(figure)
+
+
+def test_a_sheet_of_very_many_mistakes_says_that_it_shows_a_part() -> None:
+    figure = mistakes_figure([mistake(number, np.zeros((2, 2), np.uint8)) for number in range(130)], "130 of 900")
+    assert len([axes for axes in figure.axes if axes.images]) == 100
+    assert "130 of 900: the 100 that the model was surest of" in figure.get_suptitle()
+
+
+def test_no_mistakes_at_all_are_a_sheet_too() -> None:
+    assert rendered(mistakes_figure([], "no mistakes among 9 images"))
+
+
+def test_features_have_no_sheet() -> None:
+    with pytest.raises(DataError, match="features"):
+        mistakes_figure([mistake(0, None)], "1 of 9")

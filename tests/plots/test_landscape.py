@@ -1,0 +1,120 @@
+import io
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from mnistfaces.landscape import (
+    Axis,
+    Descent,
+    Pair,
+    Path,
+    SoftmaxProblem,
+    Surface,
+    SurfaceConfig,
+    Weight,
+    projected_path,
+    restricted_path,
+    surface,
+    window,
+)
+from mnistfaces.plots.landscape import contour_figure, paths_figure, zoom_box
+
+PAIR = Pair(
+    Weight(class_number=1, class_name="one", position=(0, 1), index=1),
+    Weight(class_number=1, class_name="one", position=(1, 1), index=4),
+)
+
+
+def problem_of(*, used: bool = True) -> SoftmaxProblem:
+    rng = np.random.default_rng(0)
+    inputs = rng.choice([0, 0, 30, 255], size=(200, 6)).astype(np.uint8)
+    inputs[:, PAIR.inputs] *= used
+    labels = rng.integers(3, size=200)
+    return SoftmaxProblem(inputs=inputs, labels=labels, weight=rng.normal(size=(3, 6)), bias=np.zeros(3))
+
+
+def surface_of(*, used: bool = True) -> Surface:
+    config = SurfaceConfig(first=Axis(-10, 10, 0.1), second=Axis(-9, 8, 0.1))
+    return surface(problem_of(used=used), PAIR, config)
+
+
+def words(figure: Figure) -> str:
+    axes = figure.axes
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    return " | ".join([axes[0].get_title(), axes[0].get_xlabel(), axes[0].get_ylabel(), *legend])
+
+
+def render(figure: Figure) -> None:
+    for ending in ("png", "svg", "pdf"):
+        file = io.BytesIO()
+        figure.savefig(file, format=ending)
+        assert file.getvalue()
+
+
+def paths_on(shown: Surface) -> list[Path]:
+    return [restricted_path(shown, Descent(lr=0.01, momentum=momentum)) for momentum in (0, 0.9, 0.99)]
+
+
+def test_the_contour_figure_names_what_it_shows() -> None:
+    shown = surface_of()
+    figure = contour_figure(shown, levels=7)
+    said = words(figure)
+    for part in ("class one", "(0, 1)", "(1, 1)", "200 images", f"minimum of the grid: {shown.loss.min():.6g} nats"):
+        assert part in said
+    assert f"trained: {shown.trained_loss:.6g} nats" in said
+    assert figure.axes[1].get_ylabel() == "cost (nats), 7 levels"
+    assert len(figure.axes[0].collections[0].levels) == 8  # 7 bands have 8 edges
+    render(figure)
+
+
+def test_the_paths_figure_tells_every_path_apart() -> None:
+    shown = surface_of()
+    figure = paths_figure(shown, paths_on(shown))
+    labelled = [line for line in figure.axes[0].lines if str(line.get_label()).startswith("lr")]
+    assert len({(line.get_color(), line.get_marker()) for line in labelled}) == 3
+    assert len({line.get_color() for line in labelled}) == len({line.get_marker() for line in labelled}) == 3
+    assert "momentum 0.99" in words(figure)
+    render(figure)
+
+
+def test_a_projected_path_says_how_far_it_has_left_the_plane() -> None:
+    shown = surface_of()
+    path = projected_path(shown, problem_of(), Descent(lr=0.01))
+    assert f"{path.distance[-1]:.3g} off the plane" in words(paths_figure(shown, [path]))
+
+
+def test_the_window_holds_every_point_and_is_not_much_larger() -> None:
+    paths = paths_on(surface_of())
+    left, right, bottom, top = zoom_box(paths)
+    points = np.concatenate([path.points for path in paths])
+    assert (points > [left, bottom]).all()
+    assert (points < [right, top]).all()
+    assert np.ptp(points, axis=0).max() > 0.7 * max(right - left, top - bottom)
+
+
+def test_a_chosen_window_is_the_one_that_is_drawn() -> None:
+    shown = surface_of()
+    axes = paths_figure(shown, paths_on(shown), box=(-1, 2, -3, 4)).axes[0]
+    assert (*axes.get_xlim(), *axes.get_ylim()) == (-1, 2, -3, 4)
+
+
+def test_a_flat_surface_and_a_path_that_stays_can_be_drawn() -> None:
+    shown = surface_of(used=False)
+    render(contour_figure(shown))
+    render(paths_figure(shown, paths_on(shown)))
+
+
+def test_a_path_that_runs_away_to_infinity_can_be_drawn() -> None:
+    shown = surface_of()
+    path = paths_on(shown)[0]
+    path.points[-3:] = [[1e3, np.inf], [np.nan, 0], [0, np.nan]]
+    render(paths_figure(shown, [path]))
+
+
+@pytest.mark.parametrize("half_width", [0.01, 5.0, 500.0])
+def test_a_window_is_exact_inside_and_outside_the_surfaces_range(half_width: float) -> None:
+    shown = surface_of()
+    drawn = window(shown, (3 - half_width, 3 + half_width), (-half_width, half_width), 40)
+    points = np.stack([np.tile(drawn.w1, 40), np.repeat(drawn.w2, 40)], axis=1)
+    assert drawn.loss.ravel() == pytest.approx(shown.plane.cost_at(points), rel=1e-9, abs=1e-9)

@@ -1,0 +1,82 @@
+"""Figures: what is drawn is what was measured, and a file is whole or absent."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnistfaces.errors import FileError
+from mnistfaces.plots import figures
+from mnistfaces.plots import training as plots
+
+HISTORY: dict[str, list[float | None]] = {
+    "epoch": [0, 10, 20, 30],
+    "train_loss": [2.3, 1.0, 0.5, 0.2],
+    "val_loss": [2.3, 1.5, 1.2, 1.4],
+    "test_loss": [2.3, 1.4, None, 1.5],
+    "train_accuracy": [0.1, 0.8, 0.9, 1.0],
+    "val_accuracy": [0.1, 0.7, 0.8, 0.8],
+    "test_accuracy": [0.1, 0.7, 0.8, 0.8],
+}
+
+
+def test_the_learning_curve_draws_the_three_sets_and_where_the_validation_cost_first_rose() -> None:
+    figure = plots.learning_curve(HISTORY, "digits", rise=30)
+    loss, accuracy = figure.axes
+    lines = {str(line.get_label()): line for line in loss.lines}
+    assert set(lines) == {"training", "validation", "test", "validation cost first rises (30)"}
+    assert lines["training"].get_ydata().tolist() == HISTORY["train_loss"]
+    assert np.isnan(lines["test"].get_ydata()[2])
+    assert lines["validation cost first rises (30)"].get_xdata() == [30, 30]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["epoch", "epoch"]
+    assert loss.get_ylabel() == "mean cost (nats an image)"
+    assert accuracy.get_ylabel() == "accuracy (fraction of images)"
+    assert figure.get_suptitle() == "digits"
+    assert len({line.get_linestyle() for line in loss.lines[:3]}) == 3  # told apart in grey
+
+
+def test_a_set_without_numbers_is_not_drawn() -> None:
+    empty = {**HISTORY, "val_loss": [None] * 4, "val_accuracy": [None] * 4}
+    labels = [line.get_label() for line in plots.learning_curve(empty, "digits").axes[0].lines]
+    assert labels == ["training", "test"]
+
+
+def test_a_sheet_shows_each_class_in_its_row_pixel_by_pixel() -> None:
+    rng = np.random.default_rng(0)
+    images = {name: rng.integers(0, 256, (count, 4, 4), dtype=np.uint8) for name, count in (("zero", 3), ("one", 2))}
+    figure = plots.image_sheet(images, "sheet")
+    shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    assert [array.tolist() for array in shown] == [image.tolist() for rows in images.values() for image in rows]
+    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["zero", "one"]
+
+
+@pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_the_ending_chooses_the_format(tmp_path: Path, ending: str, start: bytes) -> None:
+    path = tmp_path / f"curve.{ending.upper()}"
+    figures.save(plots.learning_curve(HISTORY, "digits"), path)
+    assert path.read_bytes().startswith(start)
+    assert b"Date" not in path.read_bytes() or ending != "svg"
+
+
+def test_equal_figures_are_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "a.pdf", "b.pdf", "a.svg", "b.svg"):
+        figures.save(plots.learning_curve(HISTORY, "digits", 30), tmp_path / name)
+    for ending in ("png", "pdf", "svg"):
+        assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+
+def test_a_folder_that_refuses_leaves_the_old_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "curve.png"
+    figures.save(plots.learning_curve(HISTORY, "old"), path)
+    before = path.read_bytes()
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(FileError, match=r"cannot write .*curve.png: No space left on device"):
+        figures.save(plots.learning_curve(HISTORY, "new"), path)
+    assert path.read_bytes() == before
+    with Image.open(path) as picture:
+        picture.verify()

@@ -1,0 +1,165 @@
+"""The run directory: what it promises to those who read it, and what it refuses to believe."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_data import draw, sample_of
+
+from mnistfaces.config import SplitConfig, TrainConfig
+from mnistfaces.engine.training import fit
+from mnistfaces.errors import RunError
+from mnistfaces.experiments.train import HISTORY, first_rise, load_history, open_training, train_and_keep
+from mnistfaces.experiments.trials import Cell, Trial
+from mnistfaces.runs.runs import Run, RunFolder, find_runs, load_run
+
+DIGITS = sample_of(8)
+SPLIT = SplitConfig(train_per_class=4, val_per_class=2)
+
+
+def train(out: Path | None, *, force: bool = False, **training: Any) -> RunFolder:  # noqa: ANN401  fields of any type
+    trial = Trial(cell=Cell(training=TrainConfig(epochs=5, **training), split=SPLIT), seed=0, split_seed=0)
+    folder = open_training(DIGITS, trial, device="cpu", every=None, out=out, force=force)
+    if not folder.finished:
+        for _ in train_and_keep(folder, DIGITS, trial):
+            pass
+    return folder
+
+
+def edit(path: Path, **changes: Any) -> None:  # noqa: ANN401  as above
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_kept_run_gives_back_what_was_trained(tmp_path: Path) -> None:
+    train(tmp_path, lr=1e-3)
+    run = load_run(tmp_path)
+    assert (run.command, run.training, run.split) == ("train", TrainConfig(epochs=5, lr=1e-3), SPLIT)
+    made = draw(DIGITS, 0, train_per_class=4, val_per_class=2)
+    (measure,) = list(fit(DIGITS, [TrainConfig(epochs=5, lr=1e-3)], [made]))[-1].measures
+    assert measure.weights is not None
+    assert measure.test is not None
+    kept = run.weights()
+    assert {name: values.shape for name, values in kept.items()} == {"0.weight": (10, 784), "0.bias": (10,)}
+    assert all(np.array_equal(kept[name], measure.weights[name]) for name in kept)
+    scores = run.predictions().scores(str(run.predictions().trials[0]))
+    assert scores is not None
+    assert np.array_equal(scores.correct, measure.test.predicted == DIGITS.labels[made.split.test])
+    assert scores.ids.tolist() == DIGITS.ids[made.split.test].tolist()
+    assert run.row["test_accuracy"] == measure.test.accuracy
+
+
+def test_a_finished_run_is_not_trained_again_and_a_changed_one_is_another(tmp_path: Path) -> None:
+    train(tmp_path)
+    assert train(tmp_path).finished
+    with pytest.raises(RunError, match=r"holds another run .* or replace it with --force"):
+        train(tmp_path, lr=0.5)
+    assert load_run(train(tmp_path, lr=0.5, force=True).path).training.lr == 0.5
+
+
+def test_folders_are_named_after_what_decides_the_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = {train(None, **training).path for training in ({}, {"lr": 0.5}, {"hidden": 99})}
+    assert len(paths) == 2  # a softmax regression has no hidden units
+    assert all(path.parent == Path("runs") and path.name.startswith("train-") for path in paths)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "predictions.npz", "results.ndjson"])
+@pytest.mark.parametrize("how", ["damaged", "gone"])
+def test_a_file_that_is_not_the_one_written_is_refused_and_force_mends_it(tmp_path: Path, name: str, how: str) -> None:
+    train(tmp_path)
+    path = tmp_path / name
+    before = path.read_bytes()
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+
+    def read(run: Run) -> None:
+        run.weights()
+        run.predictions()
+        run.rows()
+
+    with pytest.raises(RunError, match=rf"{name} .*run its command again with --force"):
+        read(load_run(tmp_path))
+    train(tmp_path, force=True)
+    read(load_run(tmp_path))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"command": "train"}', "\x00\x01", "[" * 10_000])
+def test_a_damaged_configuration_is_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(RunError, match=r"config.json"):
+        load_run(tmp_path)
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"is not a run directory: it has no config.json"):
+        load_run(tmp_path)
+
+
+def test_an_unfinished_run_is_trained_again_and_read_by_nobody(tmp_path: Path) -> None:
+    trial = Trial(cell=Cell(training=TrainConfig(epochs=5), split=SPLIT), seed=0, split_seed=0)
+    folder = open_training(DIGITS, trial, device="cpu", every=None, out=tmp_path)
+    work = train_and_keep(folder, DIGITS, trial)
+    next(work)
+    work.close()  # type: ignore[attr-defined]
+    assert not train(tmp_path / "other").path.samefile(tmp_path)
+    with pytest.raises(RunError, match="run its command again to finish it"):
+        load_run(tmp_path).rows()
+    train(tmp_path)
+    assert load_run(tmp_path).row["status"] == "ok"
+
+
+def test_last_is_the_newest_finished_run_that_a_command_can_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    older, newer, other, unfinished = (train(None, lr=lr).path for lr in (0.1, 0.2, 0.3, 0.4))
+    edit(other / "config.json", command="contour")
+    edit(unfinished / "config.json", sha256={})
+    for age, path in enumerate((unfinished, other, newer, older)):
+        os.utime(path / "config.json", (1000 - age, 1000 - age))
+    assert [run.path for run in find_runs("last", ("train", "sweep"))] == [newer]
+    assert [run.path for run in find_runs("last", ("contour",))] == [other]
+    with pytest.raises(RunError, match=r"no finished run of mnf sweep under ./runs"):
+        find_runs("last", ("sweep",))
+
+
+def test_a_dash_reads_the_runs_of_rows(tmp_path: Path) -> None:
+    paths = [train(tmp_path / name).path for name in ("a", "b")]
+    lines = [json.dumps({"run": str(path), "lr": 1}) for path in (*paths, paths[0])]
+    assert [run.path for run in find_runs("-", ("train",), lines)] == paths
+    for indent in (None, 2):  # `--format json` prints an array of several lines
+        as_array = json.dumps([{"run": str(path)} for path in paths], indent=indent).splitlines(keepends=True)
+        assert [run.path for run in find_runs("-", ("train",), as_array)] == paths
+    with pytest.raises(RunError, match="stdin is not an array of JSON"):
+        find_runs("-", ("train",), as_array[:-1])
+    with pytest.raises(RunError, match="line 2 of stdin is not NDJSON"):
+        find_runs("-", ("train",), [lines[0], "{"])
+    with pytest.raises(RunError, match="stdin has no row with a `run`"):
+        find_runs("-", ("train",), ["", '{"lr": 1}'])
+    for wrong in ("3", '"run"', '[["run"]]', '{"run": 3}', "null"):
+        with pytest.raises(RunError):
+            find_runs("-", ("train",), [wrong])
+
+
+def test_the_validation_cost_first_rises_where_it_is_higher_than_at_the_measured_epoch_before() -> None:
+    def rise(*losses: float | None) -> int | None:
+        return first_rise({"epoch": [10.0 * number for number in range(len(losses))], "val_loss": losses})
+
+    assert rise(3, 2, 1, 1.5, 1.2, 9) == 30
+    assert rise(3, 2, 2, 1) is None
+    assert rise(None, None) is None
+    assert rise(3, None, 4, 5) == 30
+
+
+def test_the_history_is_read_back_with_what_is_missing(tmp_path: Path) -> None:
+    train(tmp_path, lr=1e-3)
+    history = load_history(tmp_path / HISTORY)
+    assert history["epoch"] == [0, 1, 2, 3, 4, 5]
+    assert history["val_loss"][0] == pytest.approx(np.log(10), rel=1e-6)
+    (tmp_path / "gaps.csv").write_text("epoch,val_loss\n1,\n2,0.5\n")
+    assert load_history(tmp_path / "gaps.csv") == {"epoch": [1, 2], "val_loss": [None, 0.5]}
