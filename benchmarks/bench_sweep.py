@@ -23,7 +23,7 @@ from mnistfaces import load_dataset
 from mnistfaces.config import FACES_TRAINING, SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split, draw_split
-from mnistfaces.engine.batches import Draw
+from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.stack import Stack
 
 Rows = list[tuple[str, float, str, float, str]]

@@ -28,7 +28,7 @@ from mnistfaces import fit, load_dataset
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split, draw_split
-from mnistfaces.engine.batches import Draw
+from mnistfaces.engine.draws import Draw
 
 LR = 1e-6
 FAST_LINE = [

@@ -1,20 +1,51 @@
 """Where to compute."""
 
-import torch
+import platform
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from mnistfaces.config import DeviceName
 from mnistfaces.errors import UsageError
 
+if TYPE_CHECKING:
+    import torch
 
-def choose_device(name: DeviceName) -> torch.device:
+GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))
+"""What the drivers of NVIDIA, of AMD, and of Windows' Linux leave on a machine with a GPU."""
+
+
+def choose_device(name: DeviceName) -> "torch.device":
     """Returns the device that a name stands for; `auto` is the first of cuda, mps and cpu that is there.
 
     Raises:
         UsageError: the device is not there.
     """
+    import torch
+
+    return torch.device(resolve_device(name))
+
+
+def resolve_device(name: DeviceName) -> DeviceName:
+    """Returns the name of the device that a name stands for; torch is asked only where there may be a GPU.
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    if name == "cpu" or (name == "auto" and not may_have_gpu()):
+        return "cpu"
+    import torch
+
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return torch.device(next(device for device, there in present.items() if there))
+        return cast("DeviceName", next(device for device, there in present.items() if there))
     if not present[name]:
         raise UsageError(f"--device {name}: this machine has none that torch can use")
-    return torch.device(name)
+    return name
+
+
+def may_have_gpu() -> bool:
+    """Returns False only where no GPU can be that torch could use: on Linux without a driver."""
+    if sys.platform == "linux":
+        return any(driver.exists() for driver in GPU_DRIVERS)
+    return sys.platform == "win32" or platform.machine() == "arm64"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mnistfaces.datasets import NAMES, load_dataset
 from mnistfaces.datasets.store import data_dir as resolve
+from mnistfaces.devices import may_have_gpu
 from mnistfaces.errors import MnistFacesError
 
 PACKAGES = (
@@ -29,8 +30,6 @@ PACKAGES = (
 
 def items(data_dir: Path | None = None) -> Iterator[tuple[str, str]]:
     """Yields what there is, as pairs of an item and what is known of it."""
-    import torch
-
     yield "python", platform.python_version()
     yield "platform", platform.platform()
     for package in PACKAGES:
@@ -38,10 +37,9 @@ def items(data_dir: Path | None = None) -> Iterator[tuple[str, str]]:
             yield package, metadata.version(package)
         except metadata.PackageNotFoundError:
             yield package, "missing"
-    yield "cpu", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads"
-    cuda = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    yield "cuda", ", ".join(cuda) or "none"
-    yield "mps", "available" if torch.backends.mps.is_available() else "none"
+    threads = os.environ.get("OMP_NUM_THREADS")
+    yield "cpu", f"{os.cpu_count()} cores{f', OMP_NUM_THREADS {threads}' if threads else ''}"
+    yield from _gpus()
     folder = resolve(data_dir)
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     writable = os.access(nearest, os.W_OK)
@@ -52,3 +50,15 @@ def items(data_dir: Path | None = None) -> Iterator[tuple[str, str]]:
             yield f"dataset {name}", f"{len(dataset)} images of {len(dataset.classes)} classes ({dataset.name})"
         except MnistFacesError as error:
             yield f"dataset {name}", f"absent: {error}"
+
+
+def _gpus() -> Iterator[tuple[str, str]]:
+    """Yields which GPUs torch can use; it is asked only where there may be one."""
+    if not may_have_gpu():
+        yield from (("cuda", "none"), ("mps", "none"))
+        return
+    import torch
+
+    cuda = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    yield "cuda", ", ".join(cuda) or "none"
+    yield "mps", "available" if torch.backends.mps.is_available() else "none"

@@ -6,7 +6,7 @@ from mnistfaces.config import DatasetKind, SplitConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.datasets.splits import draw_split
-from mnistfaces.engine.batches import Draw
+from mnistfaces.engine.draws import Draw
 
 
 def make_dataset(

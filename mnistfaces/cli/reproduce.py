@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,6 @@ from mnistfaces.cli._output import Column, Output, Row, number, text
 from mnistfaces.config import Scale
 
 if TYPE_CHECKING:
-    from mnistfaces.config import DeviceName
     from mnistfaces.reproduce.reproduction import Reproduction
 
 
@@ -78,7 +77,7 @@ def reproduce(
     holds every table and figure; the same command goes on where it stopped.
     """
     streams = output.open()
-    from mnistfaces.devices import choose_device
+    from mnistfaces.devices import resolve_device
     from mnistfaces.reproduce.parts import read_parts
     from mnistfaces.reproduce.records import FEATURES
     from mnistfaces.reproduce.reproduction import ReproduceConfig, Reproduction
@@ -86,7 +85,7 @@ def reproduce(
     config = ReproduceConfig(
         parts=read_parts(parts or ()),
         scale=scale,
-        device=cast("DeviceName", choose_device(device).type),
+        device=resolve_device(device),
         data_dir=data_dir,
         features=features or FEATURES,
         out=out,

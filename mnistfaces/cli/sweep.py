@@ -1,7 +1,7 @@
 """`mnf sweep`: a grid of trainings."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -26,7 +26,6 @@ from mnistfaces.datasets import NAMES, kind_of, load_dataset
 from mnistfaces.errors import UsageError
 
 if TYPE_CHECKING:
-    from mnistfaces.config import DeviceName
     from mnistfaces.experiments.sweep import Sweep
 
 COLUMNS: tuple[Column, ...] = (
@@ -88,7 +87,7 @@ def sweep(
     cells, swept = read_cells(kind_of(dataset), training, split, folds)
     numbers = _read_seeds(seed, seeds)
     part = _read_shard(shard)
-    from mnistfaces.devices import choose_device
+    from mnistfaces.devices import resolve_device
     from mnistfaces.experiments.sweep import Sweep, SweepConfig
     from mnistfaces.experiments.trials import Grid
 
@@ -96,7 +95,7 @@ def sweep(
         grid=Grid(cells=cells, seeds=numbers, fixed_split=fixed_split, shard=part),
         reference=None if dataset in NAMES else dataset,
         swept=swept,
-        device=cast("DeviceName", choose_device(device).type),
+        device=resolve_device(device),
         isolated=isolated,
         keep_weights=keep_weights,
         fail_fast=fail_fast,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.splits import Split
+from mnistfaces.engine.draws import Draw, count_steps
 from mnistfaces.engine.sparse import SparseImages
 from mnistfaces.engine.tiles import Images, TwoWays, aligned, count_blocks
 
@@ -22,14 +22,6 @@ Form = Literal["rows", "two ways", "sparse"]
 
 ROWS_AT_ONCE = 4096
 ORDER_STREAM = 1  # the second number of a seed's stream of minibatch orders; splits use the seed alone
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Draw:
-    """What a seed decides: the split, and through `seed` the initial weights and the order of minibatches."""
-
-    split: Split
-    seed: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,18 +49,6 @@ class Batch:
         if not isinstance(self.inputs, Tensor):
             raise TypeError("only rows of images are taken apart")
         return Batch(**{name: value[block::blocks] for name, value in vars(self).items()})
-
-
-def is_full_batch(config: TrainConfig, images: int) -> bool:
-    """Returns whether a step uses all training images: no batch size given, or one that holds them all."""
-    return config.batch_size is None or config.batch_size >= images
-
-
-def count_steps(config: TrainConfig, images: int) -> int:
-    """Returns the number of optimizer steps in an epoch over so many training images."""
-    if config.batch_size is None or is_full_batch(config, images):
-        return 1
-    return images // config.batch_size if config.drop_last else -(-images // config.batch_size)
 
 
 def load_rows(

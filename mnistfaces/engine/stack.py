@@ -17,7 +17,8 @@ from torch import Tensor
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.engine.batches import ROWS_AT_ONCE, Batch, Draw, Form, Minibatches, is_full_batch, load_whole
+from mnistfaces.engine.batches import ROWS_AT_ONCE, Batch, Form, Minibatches, load_whole
+from mnistfaces.engine.draws import Draw, is_full_batch
 from mnistfaces.engine.models import build_model
 from mnistfaces.engine.optim import build_optimizer
 from mnistfaces.engine.sparse import SPARSE_DENSITY, SPARSE_IMAGES, pays_off

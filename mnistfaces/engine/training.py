@@ -18,7 +18,8 @@ from mnistfaces.config import COLLAPSE_EPOCHS, DeviceName, Status, TrainConfig, 
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import draw_split
 from mnistfaces.devices import choose_device
-from mnistfaces.engine.batches import Batch, Draw
+from mnistfaces.engine.batches import Batch
+from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.stack import Stack
 from mnistfaces.errors import UsageError
 

@@ -16,7 +16,7 @@ from mnistfaces.files import Ledger, hash_of
 from mnistfaces.progress import Advanced
 
 if TYPE_CHECKING:
-    from mnistfaces.engine.batches import Draw
+    from mnistfaces.engine.draws import Draw
     from mnistfaces.engine.training import Epoch
 
 STACK_BYTES = 256 << 20
@@ -83,7 +83,7 @@ class Draws:
         Raises:
             DataError: a class has too few images for the split.
         """
-        from mnistfaces.engine.batches import Draw
+        from mnistfaces.engine.draws import Draw
 
         key = (dataset.fingerprint, draw_key(trial))
         if key not in self._made:
@@ -110,7 +110,7 @@ def plan(
         draws: of all these trials.
         isolated: one model at a time.
     """
-    from mnistfaces.engine.batches import count_steps, is_full_batch
+    from mnistfaces.engine.draws import count_steps, is_full_batch
 
     for res in dict.fromkeys(trial.cell.res for trial in trials):
         dataset = datasets[res]

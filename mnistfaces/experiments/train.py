@@ -10,8 +10,8 @@ from pathlib import Path
 from mnistfaces.config import DeviceName
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import draw_split
-from mnistfaces.devices import choose_device
-from mnistfaces.engine.batches import Draw
+from mnistfaces.devices import resolve_device
+from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.training import Epoch, Measure, fit
 from mnistfaces.experiments.trials import Row, Trial, history_fields, measured_fields
 from mnistfaces.files import write_text
@@ -50,7 +50,7 @@ def open_training(
         split_seed=trial.split_seed,
         res=trial.cell.res,
         every=every or max(1, math.ceil(trial.cell.training.epochs / HISTORY_POINTS)),
-        device=choose_device(device).type,
+        device=resolve_device(device),
     )
     return RunFolder(asked, [WEIGHTS, PREDICTIONS, HISTORY, RESULTS], out=out, force=force)
 

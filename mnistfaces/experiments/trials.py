@@ -11,7 +11,7 @@ from mnistfaces.runs.runs import HASH_LENGTH
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
-    from mnistfaces.engine.batches import Draw
+    from mnistfaces.engine.draws import Draw
     from mnistfaces.engine.training import Measure, Score
 
 Row = dict[str, Any]

@@ -1,9 +1,12 @@
 """`mnf env`: what this machine has."""
 
+import os
 import platform
 from importlib import metadata
 
 from conftest import Mnf
+
+from mnistfaces.devices import may_have_gpu
 
 
 def test_versions_devices_and_data_are_listed(mnf: Mnf) -> None:
@@ -11,8 +14,15 @@ def test_versions_devices_and_data_are_listed(mnf: Mnf) -> None:
     assert found["python"] == platform.python_version()
     for package in ("mnistfaces", "numpy", "torch", "rich"):
         assert found[package] == metadata.version(package)
-    assert "torch uses 1 threads" in found["cpu"]
+    assert found["cpu"] == f"{os.cpu_count()} cores, OMP_NUM_THREADS 1"
     assert str(mnf.folder / "data") in found["data folder"]
     assert found["dataset digits-sample"].startswith("5000 images of 10 classes")
     assert "absent" in found["dataset digits-full"]
     assert "mnf fetch digits" in found["dataset digits-full"]
+
+
+def test_torch_is_asked_only_where_there_may_be_a_gpu(mnf: Mnf) -> None:
+    done, packages = mnf.imports("env")
+    found = {row["item"]: row["value"] for row in done.rows}
+    assert (found["cuda"] == found["mps"] == "none") or "torch" in packages
+    assert ("torch" in packages) == may_have_gpu()

@@ -7,7 +7,7 @@ from small_data import draw, make_dataset
 from torch import nn
 
 from mnistfaces.config import Activation, ModelName, Reduction, TrainConfig
-from mnistfaces.engine.batches import Draw
+from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.models import build_model
 from mnistfaces.engine.models.mlp import Mlp
 from mnistfaces.engine.stack import Stack

@@ -19,7 +19,7 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split, draw_split
 from mnistfaces.devices import choose_device
 from mnistfaces.engine import tiles
-from mnistfaces.engine.batches import Draw, is_full_batch
+from mnistfaces.engine.draws import Draw, is_full_batch
 from mnistfaces.engine.training import Epoch, Measure, fit
 from mnistfaces.errors import UsageError
 

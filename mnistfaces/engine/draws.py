@@ -1,0 +1,26 @@
+"""What a seed decides, and how many steps an epoch has: known before anything is computed, and without torch."""
+
+from dataclasses import dataclass
+
+from mnistfaces.config import TrainConfig
+from mnistfaces.datasets.splits import Split
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Draw:
+    """What a seed decides: the split, and through `seed` the initial weights and the order of minibatches."""
+
+    split: Split
+    seed: int
+
+
+def is_full_batch(config: TrainConfig, images: int) -> bool:
+    """Returns whether a step uses all training images: no batch size given, or one that holds them all."""
+    return config.batch_size is None or config.batch_size >= images
+
+
+def count_steps(config: TrainConfig, images: int) -> int:
+    """Returns the number of optimizer steps in an epoch over so many training images."""
+    if config.batch_size is None or is_full_batch(config, images):
+        return 1
+    return images // config.batch_size if config.drop_last else -(-images // config.batch_size)
