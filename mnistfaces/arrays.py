@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnistfaces.errors import DataError
+from mnistfaces.errors import DataError, FileError
 from mnistfaces.files import write_whole
 
 ALIGNMENT = 64
@@ -150,6 +150,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
     Raises:
         DataError: no such file, or one that is damaged or not made of plain arrays.
+        FileError: it may be sound, but cannot be read now.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -160,8 +161,10 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
                 return _read_members(memoryview(content), archive)
     except _MALFORMED as error:
         raise DataError(f"{path} is damaged or not an .npz of plain arrays: {error}") from error
+    except FileNotFoundError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _read_members(content: memoryview, archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:

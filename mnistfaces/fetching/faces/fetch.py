@@ -205,6 +205,8 @@ def _make(work: FacesPass, datasets: dict[Path, Dataset], data_dir: Path) -> Ite
             yield Stage(name="crops", total=len(work.crops.faces))
             started = True
         yield Advanced(amount=1, kept=int(crop.state == "ok"))
+    if damaged := work.originals.damaged:
+        yield Note(message=f"{len(damaged)} photographs were damaged on the disk: moved to {damaged[0].parent}")
     before = {variant: len(dataset) for variant, dataset in work.crops.old.items()}
     for dataset in work.save():
         variant = Variant(dataset.meta["res"], dataset.meta["color"])
@@ -215,6 +217,8 @@ def _make(work: FacesPass, datasets: dict[Path, Dataset], data_dir: Path) -> Ite
         yield Note(
             message=f"{path}: {len(dataset)} faces{less}, {pairs} pairs of near-identical photographs kept together"
         )
+    for copy in work.crops.aside:
+        yield Note(message=f"{copy}: the dataset before, which held faces that can no longer be cut out")
 
 
 def _next_command(request: FacesRequest, counts: Sequence[Mapping[str, Any]]) -> str:

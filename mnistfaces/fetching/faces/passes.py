@@ -131,11 +131,15 @@ class FacesPass:
         yield from self.crops.cut()
 
     def save(self) -> tuple[Dataset, ...]:
-        """Writes the datasets, and returns those that have any face; without originals if so configured."""
+        """Writes the datasets, and returns those that have any face; without originals if so configured.
+
+        A photograph goes only once every one of its crops is in a dataset.
+        """
         datasets = self.crops.save()
         if not self.config.keep_originals:
             for face in self.crops.faces:
-                self.originals.remove(face.sha256)
+                if self.crops.has(face.unit):
+                    self.originals.remove(face.sha256)
         return datasets
 
     def fates(self) -> list[Fate]:
@@ -172,7 +176,7 @@ class FacesPass:
         return self.records.get(_key(source, row)) if isinstance(source, WebSource) else None
 
     def _is_asked(self, row: Row, source: Source) -> bool:
-        if row.sha256 in self.originals or self.crops.has(row):
+        if row.sha256 in self.originals or self.crops.has(row.unit):
             return False
         earlier = {record["state"] for one in self.config.sources if (record := self._record(one, row))}
         if earlier & NEVER_ELSEWHERE and not self.config.retry & NEVER_ELSEWHERE:
@@ -239,7 +243,7 @@ class FacesPass:
     def _fate(self, row: Row) -> Fate:
         said = [(one, record) for one in self.config.sources if (record := self._record(one, row))]
         source, record = said[0] if said else (None, {})  # why it was lost, not that later ones lacked it too
-        if row.sha256 in self.originals or self.crops.has(row):
+        if row.sha256 in self.originals or self.crops.has(row.unit):
             state, detail = self.crops.state_of(row)
             name = next((one.name for one, good in said if good["state"] == "ok"), "")
             return Fate(row=row, state=state, source=name, detail=detail)
