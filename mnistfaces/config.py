@@ -1,10 +1,11 @@
 """What a run is asked to do: closed names, frozen configurations, and the one home of every default."""
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from mnistfaces.errors import UsageError
+from mnistfaces.options import option
 
 ModelName = Literal["softmax", "mlp"]
 OptimizerName = Literal["gd", "adam"]
@@ -23,22 +24,6 @@ Scale = Literal["quick", "full"]
 
 STATUS_SEVERITY: tuple[Status, ...] = ("ok", "stopped", "collapsed", "diverged", "failed")
 """From harmless to grave: a cell's status is the gravest of its trials'."""
-
-SWEPT = (
-    "lr",
-    "momentum",
-    "batch_size",
-    "epochs",
-    "hidden",
-    "model",
-    "optimizer",
-    "weight_decay",
-    "reduction",
-    "activation",
-    "train_per_class",
-    "res",
-)
-"""The options that take lists, in the order in which a grid's product runs through them."""
 
 COLLAPSE_EPOCHS = 100
 """Epochs after which a class never predicted on the training images means that the model collapsed."""
@@ -62,24 +47,31 @@ class SplitConfig:
     Attributes:
         train_per_class: training images a class; None trains on all that is neither test nor validation.
         val_per_class: validation images a class; None is a quarter of `train_per_class`, or `val_fraction`.
-        test_per_class: test images a class; None is the test set that the data bring along.
+        test_per_class: test images a class; `all` is the test set that the data bring along, None the same where
+            they bring one, else 20.
         val_fraction: share of what is not test that validates, when no numbers a class are given.
         folds: number of cross-validation folds that replace the test set; None for one split.
         validation: False leaves the validation set out.
     """
 
-    train_per_class: int | None = None
-    val_per_class: int | None = None
-    test_per_class: int | None = None
-    val_fraction: float = 0.2
-    folds: int | None = None
+    train_per_class: int | None = option(None, "Training images per class.", swept=True, word="all")
+    val_per_class: int | None = option(
+        None, "Validation images per class.", unset="a quarter of --train-per-class, else --val-fraction"
+    )
+    test_per_class: int | Literal["all"] | None = option(
+        None, "Test images per class.", unset="all of a test set that the data bring along, else 20"
+    )
+    val_fraction: float = option(0.2, "Validating share of what is not test, without --train-per-class.")
+    folds: int | None = option(None, "Cross-validation instead of a test set.", unset="off")
     validation: bool = True
 
     def __post_init__(self) -> None:
         """Raises UsageError for numbers that no split can have."""
         _require(self.train_per_class is None or self.train_per_class >= 1, "--train-per-class must be at least 1")
         _require(self.val_per_class is None or self.val_per_class >= 0, "--val-per-class must not be negative")
-        _require(self.test_per_class is None or self.test_per_class >= 1, "--test-per-class must be at least 1")
+        _require(
+            self.test_per_class in (None, "all") or int(self.test_per_class) >= 1, "--test-per-class must be at least 1"
+        )
         _require(0 <= self.val_fraction < 1, "--val-fraction must be at least 0 and below 1")
         _require(self.folds is None or self.folds >= 2, "--folds must be at least 2")  # noqa: PLR2004  one fold is none
         _require(
@@ -109,20 +101,20 @@ class TrainConfig:
         dtype: of the weights and of all arithmetic.
     """
 
-    model: ModelName = "softmax"
-    hidden: int = 20
-    activation: Activation = "relu"
-    optimizer: OptimizerName = "gd"
-    lr: float = 1e-4
-    momentum: float = 0.0
-    batch_size: int | None = None
-    epochs: int = 3000
-    weight_decay: float = 0.0
-    eps: float = 0.0
-    reduction: Reduction = "sum"
-    drop_last: bool = False
-    select: Selection = "last"
-    dtype: DtypeName = "float32"
+    lr: float = option(1e-4, "Learning rate.", swept=True)
+    momentum: float = option(0.0, "Beta of gd; 0 is vanilla.", swept=True)
+    batch_size: int | None = option(None, "Images per step.", swept=True, word="full")
+    epochs: int = option(3000, "Passes over the training images.", swept=True)
+    hidden: int = option(20, "Hidden units.", swept=True, needs="--model mlp")
+    model: ModelName = option("softmax", "Softmax regression, or a network with hidden units.", swept=True)
+    optimizer: OptimizerName = option("gd", "How each step is made.", swept=True)
+    weight_decay: float = option(0.0, "L2 penalty on weights.", swept=True)
+    reduction: Reduction = option("sum", "Cost over the images of a batch.", swept=True)
+    activation: Activation = option("relu", "Of the hidden units.", swept=True, needs="--model mlp")
+    eps: float = option(0.0, "Stop when the steps of weights and of biases have norms of at most this.", unset="off")
+    drop_last: bool = option(default=False, help="Leave out an incomplete last batch.")
+    select: Selection = option("last", "Keep the last epoch's weights, or those of the best validation loss.")
+    dtype: DtypeName = option("float32", "Of weights and arithmetic.")
 
     def __post_init__(self) -> None:
         """Raises UsageError for values that no training can have."""
@@ -145,12 +137,33 @@ class TrainConfig:
         """Returns a copy with some fields changed, checked again."""
         return replace(self, **changes)
 
+    def ignored(self) -> set[str]:
+        """Returns the names of the fields that do not bear on the result."""
+        return {"hidden", "activation"} if self.model == "softmax" else set()
+
     def to_dict(self) -> dict[str, object]:
-        """Returns the fields that bear on the result: an option that the model ignores is left out."""
-        fields = asdict(self)
-        if self.model == "softmax":
-            del fields["hidden"], fields["activation"]
-        return fields
+        """Returns the fields that bear on the result."""
+        ignored = self.ignored()
+        return {name: value for name, value in vars(self).items() if name not in ignored}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """In which form the images of a dataset are taken.
+
+    Attributes:
+        res: pixels a side of faces and folders; None is 32, and all there is of a dataset that has but one form.
+        color: RGB (True) or gray (False) for faces and folders; None is gray up to 64 pixels.
+    """
+
+    res: int | None = option(None, "Pixels per side of faces and folders.", swept=True, unset="32")
+    color: bool | None = option(
+        None, "Channels of faces and folders.", flags="--color/--gray", unset="gray up to 64 pixels"
+    )
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a size that no image can have."""
+        _require(self.res is None or 1 <= self.res <= MAX_RES, f"--res must be from 1 to {MAX_RES}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +213,7 @@ class ExtractConfig:
 DIGITS_TRAINING = TrainConfig()
 DIGITS_SPLIT = SplitConfig(train_per_class=100)
 FACES_TRAINING = TrainConfig(model="mlp", optimizer="adam", batch_size=32, epochs=1000, reduction="mean")
-FACES_SPLIT = SplitConfig(test_per_class=20)
+FACES_SPLIT = SplitConfig()
 FEATURES_TRAINING = FACES_TRAINING.with_(batch_size=128)
 
 FACES_RES = 32

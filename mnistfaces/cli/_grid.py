@@ -1,86 +1,56 @@
 """From the options of a command to the cells of a grid."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import typer
 
-from mnistfaces import config
-from mnistfaces.cli._options import (
-    SplitOptions,
-    Tokens,
-    TrainingOptions,
-    read_floats,
-    read_integers,
-    read_names,
-    read_sizes,
-)
-from mnistfaces.config import DatasetKind, SplitConfig, default_split, default_training
-from mnistfaces.experiments.trials import Cell, build_cells
-
-READERS: dict[str, Any] = {
-    "lr": read_floats,
-    "momentum": read_floats,
-    "batch_size": lambda tokens, option: read_sizes(tokens, option, "full"),
-    "epochs": read_integers,
-    "hidden": read_integers,
-    "model": lambda tokens, option: read_names(tokens, option, config.ModelName),
-    "optimizer": lambda tokens, option: read_names(tokens, option, config.OptimizerName),
-    "weight_decay": read_floats,
-    "reduction": lambda tokens, option: read_names(tokens, option, config.Reduction),
-    "activation": lambda tokens, option: read_names(tokens, option, config.Activation),
-    "train_per_class": lambda tokens, option: read_sizes(tokens, option, "all"),
-    "res": read_integers,
-}
-"""How each option that takes a list is read."""
+from mnistfaces.cli._lists import read_option
+from mnistfaces.cli._options import Asked, Tokens
+from mnistfaces.config import DatasetKind
+from mnistfaces.experiments.commands import default_cell
+from mnistfaces.experiments.trials import OPTIONS, SWEPT, Cell, build_cells
 
 
-def read_cells(
-    kind: DatasetKind,
-    training: TrainingOptions,
-    split: SplitOptions,
-    folds: int | None = None,
-) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
-    """Returns the product of every list, and the names of the options that were given.
+def read_cells(kind: DatasetKind, asked: Asked, iterations: Tokens = None) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
+    """Returns the product of every list, and the names of the lists that were given.
+
+    Args:
+        kind: whose defaults stand for what was not typed.
+        asked: what was typed, by the option's name; None for nothing.
+        iterations: another word for epochs where batches are full.
 
     Raises:
-        typer.BadParameter: names the first bad token.
+        typer.BadParameter: names the first bad token, or an option that no cell uses.
         UsageError: a value, or two values together, cannot be meant.
     """
-    given = {**vars(training), **vars(split)}
-    given["epochs"] = _epochs(kind, training)
-    lists = {
-        name: READERS[name](given[name], f"--{name.replace('_', '-')}")
-        for name in config.SWEPT
-        if given[name] is not None
-    }
-    common = default_training(kind).with_(
-        eps=training.eps or 0.0, drop_last=training.drop_last, select=training.select, dtype=training.dtype
-    )
-    return build_cells(lists, common, _division(kind, split, folds)), tuple(lists)
+    if iterations is not None:
+        asked = {**asked, "epochs": _iterations(kind, asked, iterations)}
+    given = {name: read_option(OPTIONS[name], typed) for name, typed in asked.items() if typed is not None}
+    lists = {name: given[name] for name in SWEPT if name in given}
+    single = {name: values[0] for name, values in given.items() if name not in lists}
+    cells = build_cells(lists, default_cell(kind, single.get("folds")).with_(**single))
+    _check_use(cells, given)
+    return cells, tuple(lists)
 
 
-def _epochs(kind: DatasetKind, training: TrainingOptions) -> Tokens:
-    """Returns the tokens of --epochs, or of --iterations where that is the same thing."""
-    if training.iterations is None:
-        return training.epochs
-    if training.epochs is not None:
+def _iterations(kind: DatasetKind, asked: Asked, iterations: Tokens) -> Tokens:
+    """Returns the tokens of --iterations, where that is the same as --epochs."""
+    if asked.get("epochs") is not None:
         raise typer.BadParameter("give --epochs or --iterations, not both", param_hint="--iterations")
-    batch = READERS["batch_size"](training.batch_size, "--batch-size") if training.batch_size else ()
-    if any(size is not None for size in batch or (default_training(kind).batch_size,)):
+    typed = asked.get("batch_size")
+    sizes = (default_cell(kind).training.batch_size,) if typed is None else read_option(OPTIONS["batch_size"], typed)
+    if any(size is not None for size in sizes):
         raise typer.BadParameter("is for full batches only: give --epochs", param_hint="--iterations")
-    return training.iterations
+    return iterations
 
 
-def _division(kind: DatasetKind, split: SplitOptions, folds: int | None) -> SplitConfig:
-    default = default_split(kind)
-    replaced = folds is not None
-    return SplitConfig(
-        train_per_class=None if replaced else default.train_per_class,
-        val_per_class=split.val_per_class,
-        test_per_class=split.test_per_class if replaced or split.test_per_class else default.test_per_class,
-        val_fraction=split.val_fraction,
-        folds=folds,
-    )
+def _check_use(cells: tuple[Cell, ...], given: Mapping[str, Any]) -> None:
+    """Refuses an option that bears on none of the cells."""
+    for name in given:
+        if all(name in cell.training.ignored() for cell in cells):
+            option = OPTIONS[name]
+            raise typer.BadParameter(f"counts only with {option.declaration.needs}", param_hint=option.spelled)
 
 
 def one_cell(cells: tuple[Cell, ...], command: str) -> Cell:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from mnistfaces.cli._progress import Progress
+from mnistfaces.options import Option
 from mnistfaces.progress import Advanced, Event, Note, Stage
 
 Format = Literal["auto", "table", "ndjson", "json", "csv", "md", "latex"]
@@ -67,6 +68,22 @@ def percent(field: str, title: str, low: str = "", high: str = "") -> Column:
 def seconds(field: str = "seconds", title: str = "seconds") -> Column:
     """Returns a column that shows a time with three significant digits."""
     return number(field, title, digits=3)
+
+
+def option_columns(options: Mapping[str, Option]) -> list[Column]:
+    """Returns a column per option; one that takes no list is shown only where it is not the default."""
+    return [_option_column(option) for option in options.values()]
+
+
+def _option_column(option: Option) -> Column:
+    if option.declaration.swept:
+        return number(option.name, option.title, digits=6, folds=True)
+
+    def cell(row: Row) -> str:
+        value = row.get(option.name)
+        return "" if value in (None, option.usual) else _significant(value, 6)
+
+    return Column(option.title, cell, folds=True)
 
 
 class Output:

@@ -25,7 +25,7 @@ def compare(
         list[str], typer.Argument(metavar="RUN RUN...", help="Run directories, last, -, or a CSV of image,class.")
     ],
     *,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf compare runs/train-a runs/train-b

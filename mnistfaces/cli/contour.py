@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mnistfaces.cli._figures import PAGES, PageOption, check_plot
+from mnistfaces.cli._lists import read_numbers, read_sizes
 from mnistfaces.cli._options import (
+    PAGES,
     DataDirOption,
     DeviceOption,
     ForceOption,
     OutOption,
     OutputOptions,
+    PageOption,
+    check_plot,
     flat,
-    read_numbers,
-    read_sizes,
 )
 from mnistfaces.cli._output import Output, number, seconds, text
 from mnistfaces.config import DeviceName, Reduction
@@ -90,7 +91,7 @@ def contour(
     device: DeviceOption = "auto",
     out: OutOption = None,
     force: ForceOption = False,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf contour --plot contour.png

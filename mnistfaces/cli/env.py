@@ -10,7 +10,7 @@ from mnistfaces.cli._output import Row
 def env(
     *,
     data_dir: DataDirOption = None,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf env

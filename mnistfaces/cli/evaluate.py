@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli._options import FIGURE_ENDINGS, DataDirOption, OutputOptions, PlotOption, check_plot, flat
+from mnistfaces.cli._options import FIGURES, DataDirOption, OutputOptions, PlotOption, check_plot, flat
 from mnistfaces.cli._output import Column, number, percent, text
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def evaluate(
         ),
     ] = None,
     data_dir: DataDirOption = None,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf evaluate last --plot confusion.png --mistakes mistakes.csv
@@ -55,7 +55,7 @@ def evaluate(
     """
     check_plot(plot)
     for file in mistakes or ():
-        check_plot(file, (TABLE, *FIGURE_ENDINGS), "--mistakes")
+        check_plot(file, (TABLE, *FIGURES), "--mistakes")
     from mnistfaces.evaluation import evaluate as evaluating
     from mnistfaces.runs import models
 

@@ -74,7 +74,7 @@ def extract_features(
     device: DeviceOption = ExtractConfig.device,
     force: Annotated[bool, typer.Option("--force", help="Replace what another extraction left at --out.")] = False,
     data_dir: DataDirOption = None,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf extract-features faces

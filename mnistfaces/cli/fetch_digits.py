@@ -40,7 +40,7 @@ def digits(
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Connect to addresses that are not public, too.")
     ] = False,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf fetch digits

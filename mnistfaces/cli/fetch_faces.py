@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistfaces.cli._lists import read_integers
 from mnistfaces.cli._options import (
     DataDirOption,
     DryRunOption,
@@ -13,7 +14,6 @@ from mnistfaces.cli._options import (
     Tokens,
     check_plot,
     flat,
-    read_integers,
 )
 from mnistfaces.cli._output import Column, number, text
 
@@ -79,7 +79,7 @@ def faces(
         bool, typer.Option("--allow-private", help="Connect to addresses that are not public, too.")
     ] = False,
     dry_run: DryRunOption = False,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf fetch faces --res 32

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mnistfaces.cli._options import DataDirOption, DatasetArgument, OutputOptions, flat, read_floats
+from mnistfaces.cli._lists import read_floats
+from mnistfaces.cli._options import DataDirOption, DatasetArgument, OutputOptions, flat
 from mnistfaces.cli._output import number, text
 from mnistfaces.datasets import kind_of, load_dataset
 
@@ -22,7 +23,7 @@ def gradcheck(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the weights and the images.")] = 0,
     data_dir: DataDirOption = None,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf gradcheck

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli._options import DataDirOption, OutputOptions, flat, read_numbers
+from mnistfaces.cli._lists import read_numbers
+from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
 from mnistfaces.cli._output import Column, Output, Row, percent, text
 from mnistfaces.errors import DataError
 
@@ -43,7 +44,7 @@ def predict(
         typer.Option("--weights", metavar="FILE", help="Where the weights behind its features are now, if moved."),
     ] = None,
     data_dir: DataDirOption = None,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf predict last photo.jpg --box 120,80,240,200

@@ -66,7 +66,7 @@ def reproduce(
     force: ForceOption = False,
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf reproduce

@@ -20,7 +20,7 @@ def samples(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which images are drawn.")] = 0,
     res: Annotated[int | None, typer.Option("--res", min=1, help="Pixels a side of faces and folders.")] = None,
     data_dir: DataDirOption = None,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf samples digits --plot samples.png

@@ -6,24 +6,26 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mnistfaces.cli._grid import read_cells
+from mnistfaces.cli._lists import read_integers
 from mnistfaces.cli._options import (
     DataDirOption,
     DatasetArgument,
     DeviceOption,
     DryRunOption,
     ForceOption,
+    ImageOptions,
+    IterationsOption,
     OutOption,
     OutputOptions,
-    SplitOptions,
     TrainingOptions,
     flat,
-    read_integers,
 )
-from mnistfaces.cli._output import Column, Output, Row, number, percent, seconds, text
+from mnistfaces.cli._output import Column, Output, Row, number, option_columns, percent, seconds, text
 from mnistfaces.cli._sweep_notes import conclude, show_plan
 from mnistfaces.config import MAX_SEED
 from mnistfaces.datasets import NAMES, kind_of, load_dataset
 from mnistfaces.errors import UsageError
+from mnistfaces.experiments.trials import OPTIONS
 
 if TYPE_CHECKING:
     from mnistfaces.experiments.sweep import Sweep
@@ -31,14 +33,8 @@ if TYPE_CHECKING:
 COLUMNS: tuple[Column, ...] = (
     Column("", lambda row: "*" if row.get("best") else "~" if row.get("tied") else "", number=False),
     text("dataset", folds=True),
-    *(
-        number(field, field.replace("_", " "), digits=6, folds=True)
-        for field in ("lr", "momentum", "batch_size", "epochs", "hidden", "model", "optimizer")
-    ),
-    *(
-        number(field, field.replace("_", " "), digits=6, folds=True)
-        for field in ("weight_decay", "reduction", "train_per_class", "res", "fold", "n")
-    ),
+    *option_columns(OPTIONS),
+    *(number(field, folds=True) for field in ("fold", "n")),
     percent("train_accuracy", "train"),
     percent("val_accuracy", "val"),
     percent("test_accuracy", "test [95 %]", "test_low", "test_high"),
@@ -51,13 +47,13 @@ COLUMNS: tuple[Column, ...] = (
 def sweep(
     dataset: DatasetArgument = "digits",
     *,
-    training: TrainingOptions = TrainingOptions(),  # noqa: B008  frozen
+    training: TrainingOptions,
+    iterations: IterationsOption = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trials a cell, with seeds S, S + 1, ...")] = 1,
     seed: Annotated[
         list[str] | None, typer.Option("--seed", metavar="LIST", help="First seed S, or all seeds [default: 0].")
     ] = None,
-    folds: Annotated[int | None, typer.Option("--folds", min=2, help="Cross-validation instead of a test set.")] = None,
-    split: SplitOptions = SplitOptions(),  # noqa: B008  frozen
+    images: ImageOptions,
     fixed_split: Annotated[
         bool, typer.Option("--fixed-split", help="Every seed keeps the split of the first.")
     ] = False,
@@ -75,7 +71,7 @@ def sweep(
     force: ForceOption = False,
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf sweep --lr 1e-3,1e-4
@@ -84,7 +80,7 @@ def sweep(
     Train every combination of the options given as lists; choose by validation, report on test.
     """
     streams = output.open()
-    cells, swept = read_cells(kind_of(dataset), training, split, folds)
+    cells, swept = read_cells(kind_of(dataset), {**training, **images}, iterations)
     numbers = _read_seeds(seed, seeds)
     part = _read_shard(shard)
     from mnistfaces.devices import resolve_device
@@ -102,7 +98,7 @@ def sweep(
         out=out,
         force=force,
     )
-    job = Sweep(config, lambda res: load_dataset(dataset, data_dir=data_dir, res=res, color=split.color))
+    job = Sweep(config, lambda data: load_dataset(dataset, data_dir=data_dir, **vars(data)))
     if dry_run:
         show_plan(streams, job)
         return

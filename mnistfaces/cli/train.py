@@ -8,20 +8,22 @@ import typer
 
 from mnistfaces.cli._grid import one_cell, read_cells, summed_rate
 from mnistfaces.cli._options import (
+    Asked,
     DataDirOption,
     DatasetArgument,
     DeviceOption,
     ForceOption,
+    IterationsOption,
     OutOption,
     OutputOptions,
     PlotOption,
-    SplitOptions,
     TrainingOptions,
+    Without,
     check_plot,
     flat,
 )
 from mnistfaces.cli._output import Column, Output, Row, number, percent, seconds, text
-from mnistfaces.config import MAX_SEED
+from mnistfaces.config import MAX_SEED, DataConfig, SplitConfig
 from mnistfaces.datasets import kind_of, load_dataset
 from mnistfaces.experiments.trials import Trial
 
@@ -46,13 +48,14 @@ COLUMNS: tuple[Column, ...] = (
 def train(
     dataset: DatasetArgument = "digits",
     *,
-    training: TrainingOptions = TrainingOptions(),  # noqa: B008  frozen
+    training: TrainingOptions,
+    iterations: IterationsOption = None,
     plot: PlotOption = None,
     seed: Annotated[
         int,
         typer.Option("--seed", min=0, max=MAX_SEED, help="Of the subset, the split, the weights and the minibatches."),
     ] = 0,
-    split: SplitOptions = SplitOptions(),  # noqa: B008  frozen
+    split: Annotated[Asked, SplitConfig, DataConfig, Without(("folds",))],
     every: Annotated[
         int | None,
         typer.Option("--every", min=1, help="Measure every so many epochs [default: a curve of up to 3000 points]."),
@@ -61,7 +64,7 @@ def train(
     force: ForceOption = False,
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf train digits --plot curve.png
@@ -70,13 +73,13 @@ def train(
     Train one model, keep it in a run directory, and report it on the three sets.
     """
     streams = output.open()
-    cells, _ = read_cells(kind_of(dataset), training, split)
+    cells, _ = read_cells(kind_of(dataset), {**training, **split}, iterations)
     cell = one_cell(cells, "train")
     trial = Trial(cell=cell, seed=seed, split_seed=seed)
     check_plot(plot)
     from mnistfaces.experiments.train import HISTORY, first_rise, load_history, open_training
 
-    images = load_dataset(dataset, data_dir=data_dir, res=cell.res, color=split.color)
+    images = load_dataset(dataset, data_dir=data_dir, **vars(cell.data))
     folder = open_training(images, trial, device=device, every=every, out=out, force=force)
     streams.rows(_rows(streams, folder, images, trial), COLUMNS)
     if plot is not None:

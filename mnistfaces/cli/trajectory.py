@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mnistfaces.cli._figures import FIGURES, PAGES, PageOption, check_plot
+from mnistfaces.cli._lists import read_floats, read_numbers
 from mnistfaces.cli._options import (
+    FIGURES,
+    PAGES,
     DataDirOption,
     ForceOption,
     OutOption,
     OutputOptions,
+    PageOption,
+    check_plot,
     flat,
-    read_floats,
-    read_numbers,
 )
 from mnistfaces.cli._output import number, text
 
@@ -65,7 +67,7 @@ def trajectory(
     data_dir: DataDirOption = None,
     out: OutOption = None,
     force: ForceOption = False,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf trajectory --plot paths.png

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mnistfaces.cli._figures import check_plot
-from mnistfaces.cli._options import DataDirOption, OutputOptions, PlotOption, Tokens, flat
+from mnistfaces.cli._options import DataDirOption, OutputOptions, PlotOption, Tokens, check_plot, flat
 from mnistfaces.cli._output import number, text
 from mnistfaces.config import Criterion
 
@@ -48,7 +47,7 @@ def visualize_weights(
         Path | None, typer.Option("--each", metavar="DIR", help="Also one .png an image, in this folder.")
     ] = None,
     data_dir: DataDirOption = None,
-    output: OutputOptions = OutputOptions(),  # noqa: B008  frozen
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf visualize-weights last --plot weights.png

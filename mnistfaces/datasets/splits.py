@@ -1,6 +1,6 @@
 """Which images train, validate and test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from mnistfaces.config import SplitConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError
+
+TEST_PER_CLASS = 20
+"""Test images per class of data that bring no test set along."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -17,6 +20,21 @@ class Split:
     train: NDArray[np.int64]
     val: NDArray[np.int64]
     test: NDArray[np.int64]
+
+
+def settled(config: SplitConfig, dataset: Dataset) -> SplitConfig:
+    """Returns a division with the number of test images that its defaults come to for a dataset.
+
+    Raises:
+        DataError: all of a test set was asked for, and the data bring none along.
+    """
+    if config.folds is not None:
+        return config
+    if dataset.given_test.any():
+        return replace(config, test_per_class=None) if config.test_per_class == "all" else config
+    if config.test_per_class == "all":
+        raise DataError(f"{dataset.name} brings no test set along: give --test-per-class a number")
+    return replace(config, test_per_class=config.test_per_class or TEST_PER_CLASS)
 
 
 def draw_split(dataset: Dataset, config: SplitConfig, seed: int, fold: int = 0) -> Split:
@@ -33,6 +51,7 @@ def draw_split(dataset: Dataset, config: SplitConfig, seed: int, fold: int = 0) 
     Raises:
         DataError: a class has too few images; the message names the counts.
     """
+    config = settled(config, dataset)
     draw = _Draw(dataset, seed)
     if config.folds is not None:
         draw.discard(dataset.given_test)
@@ -41,9 +60,9 @@ def draw_split(dataset: Dataset, config: SplitConfig, seed: int, fold: int = 0) 
         draw.hold_back(dataset.given_test)
         test = np.flatnonzero(dataset.given_test)
         if config.test_per_class is not None:
-            test = _Draw(dataset, seed, among=dataset.given_test).take(config.test_per_class, "test")
+            test = _Draw(dataset, seed, among=dataset.given_test).take(int(config.test_per_class), "test")
     else:
-        test = draw.take(20 if config.test_per_class is None else config.test_per_class, "test")
+        test = draw.take(int(config.test_per_class or TEST_PER_CLASS), "test")
     none = np.empty(0, np.int64)
     if config.train_per_class is not None:
         train = draw.take(config.train_per_class, "train")

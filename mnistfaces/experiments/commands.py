@@ -2,31 +2,44 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import DatasetKind, SplitConfig, TrainConfig, default_split, default_training
-from mnistfaces.experiments.trials import Cell
+from mnistfaces.config import DatasetKind, SplitConfig, default_split, default_training
+from mnistfaces.experiments.trials import OPTIONS, Cell
+
+if TYPE_CHECKING:
+    from mnistfaces.datasets.base import Dataset
+
+
+def default_cell(kind: DatasetKind, folds: int | None = None) -> Cell:
+    """Returns what a command does with a kind of dataset when nothing but `--folds` is asked.
+
+    Folds take the place of the test set, and of the subset.
+    """
+    split = default_split(kind) if folds is None else SplitConfig(folds=folds)
+    return Cell(training=default_training(kind), split=split)
+
+
+def without_folds(cell: Cell, dataset: "Dataset") -> Cell:
+    """Returns a cell for one split in place of folds: where the data bring no test set, as many test as in a fold."""
+    folds = cell.split.folds
+    if folds is None:
+        return cell
+    if dataset.given_test.any():
+        return replace(cell, split=replace(cell.split, folds=None))
+    distinct = min(len(set(dataset.groups[dataset.labels == label])) for label in range(len(dataset.classes)))
+    return replace(cell, split=replace(cell.split, folds=None, test_per_class=max(1, distinct // folds)))
 
 
 def train_line(cell: Cell, dataset: str, kind: DatasetKind, seed: int) -> str:
     """Returns the `mnf train` line that trains a cell with a seed."""
-    words = ["mnf", "train", dataset, *_training_words(cell.training, kind), *_split_words(cell.split, kind)]
-    if cell.res is not None:
-        words += ["--res", str(cell.res)]
-    if seed:
-        words += ["--seed", str(seed)]
-    return shlex.join(words)
+    words = ["mnf", "train", dataset, *_words(cell, kind)]
+    return shlex.join([*words, "--seed", str(seed)] if seed else words)
 
 
 def sweep_line(
-    dataset: str,
-    kind: DatasetKind,
-    lists: Mapping[str, Sequence[Any]],
-    training: TrainConfig,
-    split: SplitConfig,
-    *,
-    seeds: int = 1,
-    color: bool | None = None,
+    dataset: str, kind: DatasetKind, lists: Mapping[str, Sequence[Any]], common: Cell, *, seeds: int = 1
 ) -> str:
     """Returns the `mnf sweep` line of a grid.
 
@@ -34,49 +47,20 @@ def sweep_line(
         dataset: its name or path.
         kind: whose defaults the line can leave out.
         lists: the values of every option that is swept.
-        training: what all cells have in common.
-        split: likewise.
-        seeds: trials a cell, from seed 0.
-        color: channels of the images; None is the dataset's own.
+        common: what all cells have in common.
+        seeds: trials per cell, from seed 0.
     """
     words = ["mnf", "sweep", dataset]
-    for field, values in lists.items():
-        words += [_option(field), ",".join(_value(field, value) for value in values)]
-    words += [*_training_words(training, kind, lists), *_split_words(split, kind, lists)]
-    if color is not None:
-        words.append("--color" if color else "--gray")
-    if seeds > 1:
-        words += ["--seeds", str(seeds)]
-    return shlex.join(words)
+    for name, values in lists.items():
+        words += [OPTIONS[name].spelled, ",".join(map(OPTIONS[name].typed, values))]
+    words += _words(common, kind, without=lists)
+    return shlex.join([*words, "--seeds", str(seeds)] if seeds > 1 else words)
 
 
-def _training_words(training: TrainConfig, kind: DatasetKind, without: Mapping[str, object] | None = None) -> list[str]:
-    """Returns the options in which a training differs from the default of a kind of dataset."""
-    words: list[str] = []
-    default = default_training(kind)
-    ignored = {*(without or {}), *(() if training.model == "mlp" else ("hidden", "activation"))}
-    for field, value in vars(training).items():
-        if value != getattr(default, field) and field not in ignored:
-            words += [_option(field)] if value is True else [_option(field), _value(field, value)]
-    return words
-
-
-def _split_words(split: SplitConfig, kind: DatasetKind, without: Mapping[str, object] | None = None) -> list[str]:
-    """Returns the options in which a division differs from the default of a kind of dataset."""
-    words: list[str] = []
-    ignored = {"folds", "validation", *(without or {})}
-    for field, value in vars(split).items():
-        all_tested = field == "test_per_class" and value is None  # folds replace the test set, and train has none
-        if field not in ignored and not all_tested and value != getattr(default_split(kind), field):
-            words += [_option(field), _value(field, value)]
-    return words
-
-
-def _option(field: str) -> str:
-    return f"--{field.replace('_', '-')}"
-
-
-def _value(field: str, value: object) -> str:
-    if value is None:
-        return "full" if field == "batch_size" else "all"
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+def _words(cell: Cell, kind: DatasetKind, without: Mapping[str, object] | None = None) -> list[str]:
+    """Returns the options in which a cell differs from the default of a kind of dataset."""
+    folds = cell.split.folds
+    default = {**default_cell(kind, folds).asked(), "folds": None}
+    ignored = {*(without or {}), *cell.training.ignored()}
+    values = {name: value for name, value in cell.asked().items() if name not in ignored}
+    return [word for name, value in values.items() if value != default[name] for word in OPTIONS[name].words(value)]

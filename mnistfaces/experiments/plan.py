@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import DeviceName, SplitConfig, TrainConfig
+from mnistfaces.config import DataConfig, DeviceName, SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import draw_split
 from mnistfaces.experiments.trials import Row, Trial, measured_fields
@@ -98,7 +98,7 @@ def draw_key(trial: Trial) -> DrawKey:
 
 
 def plan(
-    trials: Sequence[Trial], datasets: Mapping[int | None, Dataset], draws: Draws, *, isolated: bool = False
+    trials: Sequence[Trial], datasets: Mapping[DataConfig, Dataset], draws: Draws, *, isolated: bool = False
 ) -> Iterator[Group]:
     """Yields the stacks in which trials train, one dataset after the other.
 
@@ -106,16 +106,16 @@ def plan(
 
     Args:
         trials: what to train.
-        datasets: by resolution.
+        datasets: by their form.
         draws: of all these trials.
         isolated: one model at a time.
     """
     from mnistfaces.engine.draws import count_steps, is_full_batch
 
-    for res in dict.fromkeys(trial.cell.res for trial in trials):
-        dataset = datasets[res]
+    for data in dict.fromkeys(trial.cell.data for trial in trials):
+        dataset = datasets[data]
         stacks: dict[Any, dict[DrawKey, list[Trial]]] = {}
-        for trial in (trial for trial in trials if trial.cell.res == res):
+        for trial in (trial for trial in trials if trial.cell.data == data):
             images, training = len(draws.of(trial, dataset).split.train), trial.cell.training
             alone = draw_key(trial) if is_full_batch(training, images) else None
             common = replace(training, lr=1.0, momentum=0.0, weight_decay=0.0, epochs=1)

@@ -1,18 +1,19 @@
 """A sweep on disk: a grid of trials in a run directory that grows, resumes and gathers shards."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistfaces.config import SWEPT, DeviceName
+from mnistfaces.config import DataConfig, DeviceName
 from mnistfaces.datasets import NAMES, load_dataset
+from mnistfaces.datasets.splits import settled
 from mnistfaces.errors import DataError
-from mnistfaces.experiments.commands import train_line
+from mnistfaces.experiments.commands import train_line, without_folds
 from mnistfaces.experiments.plan import PARTS, Draws, Group, plan, run_trials
 from mnistfaces.experiments.results import COUNTS, METRICS, CellResult, count_tested, find_best, find_ties, nested_row
-from mnistfaces.experiments.trials import Cell, Grid, LoadDataset, Row, Trial
+from mnistfaces.experiments.trials import SWEPT, Cell, Grid, LoadDataset, Row, Trial
 from mnistfaces.files import Ledger, read_records, write_json, write_text
 from mnistfaces.progress import Event, Stage
 from mnistfaces.runs.predictions import Predictions, load_predictions, save_predictions
@@ -72,10 +73,10 @@ class Sweep:
             RunError: another configuration's results are in the directory.
         """
         self.config, self.grid = config, config.grid
-        self.datasets: dict[int | None, Dataset] = {}
+        self.datasets: dict[DataConfig, Dataset] = {}
         for cell in self.grid.cells:
-            if cell.res not in self.datasets:
-                self.datasets[cell.res] = load(cell.res)
+            if cell.data not in self.datasets:
+                self.datasets[cell.data] = load(cell.data)
         self.trials = self.grid.trials()
         self._keys: dict[Trial, str] = {}
         self._by_cell: dict[Cell, list[Trial]] = {}
@@ -104,7 +105,7 @@ class Sweep:
     def key(self, trial: Trial) -> str:
         """Returns the hash under which a trial is found."""
         if trial not in self._keys:
-            self._keys[trial] = trial.key(self.datasets[trial.cell.res], self.config.device)
+            self._keys[trial] = trial.key(self.datasets[trial.cell.data], self.config.device)
         return self._keys[trial]
 
     def missing(self) -> list[Trial]:
@@ -125,7 +126,7 @@ class Sweep:
         able = []
         for trial in trials:
             try:
-                self._draws.of(trial, self.datasets[trial.cell.res])
+                self._draws.of(trial, self.datasets[trial.cell.data])
             except DataError as error:
                 if self.config.fail_fast:
                     raise
@@ -172,7 +173,7 @@ class Sweep:
 
     def row(self, cell: Cell) -> Row:
         """Returns the row of a cell."""
-        same = {"dataset": self.datasets[cell.res].name, "seed": self.grid.seeds[0]}
+        same = {"dataset": self.datasets[cell.data].name, "seed": self.grid.seeds[0]}
         row = self.result(cell).row(len(self._trials_of(cell)), **same)
         return {**row, "run": str(self.folder.path)}
 
@@ -186,7 +187,7 @@ class Sweep:
             rows.append(
                 {
                     **cell.options(),
-                    "dataset": self.datasets[cell.res].name,
+                    "dataset": self.datasets[cell.data].name,
                     "seed": trial.seed,
                     "fold": trial.fold if cell.split.folds else None,
                     **{field: record.get(field) for field in (*METRICS, *COUNTS)},
@@ -212,9 +213,9 @@ class Sweep:
         tied = find_ties(results, best)
         command = None
         if best is not None:
-            dataset = self.datasets[cells[best].res]
+            dataset = self.datasets[cells[best].data]
             name = self.config.reference or dataset.name
-            command = train_line(cells[best], name, dataset.kind, self.grid.seeds[0])
+            command = train_line(without_folds(cells[best], dataset), name, dataset.kind, self.grid.seeds[0])
         rows = [{**self.row(cell), "best": number == best, "tied": tied[number]} for number, cell in enumerate(cells)]
         self.summary = {
             "best": None if best is None else rows[best],
@@ -279,7 +280,10 @@ class Sweep:
     def _asked(self) -> Row:
         """Returns the configuration of the directory: all that its cells have in common, and no seeds."""
         cell, swept = self.grid.cells[0], set(self.config.swept)
-        fixed: Mapping[str, object] = {**cell.training.to_dict(), **asdict(cell.split)}
+        division = settled(cell.split, self.dataset)
+        fixed: dict[str, object] = {**cell.training.to_dict(), **asdict(division)}
+        if cell.data.color is not None:
+            fixed["color"] = cell.data.color
         return configuration(
             "sweep",
             datasets=[describe(dataset) for dataset in self.datasets.values()] if "res" not in swept else None,
@@ -318,7 +322,7 @@ def sweep(
     """
     reference = None if dataset in NAMES else dataset
     config = SweepConfig(grid=grid, reference=reference, swept=SWEPT, device=device, out=out)
-    job = Sweep(config, lambda res: load_dataset(dataset, data_dir=data_dir, res=res))
+    job = Sweep(config, lambda data: load_dataset(dataset, data_dir=data_dir, **vars(data)))
     for _ in job.run():
         pass
     job.finish()

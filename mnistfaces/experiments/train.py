@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mnistfaces.config import DeviceName
+from mnistfaces.config import DataConfig, DeviceName
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.splits import draw_split
+from mnistfaces.datasets.splits import draw_split, settled
 from mnistfaces.devices import resolve_device
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.training import Epoch, Measure, fit
@@ -45,14 +45,19 @@ def open_training(
         "train",
         dataset=describe(dataset),
         training=trial.cell.training.to_dict(),
-        split=trial.cell.split,
+        split=settled(trial.cell.split, dataset),
         seed=trial.seed,
         split_seed=trial.split_seed,
-        res=trial.cell.res,
+        **_form(trial.cell.data),
         every=every or max(1, math.ceil(trial.cell.training.epochs / HISTORY_POINTS)),
         device=resolve_device(device),
     )
     return RunFolder(asked, [WEIGHTS, PREDICTIONS, HISTORY, RESULTS], out=out, force=force)
+
+
+def _form(data: DataConfig) -> dict[str, object]:
+    """Returns what a configuration says of the form of the data; channels only where they were asked for."""
+    return {"res": data.res} if data.color is None else vars(data)
 
 
 def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterator[Epoch | Row]:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import ARITHMETIC, SplitConfig, TrainConfig
+from mnistfaces.config import ARITHMETIC, DataConfig, SplitConfig, TrainConfig
 from mnistfaces.files import hash_of
+from mnistfaces.options import options_of
 from mnistfaces.runs.runs import HASH_LENGTH
 
 if TYPE_CHECKING:
@@ -15,55 +16,59 @@ if TYPE_CHECKING:
     from mnistfaces.engine.training import Measure, Score
 
 Row = dict[str, Any]
-LoadDataset = Callable[[int | None], "Dataset"]
-"""Returns the dataset at a resolution; None where it has but one."""
+LoadDataset = Callable[[DataConfig], "Dataset"]
+"""Returns the dataset in a form."""
+
+OPTIONS = options_of(TrainConfig, SplitConfig, DataConfig)
+"""Every option of a cell; the lists among them are multiplied in this order."""
+
+SWEPT = tuple(name for name, option in OPTIONS.items() if option.declaration.swept)
+"""The options that take lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One combination of options: how a model is trained, on which part of the data, at which resolution."""
+    """One combination of options: how a model is trained, on which part of the data, and in which form they are."""
 
     training: TrainConfig
     split: SplitConfig
-    res: int | None = None
+    data: DataConfig = DataConfig()
 
     def options(self) -> Row:
-        """Returns the fields of a row that say what was asked."""
-        training = self.training
-        return {
-            "lr": training.lr,
-            "momentum": training.momentum,
-            "batch_size": training.batch_size,
-            "epochs": training.epochs,
-            "hidden": training.hidden if training.model == "mlp" else None,
-            "model": training.model,
-            "optimizer": training.optimizer,
-            "weight_decay": training.weight_decay,
-            "reduction": training.reduction,
-            "train_per_class": self.split.train_per_class,
-            "res": self.res,
-        }
+        """Returns the fields of a row that say what was asked; None for options that do not bear on the result."""
+        ignored = self.training.ignored()
+        return {name: None if name in ignored else value for name, value in self.asked().items()}
+
+    def asked(self) -> Row:
+        """Returns the value of every option, whether or not it bears on the result."""
+        values = {**vars(self.training), **vars(self.split), **vars(self.data)}
+        return {name: values[name] for name in OPTIONS}
+
+    def with_(self, **changes: Any) -> "Cell":  # noqa: ANN401  each option keeps its own type
+        """Returns a copy with some options changed, checked again."""
+        parts = {}
+        for part, config in vars(self).items():
+            ours = {name: changes.pop(name) for name in vars(config).keys() & changes.keys()}
+            parts[part] = replace(config, **ours)
+        if changes:
+            raise TypeError(f"a cell has no options {', '.join(changes)}")
+        return Cell(**parts)
 
 
-def build_cells(lists: Mapping[str, Sequence[Any]], training: TrainConfig, split: SplitConfig) -> tuple[Cell, ...]:
+def build_cells(lists: Mapping[str, Sequence[Any]], common: Cell) -> tuple[Cell, ...]:
     """Returns the product of lists of values, each distinct training once.
 
     Args:
-        lists: values by the name of the field that they vary: one of `training`'s, `train_per_class` or `res`.
-        training: what all cells have in common.
-        split: likewise.
+        lists: values by the name of the option that they vary.
+        common: what all cells have in common.
 
     Raises:
         UsageError: a value, or two values together, cannot be meant.
     """
     cells: dict[object, Cell] = {}
     for values in itertools.product(*lists.values()):
-        chosen = dict(zip(lists, values, strict=True))
-        res = chosen.pop("res", None)
-        size = {"train_per_class": chosen.pop("train_per_class")} if "train_per_class" in chosen else {}
-        cell = Cell(training=training.with_(**chosen), split=replace(split, **size), res=res)
-        same = tuple(cell.training.to_dict().items())  # hidden units make no two models of a softmax regression
-        cells.setdefault((same, cell.split, cell.res), cell)
+        cell = common.with_(**dict(zip(lists, values, strict=True)))
+        cells.setdefault(tuple(cell.options().items()), cell)  # hidden units make no two softmax regressions
     return tuple(cells.values())
 
 
@@ -78,12 +83,14 @@ class Trial:
 
     def identity(self, dataset: "Dataset", device: str) -> Row:
         """Returns everything that decides the trial's numbers."""
+        from mnistfaces.datasets.splits import settled
+
         return {
             "arithmetic": ARITHMETIC,
             "dataset": [dataset.name, dataset.fingerprint],
             "device": device,
             "training": self.cell.training.to_dict(),
-            "split": asdict(self.cell.split),
+            "split": asdict(settled(self.cell.split, dataset)),
             "seed": self.seed,
             "split_seed": self.split_seed,
             "fold": self.fold if self.cell.split.folds else None,
@@ -152,4 +159,4 @@ class Grid:
 
 
 def _plain(cell: Cell) -> Row:
-    return {"training": cell.training.to_dict(), "split": vars(cell.split), "res": cell.res}
+    return {"training": cell.training.to_dict(), "split": vars(cell.split), "res": cell.data.res}

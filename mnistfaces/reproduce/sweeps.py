@@ -5,18 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mnistfaces import progress
-from mnistfaces.config import (
-    SWEPT,
-    DatasetKind,
-    Scale,
-    SplitConfig,
-    TrainConfig,
-    default_split,
-    default_training,
-)
-from mnistfaces.experiments.commands import sweep_line
+from mnistfaces.config import DatasetKind, Scale
+from mnistfaces.experiments.commands import default_cell, sweep_line
 from mnistfaces.experiments.sweep import Sweep, SweepConfig
-from mnistfaces.experiments.trials import Cell, Grid, Row, build_cells
+from mnistfaces.experiments.trials import SWEPT, Cell, Grid, Row, build_cells
 from mnistfaces.reproduce.published import published_in
 from mnistfaces.reproduce.records import Advanced, Event, Finding, Remark, Role, Setup, Step
 
@@ -69,35 +61,27 @@ class Table:
         if "epochs" in lists:
             lists["epochs"] = [epochs for epochs in lists["epochs"] if epochs <= longest]
         else:
-            training["epochs"] = min(longest, self.common.epochs)
+            training["epochs"] = min(longest, self.common.training.epochs)
         return replace(self, lists=lists, training=training, seeds=min(QUICK_SEEDS, self.seeds))
 
     @property
-    def common(self) -> TrainConfig:
+    def common(self) -> Cell:
         """Returns what all cells have in common."""
-        return default_training(KINDS[self.role]).with_(**self.training)
-
-    @property
-    def division(self) -> SplitConfig:
-        """Returns how the images are divided."""
-        return replace(default_split(KINDS[self.role]), **self.split)
+        return default_cell(KINDS[self.role]).with_(**self.training, **self.split, color=self.color)
 
     def grid(self) -> Grid:
         """Returns the cells and seeds."""
-        return Grid(cells=build_cells(self.lists, self.common, self.division), seeds=tuple(range(self.seeds)))
+        return Grid(cells=build_cells(self.lists, self.common), seeds=tuple(range(self.seeds)))
 
     @property
     def swept(self) -> tuple[str, ...]:
         """Returns the options that the line names, of those that take lists: their values are no part of the folder."""
-        default = {**vars(default_training(KINDS[self.role])), **vars(default_split(KINDS[self.role]))}
-        ours = {**vars(self.common), **vars(self.division)}
-        return tuple(name for name in SWEPT if name in self.lists or ours.get(name) != default.get(name))
+        default, ours = default_cell(KINDS[self.role]).asked(), self.common.asked()
+        return tuple(name for name in SWEPT if name in self.lists or ours[name] != default[name])
 
     def line(self, dataset: str) -> str:
         """Returns the `mnf sweep` line that does just this."""
-        return sweep_line(
-            dataset, KINDS[self.role], self.lists, self.common, self.division, seeds=self.seeds, color=self.color
-        )
+        return sweep_line(dataset, KINDS[self.role], self.lists, self.common, seeds=self.seeds)
 
     def setting_of(self, cell: Cell) -> str:
         """Returns what the published tables call a cell."""
@@ -123,7 +107,7 @@ class Table:
                 swept=table.swept,
                 device=setup.device,
             ),
-            lambda res: setup.load(self.role, res=res, color=self.color),
+            lambda data: setup.load(self.role, **vars(data)),
         )
         total = done = 0
         for event in job.run():
@@ -134,8 +118,12 @@ class Table:
                 yield Advanced(what=self.title, share=done / total)
         job.finish()
         rows = {table.setting_of(cell): job.row(cell) for cell in table.grid().cells}
-        shorter = table.common.epochs < self.common.epochs
-        note = f"With {table.common.epochs:,} epochs instead of {self.common.epochs:,}." if shorter else ""
+        shorter = table.common.training.epochs < self.common.training.epochs
+        note = (
+            f"With {table.common.training.epochs:,} epochs instead of {self.common.training.epochs:,}."
+            if shorter
+            else ""
+        )
         for figure in published_in(self.part, self.names):
             row = rows.get(figure.setting)
             if row is None:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnistfaces import config
-from mnistfaces.cli import _options as options
+from mnistfaces.cli import _lists as lists
 from mnistfaces.cli._grid import read_cells
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.errors import UsageError
+from mnistfaces.experiments.trials import OPTIONS
 
 positive = st.floats(1e-8, 1e8)
 
@@ -20,18 +21,18 @@ positive = st.floats(1e-8, 1e8)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=6, unique=True))
 def test_a_list_is_read_as_it_was_written_whether_with_commas_or_repeated(values: list[float]) -> None:
     tokens = [repr(value) for value in values]
-    assert options.read_floats([",".join(tokens)], "--lr") == tuple(values)
-    assert options.read_floats(tokens, "--lr") == tuple(values)
-    assert options.read_floats([" , ".join(tokens)], "--lr") == tuple(values)
+    assert lists.read_floats([",".join(tokens)], "--lr") == tuple(values)
+    assert lists.read_floats(tokens, "--lr") == tuple(values)
+    assert lists.read_floats([" , ".join(tokens)], "--lr") == tuple(values)
 
 
 def test_a_value_that_comes_twice_counts_once() -> None:
-    assert options.read_floats(["1e-3,0.001", "1e-4,1e-3"], "--lr") == (1e-3, 1e-4)
+    assert lists.read_floats(["1e-3,0.001", "1e-4,1e-3"], "--lr") == (1e-3, 1e-4)
 
 
 @given(positive, positive, st.integers(2, 12))
 def test_log_lists_have_equal_ratios_and_both_ends(first: float, last: float, count: int) -> None:
-    values = options.read_floats([f"log:{first!r}:{last!r}:{count}"], "--lr")
+    values = lists.read_floats([f"log:{first!r}:{last!r}:{count}"], "--lr")
     if math.isclose(first, last, rel_tol=1e-6):
         return
     assert len(values) == count
@@ -42,13 +43,14 @@ def test_log_lists_have_equal_ratios_and_both_ends(first: float, last: float, co
 
 
 def test_lists_in_the_words_of_the_contract() -> None:
-    assert options.read_floats(["log:1e-5:1e-1:5"], "--lr") == (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
-    assert options.read_floats(["lin:0:1:11"], "--x") == (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
-    assert options.read_floats(["lin:1:0:3,7", "log:8:1:4"], "--x") == (1, 0.5, 0, 7, 8, 4, 2)
-    assert options.read_floats(["log:5:9:1"], "--x") == (5,)
-    assert options.read_integers(["log:10:10000:4,1e5"], "--epochs") == (10, 100, 1000, 10_000, 100_000)
-    assert options.read_sizes(["all,10", "lin:20:40:3"], "--n", "all") == (None, 10, 20, 30, 40)
-    assert options.read_names(["mlp,softmax", "mlp"], "--model", config.ModelName) == ("mlp", "softmax")
+    assert lists.read_floats(["log:1e-5:1e-1:5"], "--lr") == (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+    assert lists.read_floats(["lin:0:1:11"], "--x") == (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
+    assert lists.read_floats(["lin:1:0:3,7", "log:8:1:4"], "--x") == (1, 0.5, 0, 7, 8, 4, 2)
+    assert lists.read_floats(["log:5:9:1"], "--x") == (5,)
+    assert lists.read_integers(["log:10:10000:4,1e5"], "--epochs") == (10, 100, 1000, 10_000, 100_000)
+    assert lists.read_sizes(["all,10", "lin:20:40:3"], "--n", "all") == (None, 10, 20, 30, 40)
+    assert lists.read_option(OPTIONS["model"], ["mlp,softmax", "mlp"]) == ("mlp", "softmax")
+    assert lists.read_option(OPTIONS["batch_size"], ["full", "32"]) == (None, 32)
 
 
 @pytest.mark.parametrize(
@@ -73,14 +75,14 @@ def test_lists_in_the_words_of_the_contract() -> None:
 )
 def test_the_bad_token_is_named(tokens: list[str], named: str) -> None:
     with pytest.raises(typer.BadParameter) as caught:
-        options.read_floats(tokens, "--lr")
+        lists.read_floats(tokens, "--lr")
     assert named in str(caught.value)
     assert caught.value.param_hint == "--lr"
 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=3))
 def test_whatever_is_typed_is_read_or_refused(tokens: list[str]) -> None:
-    for read in (options.read_floats, options.read_integers):
+    for read in (lists.read_floats, lists.read_integers):
         try:
             values = read(tokens, "--lr")
         except typer.BadParameter as error:
@@ -89,8 +91,8 @@ def test_whatever_is_typed_is_read_or_refused(tokens: list[str]) -> None:
             assert all(math.isfinite(value) for value in values)
 
 
-def cells(**lists: list[str]) -> list[TrainConfig]:
-    return [cell.training for cell in read_cells("digits", options.TrainingOptions(**lists), options.SplitOptions())[0]]  # type: ignore[arg-type]
+def cells(iterations: list[str] | None = None, **asked: list[str]) -> list[TrainConfig]:
+    return [cell.training for cell in read_cells("digits", asked, iterations)[0]]
 
 
 def test_lists_make_their_product_in_the_order_typed() -> None:
@@ -99,9 +101,9 @@ def test_lists_make_their_product_in_the_order_typed() -> None:
 
 
 def test_what_is_not_given_is_the_default_of_the_dataset() -> None:
-    (digits,), given_names = read_cells("digits", options.TrainingOptions(), options.SplitOptions())
+    (digits,), given_names = read_cells("digits", {})
     assert (digits.training, digits.split, given_names) == (config.DIGITS_TRAINING, config.DIGITS_SPLIT, ())
-    (faces,), _ = read_cells("faces", options.TrainingOptions(), options.SplitOptions())
+    (faces,), _ = read_cells("faces", {})
     assert (faces.training, faces.split) == (config.FACES_TRAINING, config.FACES_SPLIT)
 
 
@@ -117,7 +119,7 @@ def test_iterations_are_epochs_where_batches_are_full() -> None:
 
 
 def test_folds_take_the_place_of_the_test_set_and_of_the_subset() -> None:
-    (cell,), _ = read_cells("digits", options.TrainingOptions(), options.SplitOptions(), folds=5)
+    (cell,), _ = read_cells("digits", {"folds": "5"})
     assert cell.split == SplitConfig(folds=5)
     with pytest.raises(UsageError, match="--folds replaces the test set"):
-        read_cells("digits", options.TrainingOptions(), options.SplitOptions(test_per_class=5), folds=5)
+        read_cells("digits", {"test_per_class": "5", "folds": "5"})

@@ -1,58 +1,108 @@
-"""The line that trains a cell again is read as that cell; those of sweeps are tested with the published tables."""
+"""Every option: what is asked is in the row, what is in the row is in the line, and the line asks for it again."""
 
-import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from small_data import make_dataset
+from typed_lines import cells_of
 
-from mnistfaces.cli import _options as options
-from mnistfaces.cli._grid import read_cells
-from mnistfaces.config import default_split, default_training
-from mnistfaces.experiments.commands import train_line
-from mnistfaces.experiments.trials import Cell
+from mnistfaces.config import DataConfig, DatasetKind, SplitConfig, TrainConfig
+from mnistfaces.datasets.splits import draw_split
+from mnistfaces.experiments.commands import default_cell, sweep_line, train_line, without_folds
+from mnistfaces.experiments.trials import OPTIONS, SWEPT, Cell, build_cells
+
+OTHER: dict[str, Any] = {
+    "lr": 0.1234567890123,
+    "momentum": 0.9,
+    "batch_size": 50,
+    "epochs": 7,
+    "hidden": 300,
+    "model": "mlp",
+    "optimizer": "adam",
+    "weight_decay": 0.012345678901234,
+    "reduction": "mean",
+    "activation": "tanh",
+    "eps": 1e-5,
+    "drop_last": True,
+    "select": "best",
+    "dtype": "float64",
+    "train_per_class": 30,
+    "val_per_class": 5,
+    "test_per_class": 6,
+    "val_fraction": 0.3,
+    "folds": 4,
+    "res": 64,
+    "color": False,
+}
+"""A value of every option that is the default of no kind of dataset where it can be."""
+
+TOGETHER: dict[str, dict[str, Any]] = {
+    "hidden": {"model": "mlp"},
+    "activation": {"model": "mlp"},
+    "momentum": {"optimizer": "gd"},
+}
+"""What must be asked for, too, for an option to bear on the result."""
+
+KINDS: tuple[DatasetKind, ...] = ("digits", "faces", "images", "features")
 
 
-@pytest.mark.parametrize("kind", ["digits", "faces", "features"])
-@pytest.mark.parametrize(
-    "lists",
-    [
-        {},
-        {"lr": ["1e-3"], "momentum": ["0.9"], "optimizer": ["gd"]},
-        {"model": ["mlp"], "hidden": ["300"], "activation": ["tanh"], "batch_size": ["50"], "epochs": ["7"]},
-        {"batch_size": ["full"], "optimizer": ["gd"], "reduction": ["sum"], "weight_decay": ["0.012345678901234"]},
-        {"lr": ["0.1234567890123"], "model": ["softmax"], "drop_last": True, "dtype": "float64", "select": "best"},
-        {"eps": 1e-5},
-    ],
-)
-def test_the_command_that_repeats_a_cell_reads_as_that_cell(kind: Any, lists: dict[str, Any]) -> None:  # noqa: ANN401  a Literal
-    split = options.SplitOptions(train_per_class=["30"], val_per_class=5)
-    (cell,), _ = read_cells(kind, options.TrainingOptions(**lists), split)
-    words = shlex.split(train_line(cell, "data set", kind, 3))
-    assert words[:3] == ["mnf", "train", "data set"]
-    assert words[-2:] == ["--seed", "3"]
-    typed: dict[str, Any] = {}
-    rest = words[3:-2]
-    while rest:
-        name = rest.pop(0).removeprefix("--").replace("-", "_")
-        typed[name] = True if not rest or rest[0].startswith("--") else rest.pop(0)
-    read = {"eps": float, "drop_last": bool, "dtype": str, "select": str}
-    training: dict[str, Any] = {
-        name: read[name](typed[name]) if name in read else [typed[name]]
-        for name in typed
-        if name in options.TrainingOptions.__dataclass_fields__
-    }
-    again = options.SplitOptions(train_per_class=[typed["train_per_class"]], val_per_class=int(typed["val_per_class"]))
-    (repeated,), _ = read_cells(kind, options.TrainingOptions(**training), again)
-    assert repeated.training.to_dict() == cell.training.to_dict()
-    assert repeated.split == cell.split
+def test_a_value_is_known_for_every_option() -> None:
+    assert OTHER.keys() == OPTIONS.keys()
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_asked_is_in_the_row_and_the_line_of_the_row_asks_for_it_again(kind: DatasetKind, name: str) -> None:
+    cell = default_cell(kind).with_(**{name: OTHER[name]}, **TOGETHER.get(name, {}))
+    assert cell.options()[name] == OTHER[name]
+    command = "sweep" if name == "folds" else "train"
+    line = sweep_line("a set", kind, {}, cell) if name == "folds" else train_line(cell, "a set", kind, 0)
+    assert line.startswith(f"mnf {command} 'a set'")
+    (again,), _ = cells_of(line, kind)
+    assert again == cell
+
+
+@pytest.mark.parametrize("name", SWEPT)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_cells_of_a_list_can_be_told_apart_and_its_line_makes_them_again(kind: DatasetKind, name: str) -> None:
+    common = default_cell(kind).with_(**TOGETHER.get(name, {}))
+    usual = common.asked()[name]
+    first = 32 if usual is None and OPTIONS[name].declaration.word is None else usual
+    lists = {name: (first, OTHER[name])}
+    if lists[name][0] == OTHER[name]:
+        lists = {name: (OTHER[name], *(choice for choice in OPTIONS[name].choices if choice != OTHER[name]))}
+    cells = build_cells(lists, common)
+    values = [cell.options()[name] for cell in cells]
+    assert len(values) == len(set(values)) > 1
+    assert cells_of(sweep_line("data", kind, lists, common), kind)[0] == cells
+
+
+def test_every_combination_is_repeated_by_its_line() -> None:
+    everything = {name: value for name, value in OTHER.items() if name not in ("folds", "momentum")}
+    cell = Cell(training=TrainConfig(), split=SplitConfig()).with_(**everything)
+    for kind in KINDS:
+        (again,), _ = cells_of(train_line(cell, "data", kind, 3), kind)
+        assert again == cell
 
 
 def test_the_command_of_the_defaults_is_short() -> None:
-    for kind in ("digits", "faces"):
-        cell = Cell(training=default_training(kind), split=default_split(kind))  # type: ignore[arg-type]
-        assert train_line(cell, kind, kind, 0) == f"mnf train {kind}"  # type: ignore[arg-type]
+    for kind in KINDS:
+        assert train_line(default_cell(kind), kind, kind, 0) == f"mnf train {kind}"
+        assert train_line(default_cell(kind), kind, kind, 3) == f"mnf train {kind} --seed 3"
 
 
-def test_the_command_for_a_cell_of_folds_leaves_the_test_set_to_train() -> None:
-    (cell,), _ = read_cells("faces", options.TrainingOptions(), options.SplitOptions(), folds=5)
-    assert train_line(cell, "faces", "faces", 0) == "mnf train faces"
+def test_where_it_stands_in_memory_a_form_of_the_data_is_part_of_the_cell() -> None:
+    gray = replace(default_cell("faces"), data=DataConfig(color=False))
+    assert gray != default_cell("faces")
+    assert "--gray" in train_line(gray, "faces", "faces", 0)
+
+
+def test_the_cell_of_folds_alone_tests_as_many_images_as_a_fold_does_and_can_be_drawn() -> None:
+    dataset = make_dataset((9, 11, 10))
+    cell = default_cell("images").with_(train_per_class=None, folds=4)
+    alone = without_folds(cell, dataset)
+    assert (alone.split.folds, alone.split.test_per_class) == (None, 2)
+    assert len(draw_split(dataset, alone.split, seed=0).test) == 2 * len(dataset.classes)
+    (again,), _ = cells_of(train_line(alone, "data", "images", 0), "images")
+    assert again == alone

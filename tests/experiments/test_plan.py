@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_data import make_dataset
 
-from mnistfaces.config import SplitConfig, TrainConfig
+from mnistfaces.config import DataConfig, SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.experiments.plan import Draws, Group, plan
 from mnistfaces.experiments.trials import Cell, Grid, Trial
@@ -25,7 +25,7 @@ def cells(**lists: list[object]) -> tuple[Cell, ...]:
 
 
 def groups(grid: Grid, dataset: Dataset | None = None, *, isolated: bool = False) -> list[Group]:
-    data: dict[int | None, Dataset] = {None: dataset or make_dataset()}
+    data: dict[int | None, Dataset] = {DataConfig(): dataset or make_dataset()}
     return list(plan(grid.trials(), data, Draws(), isolated=isolated))
 
 
@@ -82,7 +82,7 @@ def test_every_trial_is_in_one_stack_and_stands_for_its_own_configuration(  # no
 ) -> None:
     grid = Grid(cells=cells(lr=rates, epochs=epochs, batch_size=batches), seeds=tuple(seeds), fixed_split=fixed)
     missing = [trial for trial in grid.trials() if data.draw(st.booleans())]
-    made = list(plan(missing, {None: make_dataset()}, Draws(), isolated=isolated))
+    made = list(plan(missing, {DataConfig(): make_dataset()}, Draws(), isolated=isolated))
     assert sorted(map(repr, covered(made))) == sorted(map(repr, missing))
     for group in made:
         assert not isolated or group.size == 1

@@ -1,0 +1,118 @@
+"""Lists and values as they are typed, read; a bad token is named."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from mnistfaces.options import Option
+
+
+def read_option(option: Option, typed: Any) -> tuple[Any, ...]:  # noqa: ANN401  words, or what a flag said
+    """Returns the values of a declared option, each once, in the order given.
+
+    Raises:
+        typer.BadParameter: names the first bad token, or the option that takes but one.
+    """
+    if option.kind == "flag":
+        return (typed,)
+    tokens = [typed] if isinstance(typed, str) else typed
+    values = _distinct([value for piece in _pieces(tokens) for value in _values(option, piece)], option.spelled)
+    if len(values) > 1 and not option.declaration.swept:
+        raise typer.BadParameter("takes one value, no list", param_hint=option.spelled)
+    return values
+
+
+def _values(option: Option, piece: str) -> Sequence[Any]:
+    """Returns the values of one piece of a list; `log:` and `lin:` stand for several."""
+    if piece == option.declaration.word:
+        return (None,)
+    if piece in option.choices:
+        return (piece,)
+    if option.kind == "name":
+        raise typer.BadParameter(f"{piece!r} is not one of {', '.join(option.choices)}", param_hint=option.spelled)
+    return (read_integers if option.kind == "whole" else read_floats)([piece], option.spelled)
+
+
+def read_floats(tokens: Sequence[str], option: str) -> tuple[float, ...]:
+    """Returns the numbers of `a,b,c`, `log:1e-5:1e-1:5` or `lin:0:1:11`, each once, in the order given.
+
+    Raises:
+        typer.BadParameter: names the first bad token.
+    """
+    values: list[float] = []
+    for token in _pieces(tokens):
+        kind, _, rest = token.partition(":")
+        values += _spaced(kind, rest, token, option) if kind in ("log", "lin") else [_number(token, token, option)]
+    return _distinct(values, option)
+
+
+def read_numbers(token: str, count: int, option: str) -> tuple[float, ...]:
+    """Returns exactly `count` numbers such as the two of `-10,10`, in the order given."""
+    pieces = token.split(",")
+    if len(pieces) != count:
+        raise typer.BadParameter(f"{token!r} must be {count} numbers with commas between", param_hint=option)
+    return tuple(_number(piece.strip(), token, option) for piece in pieces)
+
+
+def read_integers(tokens: Sequence[str], option: str) -> tuple[int, ...]:
+    """Returns the whole numbers of a list such as `1,10` or `log:10:10000:4`, each once, in the order given."""
+    values = read_floats(tokens, option)
+    for value in values:
+        if value != int(value):
+            raise typer.BadParameter(f"{value:g} is not a whole number", param_hint=option)
+    return tuple(int(value) for value in values)
+
+
+def read_sizes(tokens: Sequence[str], option: str, word: str) -> tuple[int | None, ...]:
+    """Returns whole numbers of a list in which `word` stands for all there is (None)."""
+    values: list[int | None] = []
+    for token in _pieces(tokens):
+        values += [None] if token == word else read_integers([token], option)
+    return _distinct(values, option)
+
+
+def _pieces(tokens: Sequence[str]) -> list[str]:
+    return [piece.strip() for token in tokens for piece in token.split(",")]
+
+
+def _number(piece: str, token: str, option: str) -> float:
+    try:
+        value = float(piece)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        within = "" if piece == token else f" in {token!r}"
+        raise typer.BadParameter(f"{piece!r}{within} is not a number", param_hint=option)
+    return value
+
+
+def _spaced(kind: str, rest: str, token: str, option: str) -> list[float]:
+    """Returns the numbers of `log:FIRST:LAST:COUNT` or `lin:FIRST:LAST:COUNT`, both ends included."""
+    pieces = rest.split(":")
+    if len(pieces) != 3:  # noqa: PLR2004  first, last and count
+        raise typer.BadParameter(f"{token!r} must read {kind}:FIRST:LAST:COUNT", param_hint=option)
+    first, last, count = (_number(piece, token, option) for piece in pieces)
+    if count != int(count) or count < 1:
+        raise typer.BadParameter(f"{token!r} must count a whole number of values", param_hint=option)
+    if kind == "log" and (first <= 0 or last <= 0):
+        raise typer.BadParameter(f"{token!r} needs positive ends", param_hint=option)
+    if count == 1:
+        return [first]
+    steps = [index / (int(count) - 1) for index in range(int(count))]
+    if kind == "lin":
+        return [_rounded(first + (last - first) * step) for step in steps]
+    low, high = math.log10(first), math.log10(last)
+    return [_rounded(10 ** (low + (high - low) * step)) for step in steps]
+
+
+def _rounded(value: float) -> float:
+    """Returns the value without the noise of its last bits: 0.3, not 0.30000000000000004."""
+    return float(f"{value:.14g}")
+
+
+def _distinct(values: Sequence[Any], option: str) -> tuple[Any, ...]:
+    if not values:
+        raise typer.BadParameter("the list is empty", param_hint=option)
+    return tuple(dict.fromkeys(values))
