@@ -1,5 +1,7 @@
 """Where to compute."""
 
+import contextlib
+import functools
 import platform
 import sys
 from pathlib import Path
@@ -49,3 +51,17 @@ def may_have_gpu() -> bool:
     if sys.platform == "linux":
         return any(driver.exists() for driver in GPU_DRIVERS)
     return sys.platform == "win32" or platform.machine() == "arm64"
+
+
+@functools.cache
+def processor_name(device: DeviceName) -> str:
+    """Returns the make of the processor that computes: last bits may differ between one make and another."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,23 +1,19 @@
-"""Grids of trials: which there are, which are done, which can train together, and a stream of their records.
+"""How a grid of trials is cut into stacks, each of which trains as one, and about what that takes.
 
 Legend: G cells, S draws (a seed and a fold), K = G * S models of a stack.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from mnistfaces.config import DataConfig, DeviceName, SplitConfig, TrainConfig
-from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.splits import draw_split
-from mnistfaces.experiments.trials import Row, Trial, measured_fields
-from mnistfaces.files import Ledger, hash_of
-from mnistfaces.progress import Advanced
+from mnistfaces.config import DataConfig, SplitConfig, TrainConfig
+from mnistfaces.engine.draws import Draw, count_steps, is_full_batch
+from mnistfaces.experiments.trials import Trial
 
 if TYPE_CHECKING:
-    from mnistfaces.engine.draws import Draw
-    from mnistfaces.engine.training import Epoch
+    from mnistfaces.datasets.base import Dataset
 
 STACK_BYTES = 256 << 20
 """Weights, gradients, moments and activations of a stack stay under this; larger stacks are cut."""
@@ -26,28 +22,73 @@ FLOPS_PER_WEIGHT = 4  # a multiplication and an addition, forward and back
 FLOPS_PER_SECOND = 1e11
 STEP_SECONDS = 2e-5  # of a model in a stack, besides its products
 
-LONG_EPOCHS, TOLD = 1000, 20  # a training of so many epochs tells so many times how far it is
+PREDICTION_BYTES = 3  # of an image: which side it is on, and the predicted class
 
-PARTS = "parts"
+RATES = ("lr", "momentum", "weight_decay")
+"""What may differ from cell to cell of a stack; numbers of epochs may, too: they are its checkpoints."""
+
+
+class DrawKey(NamedTuple):
+    """What decides a draw: the form of the dataset, how it is divided, and the seeds and fold of a trial."""
+
+    data: DataConfig
+    split: SplitConfig
+    split_seed: int
+    fold: int
+    seed: int
+
+
+def draw_key(trial: Trial) -> DrawKey:
+    """Returns what decides a trial's draw."""
+    return DrawKey(trial.cell.data, trial.cell.split, trial.split_seed, trial.fold, trial.seed)
+
+
+class Draws:
+    """The draws of trials on datasets by their form, each made once."""
+
+    def __init__(self, datasets: "Mapping[DataConfig, Dataset]") -> None:
+        self._datasets = datasets
+        self._made: dict[DrawKey, Draw] = {}
+
+    def of(self, key: DrawKey) -> Draw:
+        """Returns what seeds and fold decide.
+
+        Raises:
+            DataError: a class has too few images for the split.
+        """
+        if key not in self._made:
+            from mnistfaces.datasets.splits import draw_split
+
+            split = draw_split(self._datasets[key.data], key.split, key.split_seed, key.fold)
+            self._made[key] = Draw(split=split, seed=key.seed)
+        return self._made[key]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Group:
     """Trials that train as one stack: every cell with every draw, at every number of epochs.
 
+    It holds no images, so that it can be sent to another process.
+
     Attributes:
-        dataset: of all of them.
+        data: form of the dataset.
         cells: G configurations, differing in learning rate, momentum and weight decay.
         epochs: the checkpoints.
-        draws: S draws.
+        draws: what decides each of the S draws.
         trials: which trial a cell, a draw and a checkpoint are; some may be missing.
+        images: that the first draw trains on.
+        weights: of a model.
+        kept: validation and test images of the first draw.
     """
 
-    dataset: Dataset
+    data: DataConfig
     cells: tuple[TrainConfig, ...]
     epochs: tuple[int, ...]
-    draws: "tuple[Draw, ...]"
+    draws: tuple[DrawKey, ...]
     trials: Mapping[tuple[int, int, int], Trial]
+    images: int
+    weights: int
+    kept: int
 
     @property
     def size(self) -> int:
@@ -61,44 +102,22 @@ class Group:
 
     def estimate_seconds(self) -> float:
         """Returns about how long the stack trains on two ordinary cores: a guess for `--dry-run`."""
-        training, images = self.cells[0], len(self.draws[0].split.train)
-        weights = _count_weights(self.dataset, training)
-        steps = -(-images // min(training.batch_size or images, images))
-        per_epoch = images * weights * FLOPS_PER_WEIGHT / FLOPS_PER_SECOND + steps * STEP_SECONDS
+        steps = count_steps(self.cells[0], self.images)
+        per_epoch = self.images * self.weights * FLOPS_PER_WEIGHT / FLOPS_PER_SECOND + steps * STEP_SECONDS
         return round(self.epochs[-1] * self.size * per_epoch, 1)
 
-
-DrawKey = tuple[SplitConfig, int, int, int]
-
-
-class Draws:
-    """The draws of trials, each made once."""
-
-    def __init__(self) -> None:
-        self._made: dict[tuple[str, DrawKey], Draw] = {}
-
-    def of(self, trial: Trial, dataset: Dataset) -> "Draw":
-        """Returns what a trial's seeds and fold decide.
-
-        Raises:
-            DataError: a class has too few images for the split.
-        """
-        from mnistfaces.engine.draws import Draw
-
-        key = (dataset.fingerprint, draw_key(trial))
-        if key not in self._made:
-            split = draw_split(dataset, trial.cell.split, trial.split_seed, trial.fold)
-            self._made[key] = Draw(split=split, seed=trial.seed)
-        return self._made[key]
-
-
-def draw_key(trial: Trial) -> DrawKey:
-    """Returns what decides a trial's draw."""
-    return trial.cell.split, trial.split_seed, trial.seed, trial.fold
+    def estimate_bytes(self) -> int:
+        """Returns about how many bytes its predictions take at most: on the disk they are compressed."""
+        return len(self.trials) * self.kept * PREDICTION_BYTES
 
 
 def plan(
-    trials: Sequence[Trial], datasets: Mapping[DataConfig, Dataset], draws: Draws, *, isolated: bool = False
+    trials: Sequence[Trial],
+    datasets: "Mapping[DataConfig, Dataset]",
+    draws: Draws,
+    *,
+    isolated: bool = False,
+    workers: int = 1,
 ) -> Iterator[Group]:
     """Yields the stacks in which trials train, one dataset after the other.
 
@@ -107,148 +126,87 @@ def plan(
     Args:
         trials: what to train.
         datasets: by their form.
-        draws: of all these trials.
+        draws: on these datasets.
         isolated: one model at a time.
+        workers: how many stacks train at a time: there are to be as many where there are models enough.
     """
-    from mnistfaces.engine.draws import count_steps, is_full_batch
-
-    for data in dict.fromkeys(trial.cell.data for trial in trials):
-        dataset = datasets[data]
-        stacks: dict[Any, dict[DrawKey, list[Trial]]] = {}
-        for trial in (trial for trial in trials if trial.cell.data == data):
-            images, training = len(draws.of(trial, dataset).split.train), trial.cell.training
-            alone = draw_key(trial) if is_full_batch(training, images) else None
-            common = replace(training, lr=1.0, momentum=0.0, weight_decay=0.0, epochs=1)
-            stack = stacks.setdefault((common, count_steps(training, images), alone), {})
-            stack.setdefault(draw_key(trial), []).append(trial)
-        for by_draw in stacks.values():
-            yield from _groups(dataset, by_draw, draws, isolated=isolated)
+    stacks: dict[DataConfig, dict[Hashable, dict[DrawKey, list[Trial]]]] = {}
+    for trial in trials:
+        key, training = draw_key(trial), trial.cell.training
+        images = len(draws.of(key).split.train)
+        alike = tuple(value for name, value in vars(training).items() if name not in (*RATES, "epochs"))
+        alone = key if is_full_batch(training, images) else None
+        stack = stacks.setdefault(key.data, {}).setdefault((alike, count_steps(training, images), alone), {})
+        stack.setdefault(key, []).append(trial)
+    parts = -(-workers // max(1, sum(map(len, stacks.values()))))
+    for data, by_kind in stacks.items():
+        for by_draw in by_kind.values():
+            first, (draw, *_) = next(iter(by_draw.values()))[0], map(draws.of, by_draw)
+            weights = _count_weights(datasets[data], first.cell.training)
+            most = 1 if isolated else _most_models(datasets[data], first.cell.training, weights)
+            shape = {"images": len(draw.split.train), "weights": weights}
+            shape["kept"] = len(draw.split.val) + len(draw.split.test)
+            yield from _groups(by_draw, most, parts, shape)
 
 
 def _groups(
-    dataset: Dataset, by_draw: Mapping[DrawKey, Sequence[Trial]], draws: Draws, *, isolated: bool
+    by_draw: Mapping[DrawKey, Sequence[Trial]], most: int, parts: int, shape: Mapping[str, int]
 ) -> Iterator[Group]:
-    """Yields groups in which every cell has every draw: draws with the same trials to do go together."""
+    """Yields groups in which every cell has every draw: draws with the same trials to do go together.
+
+    Args:
+        by_draw: trials that could train side by side.
+        most: models that fit into memory.
+        parts: into how many groups they are cut at least, where there are models enough.
+        shape: the further fields of every group.
+    """
     alike: dict[frozenset[TrainConfig], list[DrawKey]] = {}
     for key, trials in by_draw.items():
         alike.setdefault(frozenset(trial.cell.training for trial in trials), []).append(key)
     for wanted, keys in alike.items():
         epochs = tuple(sorted({training.epochs for training in wanted}))
-        cells = sorted({replace(training, epochs=epochs[-1]) for training in wanted}, key=_cell_order)
-        for cell_part, key_part in _cut(dataset, cells, keys, isolated=isolated):
-            places = {
-                (cell_part.index(cell), column, trial.cell.training.epochs): trial
-                for column, key in enumerate(key_part)
-                for trial in by_draw[key]
-                if (cell := replace(trial.cell.training, epochs=epochs[-1])) in cell_part
-            }
-            firsts = [by_draw[key][0] for key in key_part]
+        rates = sorted({_rates(training) for training in wanted})
+        number_of = {rate: number for number, rate in enumerate(rates)}
+        models = min(most, -(-len(rates) * len(keys) // parts))
+        width = min(len(keys), models)
+        height = max(1, models // width)
+        blocks: dict[tuple[int, int], dict[tuple[int, int, int], Trial]] = defaultdict(dict)
+        for column, key in enumerate(keys):
+            for trial in by_draw[key]:
+                training = trial.cell.training
+                number = number_of[_rates(training)]
+                place = number % height, column % width, training.epochs
+                blocks[column // width, number // height][place] = trial
+        common = replace(next(iter(wanted)), epochs=epochs[-1])
+        for (left, top), places in sorted(blocks.items(), key=lambda block: block[0]):
+            chosen = rates[top * height : (top + 1) * height]
             yield Group(
-                dataset=dataset,
-                cells=tuple(cell_part),
+                data=keys[0].data,
+                cells=tuple(
+                    replace(common, lr=lr, momentum=momentum, weight_decay=decay) for lr, momentum, decay in chosen
+                ),
                 epochs=epochs,
-                draws=tuple(draws.of(trial, dataset) for trial in firsts),
+                draws=tuple(keys[left * width : (left + 1) * width]),
                 trials=places,
+                **shape,
             )
 
 
-def _cell_order(training: TrainConfig) -> tuple[float, float, float]:
+def _rates(training: TrainConfig) -> tuple[float, float, float]:
+    """Returns the order of cells in a stack: the optimizers rely on equal rates being neighbours."""
     return training.lr, training.momentum, training.weight_decay
 
 
-def _cut(
-    dataset: Dataset, cells: Sequence[TrainConfig], draws: Sequence[DrawKey], *, isolated: bool
-) -> Iterator[tuple[Sequence[TrainConfig], Sequence[DrawKey]]]:
-    """Yields parts of a stack that fit into memory, or single models."""
-    most = 1 if isolated else max(1, STACK_BYTES // _model_bytes(dataset, cells[0]))
-    width = min(len(draws), most)
-    height = max(1, most // width)
-    for first in range(0, len(draws), width):
-        for top in range(0, len(cells), height):
-            yield cells[top : top + height], draws[first : first + width]
-
-
-def _model_bytes(dataset: Dataset, training: TrainConfig) -> int:
-    """Returns about how much memory a model takes: weights, two gradients, two moments, a step, activations."""
-    copies = 6 * _count_weights(dataset, training)
+def _most_models(dataset: "Dataset", training: TrainConfig, weights: int) -> int:
+    """Returns how many models fit into a stack: weights, two gradients, two moments, a step, activations."""
     first = training.hidden if training.model == "mlp" else len(dataset.classes)
     batch = min(training.batch_size or len(dataset), len(dataset))
-    size: int = (copies + 3 * batch * (first + len(dataset.classes))) * (8 if training.dtype == "float64" else 4)
-    return size
+    numbers = 6 * weights + 3 * batch * (first + len(dataset.classes))
+    return max(1, STACK_BYTES // (numbers * (8 if training.dtype == "float64" else 4)))
 
 
-def _count_weights(dataset: Dataset, training: TrainConfig) -> int:
+def _count_weights(dataset: "Dataset", training: TrainConfig) -> int:
     inputs, classes = int(dataset.inputs.shape[1]), len(dataset.classes)
     if training.model == "softmax":
         return inputs * classes
     return training.hidden * (inputs + classes)
-
-
-def run_trials(
-    groups: Iterable[Group], folder: Path, ledger: Ledger, device: DeviceName, *, keep_weights: bool = False
-) -> Iterator[Row | Advanced]:
-    """Trains groups one after the other, yielding how far they are, and a record per trial once it is on the disk.
-
-    Args:
-        groups: from `plan`.
-        folder: predictions go to `parts` in it, weights to `weights`.
-        ledger: gets the records.
-        device: where to compute.
-        keep_weights: whether each trial's weights are kept.
-
-    Raises:
-        FileError: the disk refuses.
-    """
-    from mnistfaces.engine.training import fit
-
-    for group in groups:
-        last, before = group.epochs[-1], 0
-        every = last // TOLD if last >= LONG_EPOCHS else None
-        for epoch in fit(group.dataset, group.cells, group.draws, checkpoints=group.epochs, every=every, device=device):
-            yield Advanced(amount=group.size * (epoch.number - before))
-            before = epoch.number
-            yield from _keep(group, epoch, folder, ledger, device, keep_weights=keep_weights)
-
-
-def _keep(
-    group: Group, epoch: "Epoch", folder: Path, ledger: Ledger, device: str, *, keep_weights: bool
-) -> Iterator[Row]:
-    """Writes what a checkpoint's trials answered, then their records: only finished work is recorded."""
-    from mnistfaces.runs.predictions import Answers, Predictions, save_predictions
-    from mnistfaces.runs.runs import save_weights
-
-    answers, records = [], []
-    for k, measure in enumerate(epoch.measures):
-        cell, column = divmod(k, len(group.draws))
-        trial = group.trials.get((cell, column, epoch.number))
-        if trial is None:
-            continue
-        key, draw = trial.key(group.dataset, device), group.draws[column]
-        answers.append(
-            Answers(
-                key=key,
-                split=draw.split,
-                val=measure.val.predicted if measure.val else None,
-                test=measure.test.predicted if measure.test else None,
-            ),
-        )
-        record = {
-            "trial": key,
-            "seed": trial.seed,
-            "fold": trial.fold,
-            **measured_fields(measure, draw),
-            "seconds": measure.seconds / group.size,
-            "status": measure.status,
-            "epoch": measure.epoch,
-            "timing": "shared" if group.size > 1 else "isolated",
-        }
-        records.append(record)
-        if keep_weights and measure.weights is not None:
-            save_weights(folder / "weights" / f"{key}.safetensors", measure.weights)
-    if not answers:
-        return
-    part = f"{hash_of([answer.key for answer in answers])[:16]}.npz"
-    save_predictions(folder / PARTS / part, Predictions.of(group.dataset, answers))
-    for record in records:
-        ledger.append({**record, "part": part})
-        yield {**record, "part": part}

@@ -1,29 +1,42 @@
 """A sweep on disk: a grid of trials in a run directory that grows, resumes and gathers shards."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistfaces.config import DataConfig, DeviceName
+from mnistfaces.config import DeviceName
 from mnistfaces.datasets import NAMES, load_dataset
 from mnistfaces.datasets.splits import settled
 from mnistfaces.errors import DataError
 from mnistfaces.experiments.commands import train_line, without_folds
-from mnistfaces.experiments.plan import PARTS, Draws, Group, plan, run_trials
+from mnistfaces.experiments.execution.stacks import Checkpoint, train_group
+from mnistfaces.experiments.plan import Draws, Group, draw_key, plan
 from mnistfaces.experiments.results import COUNTS, METRICS, CellResult, count_tested, find_best, find_ties, nested_row
 from mnistfaces.experiments.trials import SWEPT, Cell, Grid, LoadDataset, Row, Trial
-from mnistfaces.files import Ledger, read_records, write_json, write_text
+from mnistfaces.files import Ledger, hash_of, read_records, sha256_of_file, write_json, write_text
 from mnistfaces.progress import Event, Stage
 from mnistfaces.runs.predictions import Predictions, load_predictions, save_predictions
-from mnistfaces.runs.runs import PREDICTIONS, RESULTS, SUMMARY, RunFolder, configuration, describe
+from mnistfaces.runs.runs import (
+    PREDICTIONS,
+    RESULTS,
+    SUMMARY,
+    RunFolder,
+    configuration,
+    describe,
+    read_config,
+    read_json,
+    save_weights,
+)
 from mnistfaces.statistics.intervals import accuracy_interval
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
 
 LEDGER = "trials.ndjson"
+PARTS = "parts"
 WEIGHTS = "weights"
 
 
@@ -73,29 +86,31 @@ class Sweep:
             RunError: another configuration's results are in the directory.
         """
         self.config, self.grid = config, config.grid
-        self.datasets: dict[DataConfig, Dataset] = {}
-        for cell in self.grid.cells:
-            if cell.data not in self.datasets:
-                self.datasets[cell.data] = load(cell.data)
+        self.datasets = {data: load(data) for data in dict.fromkeys(cell.data for cell in self.grid.cells)}
         self.trials = self.grid.trials()
-        self._keys: dict[Trial, str] = {}
-        self._by_cell: dict[Cell, list[Trial]] = {}
+        self.keys = [self.key(trial) for trial in self.trials]
+        self._places: dict[Cell, list[int]] = {}
+        for place, trial in enumerate(self.trials):
+            self._places.setdefault(trial.cell, []).append(place)
         self.folder = RunFolder(
             self._asked(), [LEDGER, RESULTS, PREDICTIONS, SUMMARY], out=config.out, force=config.force
         )
         shard = self.grid.shard
         self._own = self.folder.path / (LEDGER if shard is None else f"trials-{shard[0]}-of-{shard[1]}.ndjson")
         ledgers = [] if self.folder.replaces else sorted(self.folder.path.glob("trials*.ndjson"))
+        there = {part.name for part in (self.folder.path / PARTS).glob("*.npz")}
         self.records = {
             record["trial"]: record
             for path in ledgers
             for record in read_records(path)
-            if "trial" in record and (self.folder.path / PARTS / str(record.get("part"))).exists()
+            if "trial" in record and record.get("part") in there
         }
         self.summary: Row = {}
         self.failures: list[str] = []
-        self._draws = Draws()
+        self._draws = Draws(self.datasets)
         self._parts: dict[str, Predictions] = {}
+        self._results: dict[Cell, CellResult] = {}
+        self._kept = self._read_kept()
 
     @property
     def dataset(self) -> "Dataset":
@@ -104,14 +119,14 @@ class Sweep:
 
     def key(self, trial: Trial) -> str:
         """Returns the hash under which a trial is found."""
-        if trial not in self._keys:
-            self._keys[trial] = trial.key(self.datasets[trial.cell.data], self.config.device)
-        return self._keys[trial]
+        return trial.key(self.datasets[trial.cell.data], self.config.device)
 
     def missing(self) -> list[Trial]:
         """Returns the trials that are still to be done, for their weights perhaps."""
-        missing = [trial for trial in self.trials if self.key(trial) not in self.records]
-        return missing + (self._lacking_weights(self.trials) if self.config.keep_weights == "all" else [])
+        places = [place for place, key in enumerate(self.keys) if key not in self.records]
+        if self.config.keep_weights == "all":
+            places += self._lacking_weights(range(len(self.trials)))
+        return [self.trials[place] for place in places]
 
     def groups(self, trials: Sequence[Trial]) -> Iterator[Group]:
         """Yields the stacks in which these trials train."""
@@ -126,7 +141,7 @@ class Sweep:
         able = []
         for trial in trials:
             try:
-                self._draws.of(trial, self.datasets[trial.cell.data])
+                self._draws.of(draw_key(trial))
             except DataError as error:
                 if self.config.fail_fast:
                     raise
@@ -145,43 +160,66 @@ class Sweep:
         """
         trials = self.drawable(self.missing())
         self.folder.claim()
-        ledger = Ledger(self._own)
-        yield from self._train(trials, ledger)
-        yield from self._train(self._best_lacking_weights(), ledger)
+        yield from self._train(trials)
+        yield from self._train([self.trials[place] for place in self._best_lacking_weights()])
 
-    def _train(self, trials: Sequence[Trial], ledger: Ledger) -> Iterator[Row | Event]:
+    def _train(self, trials: Sequence[Trial]) -> Iterator[Row | Event]:
         """Does some trials, yielding how far they are, and each one's record once it is on the disk."""
-        keep, groups = self.config.keep_weights is not None, list(self.groups(trials))
-        if groups:
-            yield Stage(name="sweep", total=sum(group.work for group in groups))
-        for event in run_trials(groups, self.folder.path, ledger, self.config.device, keep_weights=keep):
-            if isinstance(event, dict):
-                self.records[event["trial"]] = event
-            yield event
+        if not trials:
+            return
+        self._kept, groups, ledger = None, list(self.groups(trials)), Ledger(self._own)
+        keep, device = self.config.keep_weights is not None, self.config.device
+        yield Stage(name="sweep", total=sum(group.work for group in groups))
+        for group in groups:
+            for event in train_group(group, self.datasets[group.data], self._draws, device, keep_weights=keep):
+                if isinstance(event, Checkpoint):
+                    yield from self._keep(event, ledger)
+                else:
+                    yield event
+
+    def _keep(self, found: Checkpoint, ledger: Ledger) -> Iterator[Row]:
+        """Writes what trials answered, then their records: only finished work is recorded."""
+        for key, weights in found.weights.items():
+            save_weights(self.folder.path / WEIGHTS / f"{key}.safetensors", weights)
+        part = f"{hash_of(found.predictions.trials.tolist())[:16]}.npz"
+        save_predictions(self.folder.path / PARTS / part, found.predictions)
+        records = [{**record, "part": part} for record in found.records]
+        ledger.extend(records)
+        self.records.update((record["trial"], record) for record in records)
+        yield from records
 
     def is_done(self, cell: Cell) -> bool:
         """Returns whether every trial of a cell is done."""
-        return all(self.key(trial) in self.records for trial in self._trials_of(cell))
+        return all(self.keys[place] in self.records for place in self._places[cell])
 
     def result(self, cell: Cell) -> CellResult:
         """Returns what the trials of a cell that are done come to."""
-        keys = [key for key in map(self.key, self._trials_of(cell)) if key in self.records]
+        if cell in self._results:
+            return self._results[cell]
+        keys = [self.keys[place] for place in self._places[cell] if self.keys[place] in self.records]
         records = [self.records[key] for key in keys]
-        parts = {record["part"]: self._part(record["part"]) for record in records}
-        scores = {(record["seed"], record["fold"]): parts[record["part"]].scores(record["trial"]) for record in records}
-        return CellResult(cell, records, scores)
+        scores = {
+            (record["seed"], record["fold"]): self._part(record["part"]).scores(record["trial"]) for record in records
+        }
+        found = CellResult(cell, records, scores)
+        if len(records) == len(self._places[cell]):
+            self._results[cell] = found
+        return found
 
     def row(self, cell: Cell) -> Row:
         """Returns the row of a cell."""
+        if self._kept is not None:
+            row = self._kept[cell]
+            return {name: value for name, value in row.items() if name not in ("best", "tied")}
         same = {"dataset": self.datasets[cell.data].name, "seed": self.grid.seeds[0]}
-        row = self.result(cell).row(len(self._trials_of(cell)), **same)
+        row = self.result(cell).row(len(self._places[cell]), **same)
         return {**row, "run": str(self.folder.path)}
 
     def trial_rows(self, cell: Cell) -> list[Row]:
         """Returns a row per trial of a cell; a trial that failed has no numbers."""
         rows = []
-        for trial in self._trials_of(cell):
-            record = self.records.get(self.key(trial), {})
+        for place in self._places[cell]:
+            trial, record = self.trials[place], self.records.get(self.keys[place], {})
             scores = self._part(record["part"]).scores(record["trial"]) if record else None
             interval = accuracy_interval([scores]) if scores and record["test_loss"] is not None else None
             rows.append(
@@ -207,6 +245,8 @@ class Sweep:
         Raises:
             FileError: the disk refuses.
         """
+        if self._kept is not None:
+            return
         cells = self.grid.own_cells()
         results = [self.result(cell) for cell in cells]
         best, nested = find_best(results), nested_row(results)
@@ -234,7 +274,7 @@ class Sweep:
 
     def _write(self, best: Cell | None) -> None:
         path, summary = self.folder.path, self.summary
-        done = [self.records[key] for key in map(self.key, self.trials) if key in self.records]
+        done = [self.records[key] for key in self.keys if key in self.records]
         if done:
             parts = [self._part(name) for name in dict.fromkeys(record["part"] for record in done)]
             joined = Predictions.joined(parts).only([record["trial"] for record in done])
@@ -242,35 +282,52 @@ class Sweep:
         write_json(path / SUMMARY, summary)
         write_text(path / RESULTS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in summary["cells"]))
         if self.config.keep_weights == "best" and best is not None:
-            kept = {self.key(trial) for trial in self._trials_of(best)}
+            kept = {self.keys[place] for place in self._places[best]}
             for file in (path / WEIGHTS).glob("*.safetensors"):
                 if file.stem not in kept:
                     file.unlink()
         files = [file for folder in (PARTS, WEIGHTS) for file in sorted((path / folder).glob("*.*"))]
-        self.folder.finish([file.relative_to(path).as_posix() for file in files], best_command=summary["best_command"])
+        self.folder.finish(
+            [file.relative_to(path).as_posix() for file in files],
+            best_command=summary["best_command"],
+            table=self._table(),
+        )
 
-    def _lacking_weights(self, trials: Sequence[Trial]) -> list[Trial]:
-        """Returns the trials that are done and ended with weights that were not kept."""
+    def _table(self) -> str:
+        """Returns what the kept table says: of which trials, in which words, by which release."""
+        return hash_of([metadata.version("mnistfaces"), self.config.reference, self.keys])
+
+    def _read_kept(self) -> dict[Cell, Row] | None:
+        """Returns the rows of the table that is on the disk, if it is this grid's and nothing is left to do."""
+        if not self.folder.finished or self.grid.shard or self.config.keep_weights == "best" or self.missing():
+            return None
+        known, path = read_config(self.folder.path), self.folder.path
+        tables = {name: known["sha256"].get(name) for name in (PREDICTIONS, RESULTS, SUMMARY)}
+        if known.get("table") != self._table() or not all((path / name).exists() for name in tables):
+            return None
+        if any(sha256_of_file(path / name) != sha256 for name, sha256 in tables.items()):
+            return None
+        self.summary = read_json(path / SUMMARY)
+        rows = [{**row, "run": str(path)} for row in self.summary["cells"]]
+        self.summary.update(cells=rows, best=next((row for row in rows if row["best"]), None))
+        return dict(zip(self.grid.cells, rows, strict=True))
+
+    def _lacking_weights(self, places: Iterable[int]) -> list[int]:
+        """Returns the places of trials that are done and ended with weights that were not kept."""
+        there = {file.stem for file in (self.folder.path / WEIGHTS).glob("*.safetensors")}
         return [
-            trial
-            for trial in trials
-            if (self.records.get(key := self.key(trial)) or {}).get("train_loss") is not None
-            and not (self.folder.path / WEIGHTS / f"{key}.safetensors").exists()
+            place
+            for place in places
+            if self.keys[place] not in there and self.records.get(self.keys[place], {}).get("train_loss") is not None
         ]
 
-    def _best_lacking_weights(self) -> list[Trial]:
+    def _best_lacking_weights(self) -> list[int]:
         """Returns the trials of the best cell whose weights are asked for but were not kept when they were done."""
         if self.config.keep_weights != "best":
             return []
         cells = self.grid.own_cells()
         best = find_best([self.result(cell) for cell in cells])
-        return [] if best is None else self._lacking_weights(self._trials_of(cells[best]))
-
-    def _trials_of(self, cell: Cell) -> list[Trial]:
-        if not self._by_cell:
-            for trial in self.trials:
-                self._by_cell.setdefault(trial.cell, []).append(trial)
-        return self._by_cell[cell]
+        return [] if best is None else self._lacking_weights(self._places[cells[best]])
 
     def _part(self, name: str) -> Predictions:
         if name not in self._parts:

@@ -4,7 +4,8 @@ Legend: T trials, M images that some trial validated or tested on, C classes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -55,8 +56,11 @@ class Predictions:
     @classmethod
     def of(cls, dataset: Dataset, answers: Sequence[Answers]) -> Self:
         """Returns the predictions of some trials on one dataset."""
-        seen = [np.concatenate([trial.split.val, trial.split.test]) for trial in answers]
-        images = np.unique(np.concatenate(seen))
+        seen = np.zeros(len(dataset), bool)
+        for trial in answers:
+            seen[trial.split.val] = seen[trial.split.test] = True
+        images = np.flatnonzero(seen)
+        place_of = np.cumsum(seen) - 1  # an image's column
         side = np.zeros((len(answers), len(images)), np.int8)
         predicted = np.full(side.shape, -1, np.int16)
         for row, trial in enumerate(answers):
@@ -65,11 +69,11 @@ class Predictions:
                 (TESTED, trial.split.test, trial.test),
             ):
                 if classes is not None:
-                    places = np.searchsorted(images, indices)
+                    places = place_of[indices]
                     side[row, places], predicted[row, places] = mark, classes
         return cls(
-            trials=np.array([trial.key for trial in answers]),
-            train_n=np.array([len(trial.split.train) for trial in answers]),
+            trials=np.array([trial.key for trial in answers], np.str_),
+            train_n=np.array([len(trial.split.train) for trial in answers], np.int64),
             ids=dataset.ids[images],
             labels=dataset.labels[images],
             groups=dataset.groups[images],
@@ -80,7 +84,8 @@ class Predictions:
     @classmethod
     def joined(cls, parts: Sequence["Predictions"]) -> Self:
         """Returns the predictions of several sets of trials as one."""
-        ids, first = np.unique(np.concatenate([part.ids for part in parts]), return_index=True)
+        apart = list({part.ids.tobytes(): part for part in parts}.values())  # most parts have the same images
+        ids, first = np.unique(np.concatenate([part.ids for part in apart]), return_index=True)
         rows = sum(len(part.trials) for part in parts)
         side = np.zeros((rows, len(ids)), np.int8)
         predicted = np.full(side.shape, -1, np.int16)
@@ -94,37 +99,59 @@ class Predictions:
             trials=np.concatenate([part.trials for part in parts]),
             train_n=np.concatenate([part.train_n for part in parts]),
             ids=ids,
-            labels=np.concatenate([part.labels for part in parts])[first],
-            groups=np.concatenate([part.groups for part in parts])[first],
+            labels=np.concatenate([part.labels for part in apart])[first],
+            groups=np.concatenate([part.groups for part in apart])[first],
             side=side,
             predicted=predicted,
         )
 
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """Returns the row of each trial."""
+        return {trial: row for row, trial in enumerate(self.trials.tolist())}
+
+    @cached_property
+    def _test_sets(self) -> dict[bytes, tuple[NDArray[np.intp], NDArray[np.str_], NDArray[np.int64]]]:
+        """Returns places, names and groups of the images of each test set that was asked for: trials share them."""
+        return {}
+
     def scores(self, trial: str) -> TrialScores | None:
         """Returns one trial's answers on its test images, or None where it has none."""
-        row = int(np.flatnonzero(self.trials == trial)[0])
+        row = self.rows[trial]
         tested = self.side[row] == TESTED
-        if not tested.any():
+        key = tested.tobytes()
+        if key not in self._test_sets:
+            places = np.flatnonzero(tested)
+            self._test_sets[key] = places, self.ids[places], self.groups[places]
+        places, ids, groups = self._test_sets[key]
+        if not len(places):
             return None
         return TrialScores(
-            correct=self.predicted[row, tested] == self.labels[tested],
-            ids=self.ids[tested],
-            groups=self.groups[tested],
+            correct=self.predicted[row, places] == self.labels[places],
+            ids=ids,
+            groups=groups,
             train_n=int(self.train_n[row]),
         )
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Returns the arrays by name, as they are kept."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def only(self, trials: Sequence[str]) -> "Predictions":
         """Returns the predictions of these trials alone, in this order."""
-        rows = [int(np.flatnonzero(self.trials == trial)[0]) for trial in trials]
-        return Predictions(**{**vars(self), **{name: getattr(self, name)[rows] for name in PER_TRIAL}})
+        rows = [self.rows[trial] for trial in trials]
+        return Predictions(**{**self.arrays(), **{name: getattr(self, name)[rows] for name in PER_TRIAL}})
 
 
 PER_TRIAL = ("trials", "train_n", "side", "predicted")
+SMALL = 32 << 20
+"""Predictions of no more than so many bytes are compressed; more are mapped from the disk when they are read."""
 
 
 def save_predictions(path: Path, predictions: Predictions) -> None:
     """Writes predictions, whole or not at all."""
-    write_npz(path, vars(predictions), compressed=True)
+    arrays = predictions.arrays()
+    write_npz(path, arrays, compressed=sum(array.nbytes for array in arrays.values()) <= SMALL)
 
 
 def load_predictions(path: Path) -> Predictions:
@@ -137,5 +164,5 @@ def load_predictions(path: Path) -> Predictions:
     arrays: Mapping[str, NDArray[np.generic]] = read_npz(path)
     if set(arrays) != set(Predictions.__dataclass_fields__):
         raise RunError(f"{path} does not hold predictions: it has {', '.join(sorted(arrays))}")
-    fields: dict[str, Any] = dict(arrays)
-    return Predictions(**fields)
+    known: dict[str, Any] = dict(arrays)
+    return Predictions(**known)

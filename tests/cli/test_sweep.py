@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from conftest import Answer, Mnf
 
+from mnistfaces.devices import may_have_gpu
+
 SMALL = ("digits-sample", "--train-per-class", 10, "--epochs", "10,30", "--lr", "1e-3,1e-4", "--seeds", 2)
 FIELDS = [
     "n",
@@ -214,3 +216,12 @@ def test_two_processes_on_one_folder_both_end_with_the_right_rows(mnf: Mnf, undi
         out, err = process.communicate(timeout=120)
         assert (process.returncode, err) == (0, "")
         assert numbers([json.loads(line) for line in out.splitlines()]) == undisturbed
+
+
+def test_a_finished_sweep_is_shown_again_without_torch(swept: tuple[Mnf, Answer]) -> None:
+    mnf, first = swept
+    again, packages = mnf.imports("sweep", *SMALL, "--out", "out")
+    assert again.rows == first.rows
+    assert ("torch" in packages) == may_have_gpu()
+    _, packages = mnf.imports("sweep", *SMALL, "--out", "elsewhere", "--dry-run")
+    assert ("torch" in packages) == may_have_gpu()

@@ -1,5 +1,6 @@
 """Grids: who trains together, who is told apart by what, and shards that add up."""
 
+import cProfile
 from dataclasses import replace
 
 import pytest
@@ -25,8 +26,8 @@ def cells(**lists: list[object]) -> tuple[Cell, ...]:
 
 
 def groups(grid: Grid, dataset: Dataset | None = None, *, isolated: bool = False) -> list[Group]:
-    data: dict[int | None, Dataset] = {DataConfig(): dataset or make_dataset()}
-    return list(plan(grid.trials(), data, Draws(), isolated=isolated))
+    data: dict[DataConfig, Dataset] = {DataConfig(): dataset or make_dataset()}
+    return list(plan(grid.trials(), data, Draws(data), isolated=isolated))
 
 
 def covered(made: list[Group]) -> list[Trial]:
@@ -82,7 +83,8 @@ def test_every_trial_is_in_one_stack_and_stands_for_its_own_configuration(  # no
 ) -> None:
     grid = Grid(cells=cells(lr=rates, epochs=epochs, batch_size=batches), seeds=tuple(seeds), fixed_split=fixed)
     missing = [trial for trial in grid.trials() if data.draw(st.booleans())]
-    made = list(plan(missing, {DataConfig(): make_dataset()}, Draws(), isolated=isolated))
+    sets: dict[DataConfig, Dataset] = {DataConfig(): make_dataset()}
+    made = list(plan(missing, sets, Draws(sets), isolated=isolated))
     assert sorted(map(repr, covered(made))) == sorted(map(repr, missing))
     for group in made:
         assert not isolated or group.size == 1
@@ -137,3 +139,27 @@ def test_a_trial_is_found_by_all_that_decides_its_numbers_and_nothing_else() -> 
     assert len({key, *keys}) == 7
     ignored = replace(trial, cell=replace(CELL, training=CELL.training.with_(hidden=99)))
     assert ignored.key(dataset, "cpu") == key
+
+
+def test_many_workers_get_a_stack_each_and_the_same_trials() -> None:
+    sets: dict[DataConfig, Dataset] = {DataConfig(): make_dataset()}
+    trials = Grid(cells=cells(lr=[0.1 * (number + 1) for number in range(10)], batch_size=[4]), seeds=(0, 1)).trials()
+    for workers in (1, 2, 3, 100):
+        made = list(plan(trials, sets, Draws(sets), workers=workers))
+        assert len(made) >= min(workers, len(trials))
+        assert sorted(map(repr, covered(made))) == sorted(map(repr, trials))
+
+
+def test_planning_takes_time_in_proportion_to_the_trials() -> None:
+    """Counted in calls, which no busy machine alters."""
+    sets: dict[DataConfig, Dataset] = {DataConfig(): make_dataset()}
+    calls = []
+    for count in (500, 1000, 2000):
+        trials = Grid(cells=cells(lr=[1e-3 * (number + 1) for number in range(count)], batch_size=[4])).trials()
+        profile = cProfile.Profile()
+        with pytest.MonkeyPatch.context() as small:
+            small.setattr("mnistfaces.experiments.plan.STACK_BYTES", 100_000)
+            profile.runcall(lambda: list(plan(trials, sets, Draws(sets))))  # noqa: B023  called at once
+        calls.append(sum(entry.callcount for entry in profile.getstats()))
+    assert calls[2] / calls[1] < 1.1 * 2
+    assert calls[1] / calls[0] < 1.1 * 2

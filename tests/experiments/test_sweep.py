@@ -19,7 +19,7 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError, RunError
 from mnistfaces.experiments.sweep import Sweep, SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid, Row
-from mnistfaces.files import read_records
+from mnistfaces.files import Ledger, read_records
 from mnistfaces.progress import Advanced, Stage
 from mnistfaces.runs.predictions import load_predictions
 from mnistfaces.runs.runs import load_run
@@ -328,3 +328,42 @@ def test_a_sweep_given_where_weights_are_needed_names_the_command_that_trains(wh
 
 def test_threads_are_those_that_the_bits_were_promised_for() -> None:
     assert torch.get_num_threads() == 1
+
+
+# --- cost -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_finished_table_is_read_not_computed_again(
+    whole: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(tmp_path)
+    with monkeypatch.context() as without:
+        without.setattr("mnistfaces.experiments.sweep.load_predictions", lambda _: pytest.fail("computed again"))
+        again = run(tmp_path)
+    assert again.summary == first.summary
+    assert [again.row(cell) for cell in GRID.cells] == [first.row(cell) for cell in GRID.cells]
+    assert numbers(again) == numbers(whole)
+
+
+@pytest.mark.parametrize("name", ["results.ndjson", "summary.json", "predictions.npz"])
+def test_a_finished_table_that_was_altered_is_computed_again(whole: Sweep, tmp_path: Path, name: str) -> None:
+    run(tmp_path)
+    sound = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(sound.replace(b"0", b"1"))
+    assert numbers(run(tmp_path)) == numbers(whole)
+    assert (tmp_path / name).read_bytes() == sound
+
+
+def test_a_smaller_grid_in_the_same_folder_has_a_table_of_its_own(tmp_path: Path) -> None:
+    run(tmp_path)
+    smaller = run(tmp_path, Grid(cells=GRID.cells[:2], seeds=(0, 1)))
+    assert len(smaller.summary["cells"]) == len((tmp_path / "results.ndjson").read_text().splitlines()) == 2
+    assert len(run(tmp_path).summary["cells"]) == 4
+
+
+def test_a_checkpoint_is_one_sync_of_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+    whole_extend = Ledger.extend
+    monkeypatch.setattr(Ledger, "extend", lambda self, rows: written.append(len(rows)) or whole_extend(self, rows))
+    run(tmp_path)
+    assert written == [4, 4]

@@ -1,0 +1,99 @@
+"""The training of one stack: a pure function of what was planned and of the dataset."""
+
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mnistfaces.config import DeviceName
+from mnistfaces.devices import processor_name
+from mnistfaces.experiments.plan import Draws, Group
+from mnistfaces.experiments.trials import Row, measured_fields
+from mnistfaces.progress import Advanced
+from mnistfaces.runs.predictions import Answers, Predictions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mnistfaces.datasets.base import Dataset
+    from mnistfaces.engine.training import Epoch
+
+LONG_EPOCHS, TOLD = 1000, 20  # trainings of at least LONG_EPOCHS epochs report progress TOLD times
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """What trials of a stack came to at one number of epochs.
+
+    Attributes:
+        records: one a trial, for the ledger.
+        predictions: of these trials, in the same order.
+        weights: of each trial by its key, where they are to be kept.
+    """
+
+    records: tuple[Row, ...]
+    predictions: Predictions
+    weights: "Mapping[str, Mapping[str, NDArray[Any]]]"
+
+
+def train_group(
+    group: Group, dataset: "Dataset", draws: Draws, device: DeviceName, *, keep_weights: bool = False
+) -> Iterator[Advanced | Checkpoint]:
+    """Trains one stack, yielding how far it is, and what its trials came to at each checkpoint.
+
+    Args:
+        group: from `plan`.
+        dataset: at the group's resolution.
+        draws: of the dataset.
+        device: where to compute.
+        keep_weights: whether each trial's weights are kept.
+    """
+    from mnistfaces.engine.training import fit
+
+    last, before = group.epochs[-1], 0
+    every = last // TOLD if last >= LONG_EPOCHS else None
+    drawn = [draws.of(key) for key in group.draws]
+    for epoch in fit(dataset, group.cells, drawn, checkpoints=group.epochs, every=every, device=device):
+        yield Advanced(amount=group.size * (epoch.number - before))
+        before = epoch.number
+        checkpoint = _checkpoint(group, epoch, dataset, draws, device, keep_weights=keep_weights)
+        if checkpoint.records:
+            yield checkpoint
+
+
+def _checkpoint(
+    group: Group, epoch: "Epoch", dataset: "Dataset", draws: Draws, device: DeviceName, *, keep_weights: bool
+) -> Checkpoint:
+    """Returns what those trials came to for which this epoch is the last."""
+    answers, records, weights = [], [], {}
+    where = {"host": platform.node(), "processor": processor_name(device)}
+    for k, measure in enumerate(epoch.measures):
+        cell, column = divmod(k, len(group.draws))
+        trial = group.trials.get((cell, column, epoch.number))
+        if trial is None:
+            continue
+        key, draw = trial.key(dataset, device), draws.of(group.draws[column])
+        answers.append(
+            Answers(
+                key=key,
+                split=draw.split,
+                val=measure.val.predicted if measure.val else None,
+                test=measure.test.predicted if measure.test else None,
+            ),
+        )
+        records.append(
+            {
+                "trial": key,
+                "seed": trial.seed,
+                "fold": trial.fold,
+                **measured_fields(measure, draw),
+                "seconds": measure.seconds / group.size,
+                "status": measure.status,
+                "epoch": measure.epoch,
+                "timing": "shared" if group.size > 1 else "isolated",
+                **where,
+            }
+        )
+        if keep_weights and measure.weights is not None:
+            weights[key] = measure.weights
+    return Checkpoint(records=tuple(records), predictions=Predictions.of(dataset, answers), weights=weights)
