@@ -28,9 +28,10 @@ class Advanced:
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """Something that the person should know."""
+    """Something that the person should know; a `detail` only who asks for more with `--verbose`."""
 
     message: str
+    detail: bool = False
 
 
 Event = Stage | Advanced | Note

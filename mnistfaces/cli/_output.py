@@ -124,7 +124,7 @@ class Output:
                     shown.close()  # the bar of the stage before
                     bar = shown.enter_context(self.progress(event.name, event.total))
                 elif isinstance(event, Note):
-                    self.note(event.message)
+                    (self.detail if event.detail else self.note)(event.message)
                 elif not isinstance(event, Advanced):
                     yield event
                 elif bar is not None:

@@ -29,13 +29,14 @@ def conclude(streams: Output, job: "Sweep") -> None:
             f"[{100 * nested['low']:.1f}, {100 * nested['high']:.1f}]"
         )
     tested = job.summary["tested"]
-    if tested:
+    if tested and len(job.summary["cells"]) > 1:
         tied = sum(bool(row["tied"]) for row in job.summary["cells"]) - 1
         streams.note(
             f"{tested} test images, one is worth {1 / tested:.2%}; {tied} of "
             f"{len(job.grid.cells) - 1} other cells cannot be told from the best (~); test was not used to choose"
         )
-    streams.note(f"best by validation ({best['val_accuracy']:.1%}): {job.summary['best_command']}")
+    chosen = f"best by validation ({best['val_accuracy']:.1%})" if len(job.summary["cells"]) > 1 else "the same again"
+    streams.note(f"{chosen}: {job.summary['best_command']}")
 
 
 def show_plan(streams: Output, job: "Sweep") -> None:

@@ -100,6 +100,13 @@ class Group:
         """Returns the epochs of all its models: what progress counts."""
         return self.size * self.epochs[-1]
 
+    def describe(self) -> str:
+        """Returns in words what trains together."""
+        return (
+            f"{self.size} {self.cells[0].model} models ({len(self.cells)} settings, {len(self.draws)} draws), "
+            f"{self.epochs[-1]:,} epochs on {self.images:,} images"
+        )
+
     def estimate_seconds(self) -> float:
         """Returns about how long the stack trains on two ordinary cores: a guess for `--dry-run`."""
         steps = count_steps(self.cells[0], self.images)

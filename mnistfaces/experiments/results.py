@@ -70,7 +70,6 @@ class CellResult:
             "n": len(self.finite),
             "n_failed": asked - len(self.finite),
             "n_collapsed": sum(record["status"] == "collapsed" for record in self.records),
-            "timing": "/".join(sorted({record["timing"] for record in self.records})) or None,
         }
 
 

@@ -17,7 +17,7 @@ from mnistfaces.experiments.plan import Draws, Group, draw_key, plan
 from mnistfaces.experiments.results import COUNTS, METRICS, CellResult, count_tested, find_best, find_ties, nested_row
 from mnistfaces.experiments.trials import SWEPT, Cell, Grid, LoadDataset, Row, Trial
 from mnistfaces.files import Ledger, hash_of, read_records, sha256_of_file, write_json, write_text
-from mnistfaces.progress import Event, Stage
+from mnistfaces.progress import Event, Note, Stage
 from mnistfaces.runs.predictions import Predictions, load_predictions, save_predictions
 from mnistfaces.runs.runs import (
     PREDICTIONS,
@@ -117,6 +117,11 @@ class Sweep:
         """Returns the dataset, at the first resolution."""
         return next(iter(self.datasets.values()))
 
+    @property
+    def timing(self) -> str:
+        """Returns whose the seconds are: a model's own, or its share of a stack's."""
+        return "isolated" if self.config.isolated else "shared"
+
     def key(self, trial: Trial) -> str:
         """Returns the hash under which a trial is found."""
         return trial.key(self.datasets[trial.cell.data], self.config.device)
@@ -170,7 +175,8 @@ class Sweep:
         self._kept, groups, ledger = None, list(self.groups(trials)), Ledger(self._own)
         keep, device = self.config.keep_weights is not None, self.config.device
         yield Stage(name="sweep", total=sum(group.work for group in groups))
-        for group in groups:
+        for number, group in enumerate(groups, 1):
+            yield Note(message=f"stack {number} of {len(groups)}: {group.describe()}", detail=True)
             for event in train_group(group, self.datasets[group.data], self._draws, device, keep_weights=keep):
                 if isinstance(event, Checkpoint):
                     yield from self._keep(event, ledger)
@@ -213,7 +219,7 @@ class Sweep:
             return {name: value for name, value in row.items() if name not in ("best", "tied")}
         same = {"dataset": self.datasets[cell.data].name, "seed": self.grid.seeds[0]}
         row = self.result(cell).row(len(self._places[cell]), **same)
-        return {**row, "run": str(self.folder.path)}
+        return {**row, "timing": self.timing, "run": str(self.folder.path)}
 
     def trial_rows(self, cell: Cell) -> list[Row]:
         """Returns a row per trial of a cell; a trial that failed has no numbers."""
@@ -233,7 +239,7 @@ class Sweep:
                     "test_high": interval.high if interval else None,
                     "seconds": record.get("seconds"),
                     "status": record.get("status", "failed"),
-                    "timing": record.get("timing"),
+                    "timing": self.timing,
                     "run": str(self.folder.path),
                 }
             )

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import Answer, Mnf
+from kept_runs import save_shapes
 
 from mnistfaces.devices import may_have_gpu
 
@@ -33,7 +35,7 @@ FIELDS = [
     "seed",
     "dataset",
 ]
-TIMES = ("seconds", "timing", "run")
+TIMES = ("seconds", "run")
 
 
 def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -225,3 +227,64 @@ def test_a_finished_sweep_is_shown_again_without_torch(swept: tuple[Mnf, Answer]
     assert ("torch" in packages) == may_have_gpu()
     _, packages = mnf.imports("sweep", *SMALL, "--out", "elsewhere", "--dry-run")
     assert ("torch" in packages) == may_have_gpu()
+def last_command(done: Answer) -> list[str]:
+    """The words of the `mnf train` line with which a sweep ends."""
+    return shlex.split(done.stderr.splitlines()[-1].partition(": ")[2])[1:]
+
+
+def test_a_swept_activation_stands_in_the_row_and_in_the_line_that_repeats_the_best(mnf: Mnf) -> None:
+    small = ("--model", "mlp", "--hidden", 7, "--epochs", 40, "--lr", "1e-3", "--train-per-class", 10)
+    done = mnf("sweep", "digits-sample", *small, "--activation", "relu,tanh")
+    rows = {row["activation"]: row for row in done.rows}
+    assert rows.keys() == {"relu", "tanh"}
+    repeated = mnf(*last_command(done)).row
+    assert repeated["val_loss"] == rows[repeated["activation"]]["val_loss"]
+
+
+def test_channels_are_part_of_a_sweep_its_rows_and_its_line(mnf: Mnf) -> None:
+    for channels in ("--color", "--gray"):
+        mnf("fetch", "faces", "--synthetic", "--res", 32, channels)
+    asked = ("sweep", "faces-synthetic", "--res", 32, "--epochs", "3,6")
+    color, gray = mnf(*asked, "--color"), mnf(*asked, "--gray")
+    assert {row["color"] for row in color.rows} == {True}
+    assert {row["color"] for row in gray.rows} == {False}
+    assert color.rows[0]["run"] != gray.rows[0]["run"]
+    assert numbers(mnf(*asked, "--color").rows) == numbers(color.rows)
+    best = max(color.rows, key=lambda row: row["val_accuracy"])["val_accuracy"]
+    assert mnf(*last_command(color)).row["val_accuracy"] == best
+
+
+def test_the_line_after_folds_trains_one_model_on_images_of_which_there_are_few(mnf: Mnf) -> None:
+    save_shapes(mnf.folder / "shapes")
+    done = mnf("sweep", "shapes", "--folds", 3, "--epochs", 5, "--lr", "1e-3,1e-2")
+    assert mnf(*last_command(done)).row["test_n"] == 8
+
+
+def test_a_number_of_test_images_is_never_guessed(mnf: Mnf) -> None:
+    save_shapes(mnf.folder / "shapes", per_class=30)
+    assert "at least 1" in mnf("train", "shapes", "--test-per-class", 0, code=2).complaint
+    assert "brings no test set" in mnf("train", "shapes", "--test-per-class", "all", code=1).complaint
+    assert mnf("train", "shapes", "--epochs", 2).row["test_n"] == 40
+    mnf("extract-features", "digits-sample", "--backbone", "pixels", "--out", "f.npz")
+    assert mnf("train", "f.npz", "--epochs", 1).row["test_n"] == 1000
+    assert mnf("train", "f.npz", "--epochs", 1, "--test-per-class", "all").row["test_n"] == 1000
+    assert mnf("train", "f.npz", "--epochs", 1, "--test-per-class", 7).row["test_n"] == 70
+
+
+def test_an_option_that_no_cell_uses_is_refused_with_the_choice_that_makes_it_count(mnf: Mnf) -> None:
+    assert "--model mlp" in mnf("train", "digits-sample", "--hidden", 50, code=2).complaint
+    done = mnf("sweep", "digits-sample", "--model", "softmax,mlp", "--hidden", "5,7", "--epochs", 2, "--per-seed")
+    assert [(row["model"], row["hidden"]) for row in done.rows] == [("softmax", None), ("mlp", 5), ("mlp", 7)]
+
+
+def test_one_cell_is_not_called_the_best_of_any(mnf: Mnf) -> None:
+    done = mnf("sweep", "digits-sample", "--epochs", 3)
+    assert "best" not in done.stderr
+    assert last_command(done) == ["train", "digits-sample", "--epochs", "3"]
+
+
+def test_verbose_says_what_trains_together_and_seconds_stay_shared_after_growth(mnf: Mnf) -> None:
+    small = ("sweep", "digits-sample", "--epochs", 3, "--train-per-class", 10, "--out", "grown", "--verbose")
+    done = mnf(*small, "--lr", "1e-3,1e-4")
+    assert "stack 1 of 1: 2 softmax models (2 settings, 1 draws), 3 epochs on 100 images" in done.stderr
+    assert {row["timing"] for row in mnf(*small, "--lr", "1e-3,1e-4,1e-5").rows} == {"shared"}
