@@ -227,6 +227,8 @@ def test_a_finished_sweep_is_shown_again_without_torch(swept: tuple[Mnf, Answer]
     assert ("torch" in packages) == may_have_gpu()
     _, packages = mnf.imports("sweep", *SMALL, "--out", "elsewhere", "--dry-run")
     assert ("torch" in packages) == may_have_gpu()
+
+
 def last_command(done: Answer) -> list[str]:
     """The words of the `mnf train` line with which a sweep ends."""
     return shlex.split(done.stderr.splitlines()[-1].partition(": ")[2])[1:]
