@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mnistfaces import images
 
@@ -83,11 +83,21 @@ def test_sixteen_bits_of_gray_become_eight() -> None:
     assert images.decode(saved(Image.fromarray(deep)))[0, :, 0].tolist() == [0, 1, 255, 128, 0, 1]
 
 
-def test_exif_orientation_is_ignored_because_boxes_are_in_stored_pixels() -> None:
+@pytest.mark.parametrize("orientation", range(10))
+def test_an_image_is_turned_as_its_exif_orientation_says_unless_stored_pixels_are_asked_for(orientation: int) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # a quarter turn
-    turned = saved(Image.fromarray(RGB), "JPEG", exif=exif, quality=95)
-    assert images.decode(turned).shape == RGB.shape
+    exif[0x0112] = orientation
+    stored = saved(Image.fromarray(RGB), "PNG", exif=exif)
+    with Image.open(io.BytesIO(stored)) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    assert np.array_equal(images.decode(stored), expected)
+    assert np.array_equal(images.decode(stored, upright=False), RGB)
+
+
+@pytest.mark.parametrize("kind", ["L", "RGB"])
+def test_pgm_and_ppm_are_read(kind: str) -> None:
+    image = Image.fromarray(RGB).convert(kind)
+    assert np.array_equal(images.decode(saved(image, "PPM")), np.asarray(image.convert("RGB")))
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -124,13 +134,13 @@ def test_formats_that_run_programs_or_read_files_are_not_opened() -> None:
         images.decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM"])
 def test_mutated_images_are_decoded_or_refused(form: str) -> None:
     mutate(form, 60)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM"])
 def test_many_mutated_images_are_decoded_or_refused(form: str) -> None:
     mutate(form, 4200)
 

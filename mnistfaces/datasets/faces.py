@@ -114,7 +114,7 @@ def _cut_photo(
         detail = "its file was missing or damaged: fetch again"
         return [Crop(face=face, state="not_tried", detail=detail) for face in faces]
     try:
-        photo = images.decode(content)
+        photo = images.decode(content, upright=False)  # boxes are in stored pixels
     except images.Undecodable as error:
         return [Crop(face=face, state="undecodable", detail=str(error)) for face in faces]
     photo_hash = images.photo_hash(photo)

@@ -76,6 +76,11 @@ class Preparation:
     invert: bool = False
     dark_ground: bool = False
 
+    @property
+    def upright(self) -> bool:
+        """Returns whether a photograph is turned as its EXIF orientation says; a box is in pixels as stored."""
+        return self.box is None
+
     @classmethod
     def of(cls, run: Run, *, box: images.Box | None = None, invert: bool = False) -> "Preparation":
         """Returns how the images of a run's dataset were prepared; for features, before they went into the network.
@@ -134,7 +139,7 @@ def predict(
     network, classes, inputs_of = network_of(run), classes_of(run), _encoder(run, weights, data_dir)
     for path in paths:
         try:
-            pixels = prepare(images.decode(_content_of(path)))
+            pixels = prepare(images.decode(_content_of(path), upright=prepare.upright))
         except (OSError, images.Undecodable, images.BadBox) as error:
             status = STATUS_OF.get(type(error), "unreadable")
             reason = error.strerror if isinstance(error, OSError) else None

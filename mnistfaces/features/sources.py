@@ -22,7 +22,7 @@ THUMBNAIL_SIZE = images.THUMBNAIL**2
 IMAGE_AXES = 2
 """Of a gray image: rows and columns."""
 
-RECIPE = 1
+RECIPE = 2
 """Raised whenever the same file would give other pixels than before."""
 
 
