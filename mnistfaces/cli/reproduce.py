@@ -100,17 +100,9 @@ def reproduce(
 
 def _rows(streams: Output, job: "Reproduction") -> Iterator[Row]:
     """Yields the rows of each part as soon as it is done; says what is missing."""
-    from mnistfaces.reproduce.records import PartRecord
-
     streams.note(f"{len(job.config.parts)} parts at --scale {job.config.scale}, into {job.folder.path}")
-    with streams.progress("reproduce", 1.0) as bar:
-        before = 0.0
-        for event in job.run():
-            if isinstance(event, PartRecord):
-                for reason in event.missing:
-                    streams.note(f"part {event.number}: {reason}")
-                yield from event.rows
-            else:
-                bar.advance(event.share - before, event.what)
-                before = event.share
+    for record in streams.follow(job.run()):
+        for reason in record.missing:
+            streams.note(f"part {record.number}: {reason}")
+        yield from record.rows
     job.finish()

@@ -1,7 +1,7 @@
 """A surface as a kept run: computed once from a kept model, found again by the same command."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from mnistfaces.landscape import (
     parse_weight,
     save_surface,
 )
+from mnistfaces.landscape.build import build_surface
 from mnistfaces.landscape.models import problem_of
+from mnistfaces.progress import Event, Note, result_of
 from mnistfaces.runs.models import dataset_of
 from mnistfaces.runs.runs import RESULTS, WEIGHTS, Run, RunFolder, configuration, describe, find_runs
 
@@ -85,8 +87,10 @@ def pair_of(dataset: Dataset, names: Sequence[str]) -> Pair:
 
 def contour(
     dataset: Dataset, model: Run, request: ContourRequest, *, out: Path | None = None, force: bool = False
-) -> Contour:
+) -> Iterator[Event | Contour]:
     """Computes the surface of two weights of a kept model and keeps it, or finds it where it was kept before.
+
+    Yields how far it is, what a person should know of the surface, and at last the kept surface.
 
     Args:
         dataset: the images that the model was trained on.
@@ -111,18 +115,20 @@ def contour(
     )
     folder = RunFolder(asked, [SURFACE, RESULTS], out=out, force=force)
     path, train_seconds = folder.path / SURFACE, model.row.get("seconds")
-    if folder.finished and not force:
-        return Contour(surface=load_surface(path), path=path, train_seconds=train_seconds)
-    folder.claim()
-    computed = Contour(
-        surface=landscape.surface(problem, request.pair, request.surface, _origin(model, dataset)),
-        path=path,
-        train_seconds=train_seconds,
-    )
-    save_surface(path, computed.surface)
-    write_text(folder.path / RESULTS, json.dumps(computed.row(), allow_nan=False) + "\n")
-    folder.finish()
-    return computed
+    if folder.finished:
+        yield Note(message=f"the surface was kept before: {path}", detail=True)
+        found = load_surface(path)
+        folder.claim()
+    else:
+        folder.claim()
+        found = yield from result_of(build_surface(problem, request.pair, request.surface, _origin(model, dataset)))
+        save_surface(path, found)
+    kept = Contour(surface=found, path=path, train_seconds=train_seconds)
+    if not folder.finished:
+        write_text(folder.path / RESULTS, json.dumps(kept.row(), allow_nan=False) + "\n")
+        folder.finish()
+    yield from (Note(message=note) for note in found.notes)
+    yield kept
 
 
 def surface(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mnistfaces.config import DeviceName, Scale
 from mnistfaces.datasets import load_dataset
 from mnistfaces.errors import DataError
+from mnistfaces.progress import Event
 from mnistfaces.reproduce.published import Published
 
 if TYPE_CHECKING:
@@ -58,14 +59,6 @@ class Setup:
         if role == "features" and not self.features.is_file():
             raise DataError(f"there are no features at {self.features}: make them with {EXTRACT}")
         return load_dataset(self.name(role), data_dir=self.data_dir, res=res, color=color)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Advanced:
-    """How far a step of a part is: what it does now, and which share of it is done, 0 to 1."""
-
-    what: str
-    share: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +121,8 @@ class Playground:
     caption: str
 
 
-Event = Advanced | Finding | Drawing | Listing | Remark | Playground
+Found = Finding | Drawing | Listing | Remark | Playground
+"""What a part of the report comes to: its results, besides the events of long work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +138,7 @@ class Step:
 
     name: str
     seconds: float
-    work: Callable[[Setup], Iterator[Event]]
+    work: Callable[[Setup], Iterator[Event | Found]]
     tables: tuple[str, ...] = ()
 
 

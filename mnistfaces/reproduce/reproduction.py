@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,16 @@ from typing import Any
 from mnistfaces.config import DeviceName, Scale
 from mnistfaces.errors import DataError, RunError
 from mnistfaces.files import hash_of, write_json, write_text
+from mnistfaces.progress import Advanced, Event, Note, Stage
 from mnistfaces.reproduce.comparison import judge
 from mnistfaces.reproduce.markdown import build_markdown
 from mnistfaces.reproduce.parts import PARTS
 from mnistfaces.reproduce.published import Published, published_in
 from mnistfaces.reproduce.records import (
     FEATURES,
-    Advanced,
     Drawing,
-    Event,
     Finding,
+    Found,
     Listing,
     Part,
     PartRecord,
@@ -95,25 +95,22 @@ class Reproduction:
         """Returns where the page is."""
         return self.folder.path / PAGE
 
-    def run(self) -> Iterator[Advanced | PartRecord]:
+    def run(self) -> Iterator[Event | PartRecord]:
         """Does the parts that were asked for, yielding how far the whole is, and each part once it is on the disk.
 
         Raises:
             FileError: the disk refuses.
         """
         self.folder.claim()
-        total = sum(step.seconds for number in self.config.parts for step in PARTS[number].steps)
-        before = 0.0
-        for number in self.config.parts:
-            part = PARTS[number]
-            seconds = sum(step.seconds for step in part.steps)
-            if not self._is_done(part):
-                for event in self._do(part):
-                    share = (before + event.share * seconds) / total
-                    yield Advanced(what=f"Part {number}: {event.what}", share=share)
-            before += seconds
-            yield Advanced(what=f"Part {number}", share=before / total)
-            yield self.records[number]
+        parts = [PARTS[number] for number in self.config.parts]
+        yield Stage(name="reproduce", total=sum(step.seconds for part in parts for step in part.steps))
+        for part in parts:
+            if self._is_done(part):
+                yield Note(message=f"part {part.number} was done before", detail=True)
+                yield Advanced(amount=sum(step.seconds for step in part.steps))
+            else:
+                yield from self._do(part)
+            yield self.records[part.number]
 
     def finish(self) -> None:
         """Writes the page, its Markdown and all rows.
@@ -146,43 +143,70 @@ class Reproduction:
             return ""
         return hash_of([version("mnistfaces"), fingerprints, [asdict(figure) for figure in published_in(part.number)]])
 
-    def _do(self, part: Part) -> Iterator[Advanced]:
-        """Does a part and keeps it, yielding which share of it is done."""
-        total, before = sum(step.seconds for step in part.steps), 0.0
-        events: list[Event] = []
+    def _do(self, part: Part) -> Iterator[Event]:
+        """Does a part and keeps it, yielding how many of its steps' seconds are done."""
+        found: list[Found] = []
         missing: dict[str, str] = {}
         for step in part.steps:
-            yield Advanced(what=step.name, share=before / total)
+            share = _Share(step.seconds, f"Part {part.number}: {step.name}")
+            yield share.grown()
             try:
                 for event in step.work(self.setup):
-                    if isinstance(event, Advanced):
-                        yield Advanced(what=step.name, share=(before + event.share * step.seconds) / total)
+                    if isinstance(event, Note):
+                        yield replace(event, detail=True)
+                    elif isinstance(event, Stage | Advanced):
+                        yield share.grown(event)
                     else:
-                        events.append(event)
+                        found.append(event)
             except DataError as error:
                 missing[str(error)] = ""
-                events += _not_run(_unreached(part, step.tables, events), str(error))
-            before += step.seconds
-        self.records[part.number] = _record(part, self._identity(part), events, tuple(missing))
+                found += _not_run(_unreached(part, step.tables, found), str(error))
+            yield share.ended()
+        self.records[part.number] = _record(part, self._identity(part), found, tuple(missing))
         write_json(self._path(part.number), asdict(self.records[part.number]))
 
 
-def _unreached(part: Part, tables: tuple[str, ...], events: Sequence[Event]) -> list[Published]:
+class _Share:
+    """How much of a step is done, in its seconds: stages that nobody foresaw never take back what was told."""
+
+    def __init__(self, seconds: float, what: str) -> None:
+        self.seconds, self.what = seconds, what
+        self.told = self.done = self.total = 0.0
+
+    def grown(self, event: Stage | Advanced | None = None) -> Advanced:
+        """Counts what a stage will have to do, or has done; returns how much more of the step that makes."""
+        if isinstance(event, Stage):
+            self.total += event.total or 0
+        elif event is not None:
+            self.done += event.amount
+        share = self.done / self.total if self.total else 0.0
+        return self._told(max(self.told, share * self.seconds), event.detail if isinstance(event, Advanced) else "")
+
+    def ended(self) -> Advanced:
+        """Returns the rest of the step."""
+        return self._told(self.seconds, "")
+
+    def _told(self, seconds: float, detail: str) -> Advanced:
+        amount, self.told = seconds - self.told, seconds
+        return Advanced(amount=amount, detail=f"{self.what} {detail}".rstrip())
+
+
+def _unreached(part: Part, tables: tuple[str, ...], found: Sequence[Found]) -> list[Published]:
     """Returns the published figures of some tables that no finding reaches."""
-    found = {event.figure for event in events if isinstance(event, Finding)}
-    return [figure for figure in published_in(part.number, tables) if figure not in found]
+    reached = {each.figure for each in found if isinstance(each, Finding)}
+    return [figure for figure in published_in(part.number, tables) if figure not in reached]
 
 
 def _not_run(figures: Iterable[Published], why: str) -> list[Finding]:
     return [Finding(figure=figure, value=None, status=NOT_RUN, note=why) for figure in figures]
 
 
-def _record(part: Part, identity: str, events: Sequence[Event], missing: tuple[str, ...]) -> PartRecord:
+def _record(part: Part, identity: str, found: Sequence[Found], missing: tuple[str, ...]) -> PartRecord:
     """Returns what is kept of a part; every published figure has its finding, or the part is at fault."""
-    findings = {event.figure: event for event in events if isinstance(event, Finding)}
+    findings = {each.figure: each for each in found if isinstance(each, Finding)}
 
     def kept(kind: type[Drawing] | type[Listing] | type[Playground]) -> tuple[dict[str, Any], ...]:
-        return tuple(asdict(event) for event in events if isinstance(event, kind))
+        return tuple(asdict(each) for each in found if isinstance(each, kind))
 
     return PartRecord(
         number=part.number,
@@ -190,7 +214,7 @@ def _record(part: Part, identity: str, events: Sequence[Event], missing: tuple[s
         rows=tuple(judge(findings[figure]) for figure in published_in(part.number)),
         drawings=kept(Drawing),
         listings=kept(Listing),
-        remarks=tuple(event.text for event in events if isinstance(event, Remark)),
+        remarks=tuple(each.text for each in found if isinstance(each, Remark)),
         playgrounds=kept(Playground),
         missing=missing,
     )

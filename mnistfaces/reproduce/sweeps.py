@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mnistfaces import progress
 from mnistfaces.config import DatasetKind, Scale
 from mnistfaces.experiments.commands import default_cell, sweep_line
 from mnistfaces.experiments.sweep import Sweep, SweepConfig
 from mnistfaces.experiments.trials import SWEPT, Cell, Grid, Row, build_cells
+from mnistfaces.progress import Event
 from mnistfaces.reproduce.published import published_in
-from mnistfaces.reproduce.records import Advanced, Event, Finding, Remark, Role, Setup, Step
+from mnistfaces.reproduce.records import Finding, Found, Remark, Role, Setup, Step
 
 QUICK_EPOCHS: Mapping[Role, int] = {"digits": 10_000, "faces": 1_000, "features": 100}
 """The longest trainings of a quick run."""
@@ -92,7 +92,7 @@ class Table:
         """Returns the work of doing it."""
         return Step(name=self.title, seconds=self.seconds, work=self.work, tables=self.names)
 
-    def work(self, setup: Setup) -> Iterator[Event]:
+    def work(self, setup: Setup) -> Iterator[Event | Found]:
         """Sweeps, or finds what is done, and yields a finding for every published figure of the tables.
 
         Raises:
@@ -109,13 +109,7 @@ class Table:
             ),
             lambda data: setup.load(self.role, **vars(data)),
         )
-        total = done = 0
-        for event in job.run():
-            if isinstance(event, progress.Stage):
-                total += event.total
-            elif isinstance(event, progress.Advanced):
-                done += event.amount
-                yield Advanced(what=self.title, share=done / total)
+        yield from (event for event in job.run() if isinstance(event, Event))
         job.finish()
         rows = {table.setting_of(cell): job.row(cell) for cell in table.grid().cells}
         shorter = table.common.training.epochs < self.common.training.epochs
