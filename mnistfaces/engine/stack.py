@@ -123,7 +123,7 @@ class Stack:
         """Returns where the models stand; those on compressed images are multiplied one by one."""
         draws, inputs = len(self.draws), self.whole.inputs
         if self.sparse:
-            return Arrangement(cells=cells, draws=draws, width=1, groups=cells)
+            return Arrangement(cells=cells, draws=draws, width=1, used=1, groups=cells)
         tile = Tile(
             rows=self.model.shapes[0][0],
             images=self.minibatches.images if self.minibatches else inputs.shape[1],
