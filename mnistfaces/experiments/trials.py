@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import ARITHMETIC, DataConfig, SplitConfig, TrainConfig
+from mnistfaces.config import ARITHMETIC, OPTIMIZER_DEFAULTS, DataConfig, SplitConfig, TrainConfig
 from mnistfaces.files import hash_of
 from mnistfaces.options import options_of
 from mnistfaces.runs.runs import HASH_LENGTH
@@ -49,7 +49,7 @@ class Cell:
         parts = {}
         for part, config in vars(self).items():
             ours = {name: changes.pop(name) for name in vars(config).keys() & changes.keys()}
-            parts[part] = replace(config, **ours)
+            parts[part] = config.with_(**ours) if isinstance(config, TrainConfig) else replace(config, **ours)
         if changes:
             raise TypeError(f"a cell has no options {', '.join(changes)}")
         return Cell(**parts)
@@ -57,6 +57,8 @@ class Cell:
 
 def build_cells(lists: Mapping[str, Sequence[Any]], common: Cell) -> tuple[Cell, ...]:
     """Returns the product of lists of values, each distinct training once.
+
+    A momentum is for the optimizers among them that take one.
 
     Args:
         lists: values by the name of the option that they vary.
@@ -66,8 +68,13 @@ def build_cells(lists: Mapping[str, Sequence[Any]], common: Cell) -> tuple[Cell,
         UsageError: a value, or two values together, cannot be meant.
     """
     cells: dict[object, Cell] = {}
+    optimizers = lists.get("optimizer", [common.training.optimizer])
+    taken = {name for name in optimizers if OPTIMIZER_DEFAULTS[name].momentum is not None}
     for values in itertools.product(*lists.values()):
-        cell = common.with_(**dict(zip(lists, values, strict=True)))
+        chosen = dict(zip(lists, values, strict=True))
+        if taken and chosen.get("optimizer", common.training.optimizer) not in taken:
+            chosen.pop("momentum", None)
+        cell = common.with_(**chosen)
         cells.setdefault(tuple(cell.options().items()), cell)  # hidden units make no two softmax regressions
     return tuple(cells.values())
 
