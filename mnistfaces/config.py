@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from types import NoneType
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from mnistfaces.errors import UsageError
 from mnistfaces.options import option
@@ -67,6 +68,23 @@ OPTIMIZER_DEFAULTS: Mapping[OptimizerName, OptimizerDefaults] = {
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise UsageError(message)
+
+
+def _require_known_names(config: "TrainConfig | ExtractConfig") -> None:
+    """Raises UsageError for a field of closed names that holds another one."""
+    for field, names in _CLOSED_NAMES[type(config)].items():
+        value = getattr(config, field)
+        _require(value in names, f"--{field.replace('_', '-')} {value!r} is not one of {', '.join(map(str, names))}")
+
+
+def _closed_names(configuration: "type[TrainConfig | ExtractConfig]") -> dict[str, tuple[str | None, ...]]:
+    """Returns what each field can hold whose type is a `Literal`, or that and None."""
+    found: dict[str, tuple[str | None, ...]] = {}
+    for field, hint in get_type_hints(configuration).items():
+        for part in (hint, *get_args(hint)):
+            if get_origin(part) is Literal:
+                found[field] = (*get_args(part), *((None,) if NoneType in get_args(hint) else ()))
+    return found
 
 
 def check_momentum(optimizer: OptimizerName, momentum: float) -> None:
@@ -157,6 +175,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Fills in what the optimizer decides; raises UsageError for values that no training can have."""
+        _require_known_names(self)
         own = OPTIMIZER_DEFAULTS[self.optimizer]
         if self.momentum is None:
             object.__setattr__(self, "momentum", own.momentum or 0.0)
@@ -246,6 +265,7 @@ class ExtractConfig:
 
     def __post_init__(self) -> None:
         """Raises UsageError for values that no extraction can have."""
+        _require_known_names(self)
         _require(self.res is None or 1 <= self.res <= MAX_RES, f"--res must be from 1 to {MAX_RES}")
         _require(self.batch_size >= 1, "--batch-size must be at least 1")
         _require(self.jobs is None or self.jobs >= 1, "--jobs must be at least 1")
@@ -256,6 +276,8 @@ class ExtractConfig:
         """Pixels a side of what the network sees."""
         return NETWORK_RES if self.res is None else self.res
 
+
+_CLOSED_NAMES = {configuration: _closed_names(configuration) for configuration in (TrainConfig, ExtractConfig)}
 
 DIGITS_TRAINING = TrainConfig()
 DIGITS_SPLIT = SplitConfig(train_per_class=100)
@@ -268,11 +290,20 @@ NETWORK_RES = 227
 MAX_RES = 4096
 
 
+DATASET_DEFAULTS: Mapping[DatasetKind, tuple[TrainConfig, SplitConfig]] = {
+    "digits": (DIGITS_TRAINING, DIGITS_SPLIT),
+    "faces": (FACES_TRAINING, FACES_SPLIT),
+    "images": (FACES_TRAINING, FACES_SPLIT),
+    "features": (FEATURES_TRAINING, FACES_SPLIT),
+}
+"""How each kind of dataset is trained and divided where nothing else is asked for."""
+
+
 def default_training(kind: DatasetKind) -> TrainConfig:
     """Returns the training that the report used for a kind of dataset."""
-    return {"digits": DIGITS_TRAINING, "features": FEATURES_TRAINING}.get(kind, FACES_TRAINING)
+    return DATASET_DEFAULTS[kind][0]
 
 
 def default_split(kind: DatasetKind) -> SplitConfig:
     """Returns the division that the report used for a kind of dataset."""
-    return DIGITS_SPLIT if kind == "digits" else FACES_SPLIT
+    return DATASET_DEFAULTS[kind][1]

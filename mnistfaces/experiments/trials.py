@@ -46,7 +46,7 @@ class Cell:
 
     def with_(self, **changes: Any) -> "Cell":  # noqa: ANN401  each option keeps its own type
         """Returns a copy with some options changed, checked again."""
-        parts = {}
+        parts: dict[str, Any] = {}
         for part, config in vars(self).items():
             ours = {name: changes.pop(name) for name in vars(config).keys() & changes.keys()}
             parts[part] = config.with_(**ours) if isinstance(config, TrainConfig) else replace(config, **ours)
