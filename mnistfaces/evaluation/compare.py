@@ -12,7 +12,7 @@ from mnistfaces.datasets.base import class_number
 from mnistfaces.errors import DataError, RunError
 from mnistfaces.experiments.trials import Row
 from mnistfaces.runs.runs import SUMMARY, Run, find_runs, read_json
-from mnistfaces.statistics.intervals import paired_difference, verdict
+from mnistfaces.statistics.differences import paired_difference, verdict
 from mnistfaces.statistics.scores import TrialScores
 
 COMMANDS = ("train", "sweep")

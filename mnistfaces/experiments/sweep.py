@@ -14,7 +14,7 @@ from mnistfaces.errors import DataError
 from mnistfaces.experiments.commands import train_line, without_folds
 from mnistfaces.experiments.execution.stacks import Checkpoint, train_group
 from mnistfaces.experiments.plan import Draws, Group, draw_key, plan
-from mnistfaces.experiments.results import COUNTS, METRICS, CellResult, count_tested, find_best, find_ties, nested_row
+from mnistfaces.experiments.results import COUNTS, METRICS, CellResult, count_tested, find_best, find_tied, nested_row
 from mnistfaces.experiments.trials import SWEPT, Cell, Grid, LoadDataset, Row, Trial
 from mnistfaces.files import Ledger, hash_of, read_records, sha256_of_file, write_json, write_text
 from mnistfaces.progress import Event, Note, Stage
@@ -235,6 +235,7 @@ class Sweep:
                     "seed": trial.seed,
                     "fold": trial.fold if cell.split.folds else None,
                     **{field: record.get(field) for field in (*METRICS, *COUNTS)},
+                    "test_accuracy": interval.mean if interval else record.get("test_accuracy"),
                     "test_low": interval.low if interval else None,
                     "test_high": interval.high if interval else None,
                     "seconds": record.get("seconds"),
@@ -256,7 +257,7 @@ class Sweep:
         cells = self.grid.own_cells()
         results = [self.result(cell) for cell in cells]
         best, nested = find_best(results), nested_row(results)
-        tied = find_ties(results, best)
+        tied = find_tied(results)
         command = None
         if best is not None:
             dataset = self.datasets[cells[best].data]
