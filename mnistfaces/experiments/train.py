@@ -141,20 +141,19 @@ def _loss_of(measure: Measure | None) -> str:
 def _row(folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw, measure: Measure) -> Row:
     """Returns the row of a trained model."""
     options = trial.cell.options()
-    low = high = None
+    tested: Row = dict.fromkeys(("test_low", "test_high"))
     if measure.test is not None:
         answers = Answers(key="", split=draw.split, val=None, test=measure.test.predicted)
         scores = Predictions.of(dataset, [answers]).scores("")
         if scores is not None:
             interval = accuracy_interval([scores])
-            low, high = interval.low, interval.high
+            tested = {"test_accuracy": interval.mean, "test_low": interval.low, "test_high": interval.high}
     return {
         **options,
         "dataset": dataset.name,
         "seed": trial.seed,
         **measured_fields(measure, draw),
-        "test_low": low,
-        "test_high": high,
+        **tested,
         "seconds": measure.seconds,
         "status": measure.status,
         "epoch": measure.epoch,

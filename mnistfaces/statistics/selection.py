@@ -93,7 +93,7 @@ def _level_of_each(board: Board, level: float) -> float:
             unit = np.concatenate([of_units, of_trials], axis=1)[other] / error[other, np.newaxis]
             drawn = np.concatenate([for_units, for_trials], axis=1) @ unit.T.astype(np.float32)  # (DRAWS, C)
             largest = np.maximum(largest, drawn.max(axis=1))
-    return float(ndtr(-np.quantile(largest, level)))  # 1 where all cells are the same on every unit
+    return float(ndtr(-np.quantile(largest, level))) if np.isfinite(largest[0]) else 1.0  # all answered alike
 
 
 def nested_accuracy(

@@ -24,7 +24,8 @@ from mnistfaces.progress import Advanced, Stage
 from mnistfaces.runs.predictions import load_predictions
 from mnistfaces.runs.runs import load_run
 from mnistfaces.statistics.intervals import accuracy_interval
-from mnistfaces.statistics.selection import nested_accuracy, ties
+from mnistfaces.statistics.scores import Board
+from mnistfaces.statistics.selection import confidence_set, nested_accuracy
 
 SPLIT = SplitConfig(train_per_class=7, val_per_class=3, test_per_class=5)
 DATASET = make_dataset((30, 30, 30))
@@ -199,11 +200,8 @@ def test_intervals_and_ties_are_those_of_the_predictions_kept(whole: Sweep) -> N
         interval = accuracy_interval(list(kept.values()))
         assert (row["test_low"], row["test_high"]) == (interval.low, interval.high)
         assert row["test_accuracy"] == pytest.approx(interval.mean)
-    best = next(number for number, row in enumerate(cells) if row["best"])
-    others = [number for number in range(len(cells)) if number != best]
-    told = ties(scores[best], [scores[number] for number in others])
-    assert [cells[number]["tied"] for number in others] == told
-    assert cells[best]["tied"] is True
+    board = Board.of([[kept[pair] for pair in sorted(kept)] for kept in scores])
+    assert [row["tied"] for row in cells] == confidence_set(board).tolist()
 
 
 def test_the_best_cell_has_the_highest_validation_accuracy_and_then_the_lowest_loss(whole: Sweep) -> None:
@@ -278,7 +276,7 @@ def test_without_validation_images_no_cell_is_best(tmp_path: Path) -> None:
     job = run(tmp_path, Grid(cells=cells), swept=("lr",))
     assert job.summary["best"] is None
     assert [row["best"] for row in job.summary["cells"]] == [False, False]
-    assert [row["tied"] for row in job.summary["cells"]] == [None, None]
+    assert [row["tied"] for row in job.summary["cells"]] == [True, True]
     assert [row["val_loss"] for row in job.summary["cells"]] == [None, None]
 
 
