@@ -1,5 +1,6 @@
 """What `mnf sweep` says on stderr: its plan, and what the numbers can and cannot tell."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mnistfaces.cli._grid import summed_rate
@@ -7,6 +8,7 @@ from mnistfaces.cli._output import Output
 
 if TYPE_CHECKING:
     from mnistfaces.experiments.sweep import Sweep
+    from mnistfaces.experiments.trials import Row
 
 
 def conclude(streams: Output, job: "Sweep") -> None:
@@ -22,21 +24,36 @@ def conclude(streams: Output, job: "Sweep") -> None:
         return
     if best["reduction"] == "sum" and best["optimizer"] == "gd":
         streams.note(summed_rate(best["lr"], min(best["batch_size"] or best["train_n"], best["train_n"])))
-    nested = job.summary["nested"]
-    if nested is not None and job.grid.cells[0].split.folds:
-        streams.note(
-            f"choosing by validation inside each fold: test accuracy {nested['accuracy']:.1%} "
-            f"[{100 * nested['low']:.1f}, {100 * nested['high']:.1f}]"
-        )
-    tested = job.summary["tested"]
-    if tested and len(job.summary["cells"]) > 1:
-        tied = sum(bool(row["tied"]) for row in job.summary["cells"]) - 1
-        streams.note(
-            f"{tested} test images, one is worth {1 / tested:.2%}; {tied} of "
-            f"{len(job.grid.cells) - 1} other cells cannot be told from the best (~); test was not used to choose"
-        )
+    for line in _judgement(job.summary):
+        streams.note(line)
     chosen = f"best by validation ({best['val_accuracy']:.1%})" if len(job.summary["cells"]) > 1 else "the same again"
     streams.note(f"{chosen}: {job.summary['best_command']}")
+
+
+def _judgement(summary: "Row") -> Iterator[str]:
+    """Yields what the test images can tell, how far they took part in choosing, and which figure to quote."""
+    cells, tested, nested = summary["cells"], summary["tested"], summary["nested"]
+    if not tested or len(cells) == 1:
+        return
+    tied = [row["tied"] for row in cells]
+    alone = "" if summary["best"]["tied"] else "; the cell that validation chose (*) is told from it"
+    yield (
+        f"{tested} test images, one is worth {100 / tested:.2g} points; {sum(tied)} of {len(cells)} cells cannot be "
+        f"told from the most accurate (~){alone}"
+    )
+    if summary["redrawn"]:
+        quoted = "" if nested is None else f": quote {_nested(nested)}"
+        yield f"through the other draws the test images took part in choosing{quoted}"
+    else:
+        yield "the test images took no part in choosing"
+    yield from summary["cautions"]
+
+
+def _nested(nested: "Row") -> str:
+    return (
+        f"nested, choosing inside each draw by validation: test accuracy {nested['accuracy']:.1%} "
+        f"[{100 * nested['low']:.1f}, {100 * nested['high']:.1f}]"
+    )
 
 
 def show_plan(streams: Output, job: "Sweep") -> None:

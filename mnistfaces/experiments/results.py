@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from mnistfaces.config import STATUS_SEVERITY
 from mnistfaces.experiments.trials import Cell, Row
 from mnistfaces.statistics.intervals import accuracy_intervals
-from mnistfaces.statistics.scores import Board
+from mnistfaces.statistics.scores import Board, order_of
 from mnistfaces.statistics.selection import confidence_set, nested_accuracy
+from mnistfaces.statistics.variance import parts_of
 
 if TYPE_CHECKING:
     from mnistfaces.statistics.scores import TrialScores
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 METRICS = ("train_loss", "val_loss", "test_loss", "train_accuracy", "val_accuracy", "test_accuracy")
 TEST_FIELDS = ("test_accuracy", "test_accuracy_std", "test_low", "test_high")
 COUNTS = ("train_n", "val_n", "test_n")
+
+FEW_TRIALS = 3
+"""So few trials tell too little of their own spread where it outweighs that of the images."""
 
 
 class CellResult:
@@ -159,6 +163,32 @@ def nested_row(results: Sequence[CellResult]) -> Row | None:
         "n": nested.accuracy.n,
         "chosen": list(nested.chosen),
     }
+
+
+def trades_places(result: CellResult) -> bool:
+    """Returns whether images that test in one trial of a cell train or validate in another."""
+    scores = list(result.scores.values())
+    return any(order_of(other.ids, scores[0].ids) is None and other.traded() > 0 for other in scores[1:])
+
+
+def cautions(result: CellResult) -> list[str]:
+    """Returns in sentences where a cell's interval holds less often than it says (measured: benchmarks/README.md)."""
+    found = []
+    collapsed = sum(record["status"] == "collapsed" for record in result.records)
+    trials = len(result.records)
+    if trials > 1 and 0 < collapsed < trials:
+        found.append(
+            f"{collapsed} of {trials} trials of the best cell collapsed: its mean and interval describe no run"
+        )
+    board = board_of([result])
+    if board is not None and 1 < len(board.tested) <= FEW_TRIALS:
+        parts = parts_of(board.by_test_set())
+        if parts.trials[0] > parts.images[0]:
+            found.append(
+                f"{trials} trials that differ by more than their images explain: a 95 % interval then holds about "
+                "90 % of the time; with 5 or more it holds"
+            )
+    return found
 
 
 def count_tested(result: CellResult) -> int:

@@ -14,7 +14,17 @@ from mnistfaces.errors import DataError
 from mnistfaces.experiments.commands import train_line, without_folds
 from mnistfaces.experiments.execution.stacks import Checkpoint, train_group
 from mnistfaces.experiments.plan import Draws, Group, draw_key, plan
-from mnistfaces.experiments.results import COUNTS, METRICS, CellResult, count_tested, find_best, find_tied, nested_row
+from mnistfaces.experiments.results import (
+    COUNTS,
+    METRICS,
+    CellResult,
+    cautions,
+    count_tested,
+    find_best,
+    find_tied,
+    nested_row,
+    trades_places,
+)
 from mnistfaces.experiments.trials import SWEPT, Cell, Grid, LoadDataset, Row, Trial
 from mnistfaces.files import Ledger, hash_of, read_records, sha256_of_file, write_json, write_text
 from mnistfaces.progress import Event, Note, Stage
@@ -272,6 +282,8 @@ class Sweep:
                 for record in (results[best or 0].records if results else ())
             ],
             "tested": count_tested(results[best or 0]) if results else 0,
+            "redrawn": bool(results) and trades_places(results[best or 0]),
+            "cautions": cautions(results[best or 0]) if results else [],
             "nested": nested,
             "cells": rows,
             "failures": self.failures,

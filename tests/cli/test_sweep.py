@@ -123,7 +123,16 @@ def test_folds_say_what_choosing_inside_each_gives(mnf: Mnf) -> None:
     summary = json.loads((mnf.folder / "out" / "summary.json").read_text())
     assert summary["nested"]["n"] == 4000
     assert summary["nested"]["low"] < summary["nested"]["accuracy"] < summary["nested"]["high"]
-    assert f"{summary['nested']['accuracy']:.1%}" in done.stderr
+    assert "through the other draws the test images took part in choosing: quote nested" in done.stderr
+    assert f"test accuracy {summary['nested']['accuracy']:.1%}" in done.stderr
+
+
+def test_a_test_set_of_its_own_took_no_part_in_choosing(mnf: Mnf) -> None:
+    done = mnf("sweep", "digits-sample", "--seeds", 2, "--lr", "1e-4,1e-5", "--epochs", 3, "--out", "out")
+    assert "the test images took no part in choosing" in done.stderr
+    assert "1000 test images, one is worth 0.1 points; " in done.stderr
+    told = sum(row["tied"] for row in json.loads((mnf.folder / "out" / "summary.json").read_text())["cells"])
+    assert f"{told} of 2 cells cannot be told from the most accurate (~)" in done.stderr
 
 
 def test_a_reader_that_leaves_after_one_line_ends_the_sweep_quietly(mnf: Mnf) -> None:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from mnistfaces.config import SplitConfig, TrainConfig
-from mnistfaces.experiments.results import CellResult, count_tested, find_best, find_tied, nested_row
+from mnistfaces.experiments.results import (
+    CellResult,
+    cautions,
+    count_tested,
+    find_best,
+    find_tied,
+    nested_row,
+    trades_places,
+)
 from mnistfaces.experiments.trials import Cell
 from mnistfaces.statistics.scores import TrialScores
 
@@ -107,3 +115,29 @@ def test_near_duplicates_count_once_in_a_cells_accuracy() -> None:
     row = CellResult(CELL, [record()], {(0, 0): crowd}).row(1)
     assert row["test_accuracy"] == pytest.approx(4 / 5)
     assert row["test_low"] < 0.8 < row["test_high"]
+
+
+def drawn(right: int, images: range, pool_n: int | None = None) -> TrialScores:
+    names = np.array([f"i{number}" for number in images])
+    correct = np.arange(len(names)) < right
+    return TrialScores(correct=correct, ids=names, groups=np.array(images), train_n=100, pool_n=pool_n)
+
+
+@pytest.mark.parametrize(("pool_n", "trade"), [(0, False), (150, True), (None, True)])
+def test_images_trade_places_where_they_are_redrawn_from_a_pool_that_also_trains(
+    pool_n: int | None, *, trade: bool
+) -> None:
+    apart = {(seed, 0): drawn(5, range(10 * seed, 10 * seed + 10), pool_n) for seed in range(3)}
+    assert trades_places(CellResult(CELL, [record(seed) for seed in range(3)], apart)) == trade
+    same = {(seed, 0): drawn(5, range(10), pool_n) for seed in range(3)}
+    assert not trades_places(CellResult(CELL, [record(seed) for seed in range(3)], same))
+
+
+def test_what_an_interval_cannot_know_is_said() -> None:
+    names = range(1000)
+    wild = CellResult(CELL, [record(0), record(1)], {(0, 0): drawn(900, names), (1, 0): drawn(700, names)})
+    tame = CellResult(CELL, [record(0), record(1)], {(0, 0): drawn(900, names), (1, 0): drawn(899, names)})
+    assert "2 trials that differ by more than their images explain" in " ".join(cautions(wild))
+    assert cautions(tame) == []
+    collapsed = result(record(0), record(1, "collapsed"), record(2))
+    assert cautions(collapsed) == ["1 of 3 trials of the best cell collapsed: its mean and interval describe no run"]
