@@ -13,6 +13,7 @@ from mnistfaces.datasets.splits import settled
 from mnistfaces.errors import DataError
 from mnistfaces.experiments.commands import train_line, without_folds
 from mnistfaces.experiments.execution.stacks import Checkpoint, train_group
+from mnistfaces.experiments.kept import LEDGER, LEDGERS, Parts, TrialRecord, read_trials
 from mnistfaces.experiments.plan import Draws, Group, draw_key, plan
 from mnistfaces.experiments.results import (
     COUNTS,
@@ -26,27 +27,18 @@ from mnistfaces.experiments.results import (
     trades_places,
 )
 from mnistfaces.experiments.trials import SWEPT, Cell, Grid, LoadDataset, Row, Trial
-from mnistfaces.files import Ledger, hash_of, read_records, sha256_of_file, write_json, write_text
+from mnistfaces.files import hash_of, sha256_of_file, write_json, write_text
+from mnistfaces.files.ledger import Ledger
 from mnistfaces.progress import Event, Note, Stage
-from mnistfaces.runs.predictions import Predictions, load_predictions, save_predictions
-from mnistfaces.runs.runs import (
-    PREDICTIONS,
-    RESULTS,
-    SUMMARY,
-    RunFolder,
-    configuration,
-    describe,
-    read_config,
-    read_json,
-    save_weights,
-)
+from mnistfaces.runs.configuration import configuration, describe
+from mnistfaces.runs.folder import RunFolder
+from mnistfaces.runs.predictions import Predictions, save_predictions
+from mnistfaces.runs.runs import PREDICTIONS, RESULTS, SUMMARY, load_run, save_weights
 from mnistfaces.statistics.intervals import accuracy_interval
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
 
-LEDGER = "trials.ndjson"
-PARTS = "parts"
 WEIGHTS = "weights"
 
 
@@ -103,29 +95,24 @@ class Sweep:
         for place, trial in enumerate(self.trials):
             self._places.setdefault(trial.cell, []).append(place)
         self.folder = RunFolder(
-            self._asked(), [LEDGER, RESULTS, PREDICTIONS, SUMMARY], out=config.out, force=config.force
+            self._asked(), [RESULTS, PREDICTIONS, SUMMARY], out=config.out, force=config.force, grows=LEDGERS
         )
-        shard = self.grid.shard
-        self._own = self.folder.path / (LEDGER if shard is None else f"trials-{shard[0]}-of-{shard[1]}.ndjson")
-        ledgers = [] if self.folder.replaces else sorted(self.folder.path.glob("trials*.ndjson"))
-        there = {part.name for part in (self.folder.path / PARTS).glob("*.npz")}
-        self.records = {
-            record["trial"]: record
-            for path in ledgers
-            for record in read_records(path)
-            if "trial" in record and record.get("part") in there
-        }
         self.summary: Row = {}
         self.failures: list[str] = []
         self._draws = Draws(self.datasets)
-        self._parts: dict[str, Predictions] = {}
-        self._results: dict[Cell, CellResult] = {}
-        self._kept = self._read_kept()
+        self._read()
 
     @property
     def dataset(self) -> "Dataset":
         """Returns the dataset, at the first resolution."""
         return next(iter(self.datasets.values()))
+
+    def _read(self) -> None:
+        """Reads what is done: records, answers, and the finished table where nothing is left to do."""
+        self._parts = Parts(self.folder.path, self.folder.sha256)
+        self.records: dict[str, Row] = {} if self.folder.replaces else read_trials(self.folder.path, self._parts)
+        self._results: dict[Cell, CellResult] = {}
+        self._kept = self._read_kept()
 
     @property
     def timing(self) -> str:
@@ -173,16 +160,21 @@ class Sweep:
             DataError: a trial failed and the configuration says to fail fast.
             FileError: the disk refuses.
         """
-        trials = self.drawable(self.missing())
-        self.folder.claim()
-        yield from self._train(trials)
-        yield from self._train([self.trials[place] for place in self._best_lacking_weights()])
+        self.drawable(self.missing())  # refused before anything is written
+        part = "" if self.grid.shard is None else "{}-of-{}".format(*self.grid.shard)
+        with self.folder:
+            yield from self.folder.claim(part)
+            ledger = Ledger(self.folder.path / (f"trials-{part}.ndjson" if part else LEDGER), TrialRecord)
+            yield from (Note(message=note) for note in ledger.notes)
+            self._read()  # another process may have done some meanwhile, and damaged lines are gone
+            yield from self._train(self.drawable(self.missing()), ledger)
+            yield from self._train([self.trials[place] for place in self._best_lacking_weights()], ledger)
 
-    def _train(self, trials: Sequence[Trial]) -> Iterator[Row | Event]:
+    def _train(self, trials: Sequence[Trial], ledger: Ledger) -> Iterator[Row | Event]:
         """Does some trials, yielding how far they are, and each one's record once it is on the disk."""
         if not trials:
             return
-        self._kept, groups, ledger = None, list(self.groups(trials)), Ledger(self._own)
+        self._kept, groups = None, list(self.groups(trials))
         keep, device = self.config.keep_weights is not None, self.config.device
         yield Stage(name="sweep", total=sum(group.work for group in groups))
         for number, group in enumerate(groups, 1):
@@ -197,8 +189,7 @@ class Sweep:
         """Writes what trials answered, then their records: only finished work is recorded."""
         for key, weights in found.weights.items():
             save_weights(self.folder.path / WEIGHTS / f"{key}.safetensors", weights)
-        part = f"{hash_of(found.predictions.trials.tolist())[:16]}.npz"
-        save_predictions(self.folder.path / PARTS / part, found.predictions)
+        part = self._parts.keep(found.predictions)
         records = [{**record, "part": part} for record in found.records]
         ledger.extend(records)
         self.records.update((record["trial"], record) for record in records)
@@ -215,7 +206,8 @@ class Sweep:
         keys = [self.keys[place] for place in self._places[cell] if self.keys[place] in self.records]
         records = [self.records[key] for key in keys]
         scores = {
-            (record["seed"], record["fold"]): self._part(record["part"]).scores(record["trial"]) for record in records
+            (record["seed"], record["fold"]): self._parts.read(record["part"]).scores(record["trial"])
+            for record in records
         }
         found = CellResult(cell, records, scores)
         if len(records) == len(self._places[cell]):
@@ -236,7 +228,7 @@ class Sweep:
         rows = []
         for place in self._places[cell]:
             trial, record = self.trials[place], self.records.get(self.keys[place], {})
-            scores = self._part(record["part"]).scores(record["trial"]) if record else None
+            scores = self._parts.read(record["part"]).scores(record["trial"]) if record else None
             interval = accuracy_interval([scores]) if scores and record["test_loss"] is not None else None
             rows.append(
                 {
@@ -261,6 +253,7 @@ class Sweep:
 
         Raises:
             FileError: the disk refuses.
+            RunError: another process has made the directory another sweep's since `run` ended.
         """
         if self._kept is not None:
             return
@@ -289,28 +282,30 @@ class Sweep:
             "failures": self.failures,
         }
         if self.grid.shard is None:
-            self._write(None if best is None else cells[best])
+            with self.folder:
+                for _ in self.folder.claim():
+                    pass
+                self._write(None if best is None else cells[best])
 
     def _write(self, best: Cell | None) -> None:
         path, summary = self.folder.path, self.summary
+        wrote = self._parts.sha256(self.records)
         done = [self.records[key] for key in self.keys if key in self.records]
         if done:
-            parts = [self._part(name) for name in dict.fromkeys(record["part"] for record in done)]
+            parts = [self._parts.read(name) for name in dict.fromkeys(record["part"] for record in done)]
             joined = Predictions.joined(parts).only([record["trial"] for record in done])
-            save_predictions(path / PREDICTIONS, joined)
-        write_json(path / SUMMARY, summary)
-        write_text(path / RESULTS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in summary["cells"]))
+            wrote[PREDICTIONS] = save_predictions(path / PREDICTIONS, joined)
+        wrote[SUMMARY] = write_json(path / SUMMARY, summary)
+        lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in summary["cells"])
+        wrote[RESULTS] = write_text(path / RESULTS, lines)
         if self.config.keep_weights == "best" and best is not None:
             kept = {self.keys[place] for place in self._places[best]}
             for file in (path / WEIGHTS).glob("*.safetensors"):
                 if file.stem not in kept:
                     file.unlink()
-        files = [file for folder in (PARTS, WEIGHTS) for file in sorted((path / folder).glob("*.*"))]
-        self.folder.finish(
-            [file.relative_to(path).as_posix() for file in files],
-            best_command=summary["best_command"],
-            table=self._table(),
-        )
+        weights = sorted((path / WEIGHTS).glob("[!.]*.safetensors"))
+        wrote |= {f"{WEIGHTS}/{file.name}": sha256_of_file(file) for file in weights}
+        self.folder.finish(wrote, best_command=summary["best_command"], table=self._table())
 
     def _table(self) -> str:
         """Returns what the kept table says: of which trials, in which words, by which release."""
@@ -320,13 +315,10 @@ class Sweep:
         """Returns the rows of the table that is on the disk, if it is this grid's and nothing is left to do."""
         if not self.folder.finished or self.grid.shard or self.config.keep_weights == "best" or self.missing():
             return None
-        known, path = read_config(self.folder.path), self.folder.path
-        tables = {name: known["sha256"].get(name) for name in (PREDICTIONS, RESULTS, SUMMARY)}
-        if known.get("table") != self._table() or not all((path / name).exists() for name in tables):
+        kept, path = load_run(self.folder.path), self.folder.path
+        if kept.config.get("table") != self._table():
             return None
-        if any(sha256_of_file(path / name) != sha256 for name, sha256 in tables.items()):
-            return None
-        self.summary = read_json(path / SUMMARY)
+        self.summary = kept.summary()
         rows = [{**row, "run": str(path)} for row in self.summary["cells"]]
         self.summary.update(cells=rows, best=next((row for row in rows if row["best"]), None))
         return dict(zip(self.grid.cells, rows, strict=True))
@@ -347,11 +339,6 @@ class Sweep:
         cells = self.grid.own_cells()
         best = find_best([self.result(cell) for cell in cells])
         return [] if best is None else self._lacking_weights(self._places[cells[best]])
-
-    def _part(self, name: str) -> Predictions:
-        if name not in self._parts:
-            self._parts[name] = load_predictions(self.folder.path / PARTS / name)
-        return self._parts[name]
 
     def _asked(self) -> Row:
         """Returns the configuration of the directory: all that its cells have in common, and no seeds."""

@@ -17,18 +17,10 @@ from mnistfaces.engine.training import Epoch, Measure, train_stack
 from mnistfaces.experiments.trials import Row, Trial, history_fields, measured_fields
 from mnistfaces.files import write_text
 from mnistfaces.progress import Event, Note, Stage
+from mnistfaces.runs.configuration import configuration, describe
+from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.predictions import Answers, Predictions, save_predictions
-from mnistfaces.runs.runs import (
-    PREDICTIONS,
-    RESULTS,
-    WEIGHTS,
-    Run,
-    RunFolder,
-    configuration,
-    describe,
-    load_run,
-    save_weights,
-)
+from mnistfaces.runs.runs import PREDICTIONS, RESULTS, WEIGHTS, Run, load_run, save_weights
 from mnistfaces.statistics.intervals import accuracy_interval
 
 HISTORY = "history.csv"
@@ -84,31 +76,33 @@ def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterato
         DataError: a class has too few images for the split.
         FileError: the disk refuses.
     """
-    if folder.finished:
-        yield Note(message=f"{folder.path} holds this run already: it is not trained again")
-        folder.claim()
-        yield load_run(folder.path)
-        return
     split = draw_split(dataset, trial.cell.split, trial.split_seed, trial.fold)
-    folder.claim()
-    yield from (Note(message=line) for line in dataset.notes())
-    yield Note(message=f"training on {dataset.name}, seed {trial.seed}, into {folder.path}")
-    draw = Draw(split=split, seed=trial.seed)
+    with folder:
+        yield from folder.claim()
+        if folder.finished:
+            yield Note(message=f"{folder.path} holds this run already: it is not trained again")
+        else:
+            yield from (Note(message=line) for line in dataset.notes())
+            yield Note(message=f"training on {dataset.name}, seed {trial.seed}, into {folder.path}")
+            yield from _fill(folder, dataset, trial, Draw(split=split, seed=trial.seed))
+    yield load_run(folder.path)
+
+
+def _fill(folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw) -> Iterator[Event]:
+    """Trains one model and writes all that its run keeps."""
     history, last = yield from _train(folder, dataset, trial, draw)
     row = _row(folder, dataset, trial, draw, last)
     answers = Answers(
         key=trial.key(dataset, str(folder.asked["device"])),
-        split=split,
+        split=draw.split,
         val=last.val.predicted if last.val else None,
         test=last.test.predicted if last.test else None,
     )
-    if last.weights is not None:
-        save_weights(folder.path / WEIGHTS, last.weights)
-    save_predictions(folder.path / PREDICTIONS, Predictions.of(dataset, [answers]))
-    write_text(folder.path / HISTORY, _as_csv(history))
-    write_text(folder.path / RESULTS, json.dumps(row, allow_nan=False) + "\n")
-    folder.finish()
-    yield load_run(folder.path)
+    wrote = {} if last.weights is None else {WEIGHTS: save_weights(folder.path / WEIGHTS, last.weights)}
+    wrote[PREDICTIONS] = save_predictions(folder.path / PREDICTIONS, Predictions.of(dataset, [answers]))
+    wrote[HISTORY] = write_text(folder.path / HISTORY, _as_csv(history))
+    wrote[RESULTS] = write_text(folder.path / RESULTS, json.dumps(row, allow_nan=False) + "\n")
+    folder.finish(wrote)
 
 
 def _train(

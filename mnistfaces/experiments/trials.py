@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mnistfaces.config import ARITHMETIC, OPTIMIZER_DEFAULTS, DataConfig, SplitConfig, TrainConfig
 from mnistfaces.files import hash_of
 from mnistfaces.options import options_of
-from mnistfaces.runs.runs import HASH_LENGTH
+from mnistfaces.runs.configuration import HASH_LENGTH
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset

@@ -15,8 +15,10 @@ from mnistfaces.landscape import Descent, Mode, Path, projected_path, restricted
 from mnistfaces.landscape.contours import Contour
 from mnistfaces.landscape.models import model_of, problem_of
 from mnistfaces.progress import Advanced, Event, Note, Stage
+from mnistfaces.runs.configuration import configuration
+from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.models import dataset_of
-from mnistfaces.runs.runs import RESULTS, RunFolder, configuration, load_run
+from mnistfaces.runs.runs import RESULTS, load_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,15 +86,15 @@ def trajectories(
         mode=request.mode,
     )
     folder = RunFolder(asked, [RESULTS], out=out, force=force)
-    if folder.finished:
-        yield Note(message=f"the paths were kept before: {folder.path}", detail=True)
-        paths = paths_of(load_run(folder.path).rows(), descents, request.mode)
-        folder.claim()
-    else:
-        paths = yield from _descend(contour, descents, request.mode, data_dir)
-        folder.claim()
-        write_text(folder.path / RESULTS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows_of(paths)))
-        folder.finish()
+    with folder:
+        yield from folder.claim()
+        if folder.finished:
+            yield Note(message=f"the paths were kept before: {folder.path}", detail=True)
+            paths = paths_of(load_run(folder.path).rows(), descents, request.mode)
+        else:
+            paths = yield from _descend(contour, descents, request.mode, data_dir)
+            lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows_of(paths))
+            folder.finish({RESULTS: write_text(folder.path / RESULTS, lines)})
     if request.mode == "projected":
         furthest = max(path.distance[-1] for path in paths)
         yield Note(message=f"the paths end up to {furthest:.4g} away from the surface's plane")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from mnistfaces.config import DeviceName, Scale
 from mnistfaces.datasets import load_dataset
 from mnistfaces.errors import DataError
+from mnistfaces.files.schema import parse_json, problem_of
+from mnistfaces.files.seals import CHECK, is_whole
 from mnistfaces.progress import Event
 from mnistfaces.reproduce.published import Published
 
@@ -186,3 +188,15 @@ class PartRecord:
     remarks: tuple[str, ...]
     playgrounds: tuple[dict[str, Any], ...]
     missing: tuple[str, ...]
+
+
+def load_record(path: Path) -> PartRecord | None:
+    """Returns a kept part, or None where there is none or it is damaged: it is done again."""
+    try:
+        value = parse_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if problem_of(value, dict[str, Any]) or (CHECK in value and not is_whole(value)):
+        return None
+    known = {name: one for name, one in value.items() if name != CHECK}
+    return None if problem_of(known, PartRecord) else PartRecord(**known)

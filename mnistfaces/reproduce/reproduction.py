@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mnistfaces.config import DeviceName, Scale
-from mnistfaces.errors import DataError, RunError
+from mnistfaces.errors import DataError
 from mnistfaces.files import hash_of, write_json, write_text
+from mnistfaces.files.seals import seal
 from mnistfaces.progress import Advanced, Event, Note, Stage
 from mnistfaces.reproduce.comparison import judge
 from mnistfaces.reproduce.markdown import build_markdown
@@ -26,9 +27,12 @@ from mnistfaces.reproduce.records import (
     Playground,
     Remark,
     Setup,
+    load_record,
 )
 from mnistfaces.reproduce.report_page import build_report
-from mnistfaces.runs.runs import RESULTS, RunFolder, configuration, read_json
+from mnistfaces.runs.configuration import configuration
+from mnistfaces.runs.folder import RunFolder
+from mnistfaces.runs.runs import RESULTS
 
 PAGE = "report.html"
 MARKDOWN = "report.md"
@@ -72,11 +76,12 @@ class Reproduction:
         """Opens the folder and reads which parts are done.
 
         Raises:
-            RunError: another configuration's results are in the folder, or a kept part is damaged.
+            RunError: another configuration's results are in the folder.
         """
         self.config = config
         asked = configuration("reproduce", scale=config.scale, device=config.device)
-        self.folder = RunFolder(asked, [PAGE, MARKDOWN, RESULTS], out=config.out, force=config.force)
+        files = [PAGE, MARKDOWN, RESULTS]
+        self.folder = RunFolder(asked, files, out=config.out, force=config.force, grows=f"{KEPT}/*.json")
         self.setup = Setup(
             scale=config.scale,
             figures=self.folder.path / FIGURES,
@@ -87,8 +92,8 @@ class Reproduction:
         self.records: dict[int, PartRecord] = {}
         if not self.folder.replaces:
             for number in PARTS:
-                if (path := self._path(number)).exists():
-                    self.records[number] = _load_record(path)
+                if (record := load_record(self._path(number))) is not None:
+                    self.records[number] = record
 
     @property
     def page(self) -> Path:
@@ -101,16 +106,17 @@ class Reproduction:
         Raises:
             FileError: the disk refuses.
         """
-        self.folder.claim()
         parts = [PARTS[number] for number in self.config.parts]
-        yield Stage(name="reproduce", total=sum(step.seconds for part in parts for step in part.steps))
-        for part in parts:
-            if self._is_done(part):
-                yield Note(message=f"part {part.number} was done before", detail=True)
-                yield Advanced(amount=sum(step.seconds for step in part.steps))
-            else:
-                yield from self._do(part)
-            yield self.records[part.number]
+        with self.folder:
+            yield from self.folder.claim()
+            yield Stage(name="reproduce", total=sum(step.seconds for part in parts for step in part.steps))
+            for part in parts:
+                if self._is_done(part):
+                    yield Note(message=f"part {part.number} was done before", detail=True)
+                    yield Advanced(amount=sum(step.seconds for step in part.steps))
+                else:
+                    yield from self._do(part)
+                yield self.records[part.number]
 
     def finish(self) -> None:
         """Writes the page, its Markdown and all rows.
@@ -120,12 +126,16 @@ class Reproduction:
         """
         records = [self.records.get(number) or _untried(part) for number, part in PARTS.items()]
         rows = [row for record in records for row in record.rows]
-        write_text(self.folder.path / RESULTS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))
-        write_text(self.folder.path / MARKDOWN, build_markdown(records, self.config.scale, FIGURES))
-        write_text(self.page, build_report(records, self.config.scale, self.setup.figures))
-        kept = [self._path(number) for number in self.records]
-        drawn = sorted(self.setup.figures.glob("*.*"))
-        self.folder.finish([path.relative_to(self.folder.path).as_posix() for path in (*kept, *drawn)])
+        texts = {
+            RESULTS: "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows),
+            MARKDOWN: build_markdown(records, self.config.scale, FIGURES),
+            PAGE: build_report(records, self.config.scale, self.setup.figures),
+        }
+        with self.folder:
+            for _ in self.folder.claim():
+                pass
+            wrote = {name: write_text(self.folder.path / name, text) for name, text in texts.items()}
+            self.folder.finish(wrote, [f"{FIGURES}/{path.name}" for path in sorted(self.setup.figures.glob("[!.]*.*"))])
 
     def _path(self, number: int) -> Path:
         return self.folder.path / KEPT / f"{number}.json"
@@ -163,7 +173,7 @@ class Reproduction:
                 found += _not_run(_unreached(part, step.tables, found), str(error))
             yield share.ended()
         self.records[part.number] = _record(part, self._identity(part), found, tuple(missing))
-        write_json(self._path(part.number), asdict(self.records[part.number]))
+        write_json(self._path(part.number), seal(asdict(self.records[part.number])))
 
 
 class _Share:
@@ -218,18 +228,6 @@ def _record(part: Part, identity: str, found: Sequence[Found], missing: tuple[st
         playgrounds=kept(Playground),
         missing=missing,
     )
-
-
-def _load_record(path: Path) -> PartRecord:
-    """Returns a kept part.
-
-    Raises:
-        RunError: the file is damaged, or no part of a report.
-    """
-    try:
-        return PartRecord(**read_json(path))
-    except TypeError as error:
-        raise RunError(f"{path} is no part of a report: do it again with --force") from error
 
 
 def _untried(part: Part) -> PartRecord:

@@ -159,10 +159,10 @@ def _pool_of(dataset: Dataset, split: Split) -> int:
     return 0 if dataset.given_test[split.test].all() else int(np.count_nonzero(~dataset.given_test))
 
 
-def save_predictions(path: Path, predictions: Predictions) -> None:
-    """Writes predictions, whole or not at all."""
+def save_predictions(path: Path, predictions: Predictions) -> str:
+    """Writes predictions, whole or not at all; returns the file's SHA-256."""
     arrays = predictions.arrays()
-    write_npz(path, arrays, compressed=sum(array.nbytes for array in arrays.values()) <= SMALL)
+    return write_npz(path, arrays, compressed=sum(array.nbytes for array in arrays.values()) <= SMALL)
 
 
 def load_predictions(path: Path) -> Predictions:
@@ -177,4 +177,18 @@ def load_predictions(path: Path) -> Predictions:
     if set(arrays) != set(Predictions.__dataclass_fields__):
         raise RunError(f"{path} does not hold predictions: it has {', '.join(sorted(arrays))}")
     known: dict[str, Any] = dict(arrays)
-    return Predictions(**known)
+    predictions = Predictions(**known)
+    if not _fits_together(predictions):
+        raise RunError(f"{path} does not hold predictions: its arrays do not fit together")
+    return predictions
+
+
+def _fits_together(found: Predictions) -> bool:
+    """Returns whether the arrays have the shapes and types that the legend tells of."""
+    count, images = found.trials.shape, found.ids.shape
+    shapes = {"side": count + images, "predicted": count + images}
+    return len(count) == len(images) == 1 and all(
+        array.dtype.kind in ("U" if name in ("trials", "ids") else "iu")
+        and array.shape == shapes.get(name, count if name in PER_TRIAL else images)
+        for name, array in found.arrays().items()
+    )

@@ -17,9 +17,11 @@ from small_data import make_dataset
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError, RunError
+from mnistfaces.experiments.kept import TrialRecord
 from mnistfaces.experiments.sweep import Sweep, SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid, Row
-from mnistfaces.files import Ledger, read_records
+from mnistfaces.files.ledger import Ledger, read_records
+from mnistfaces.files.seals import seal
 from mnistfaces.progress import Advanced, Stage
 from mnistfaces.runs.predictions import load_predictions
 from mnistfaces.runs.runs import load_run
@@ -127,7 +129,7 @@ def test_a_grid_grows_by_what_is_new_alone(whole: Sweep, tmp_path: Path) -> None
     grown = open_sweep(tmp_path)
     assert len(grown.missing()) == 7
     assert numbers(run(tmp_path)) == numbers(whole)
-    assert len(read_records(tmp_path / "trials.ndjson")) == 8
+    assert len(read_records(tmp_path / "trials.ndjson", TrialRecord)) == 8
 
 
 @pytest.mark.parametrize("parts", [2, 3])
@@ -163,7 +165,7 @@ def test_another_configuration_is_refused_and_force_removes_only_what_is_listed(
         open_sweep(tmp_path, other)
     job = run(tmp_path, other, force=True)
     assert (tmp_path / "notes.txt").read_text() == "mine"
-    assert len(read_records(tmp_path / "trials.ndjson")) == 8
+    assert len(read_records(tmp_path / "trials.ndjson", TrialRecord)) == 8
     assert {row["hidden"] for row in numbers(job)} == {3}
     assert len(list((tmp_path / "parts").iterdir())) == len({record["part"] for record in job.records.values()})
 
@@ -179,7 +181,8 @@ def test_a_config_that_lists_files_outside_its_folder_removes_nothing(tmp_path: 
     run(out)
     outside.write_text("mine")
     config = json.loads((out / "config.json").read_text())
-    (out / "config.json").write_text(json.dumps({**config, "hash": "0", "files": ["../precious.txt"]}))
+    del config["check"]
+    (out / "config.json").write_text(json.dumps(seal({**config, "hash": "0", "files": ["../precious.txt"]})))
     with pytest.raises(RunError, match=r"'\.\./precious.txt', which is not a file of its folder"):
         run(out, force=True)
     assert outside.read_text() == "mine"
@@ -338,7 +341,7 @@ def test_a_finished_table_is_read_not_computed_again(
 ) -> None:
     first = run(tmp_path)
     with monkeypatch.context() as without:
-        without.setattr("mnistfaces.experiments.sweep.load_predictions", lambda _: pytest.fail("computed again"))
+        without.setattr("mnistfaces.experiments.kept.load_predictions", lambda _: pytest.fail("computed again"))
         again = run(tmp_path)
     assert again.summary == first.summary
     assert [again.row(cell) for cell in GRID.cells] == [first.row(cell) for cell in GRID.cells]

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,17 +156,26 @@ def test_another_scale_does_not_overwrite_a_report(here: Path) -> None:
         Reproduction(config(here, 2, scale="full"))
 
 
-def test_a_damaged_part_is_one_line_and_force_replaces_it(here: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: "{",
+        lambda _: "[]",
+        lambda _: "{}",
+        lambda _: "[" * 100_000,
+        lambda _: '{"number": 2, "strange": 1}',
+        lambda text: text.replace("7840", "7841"),
+        lambda text: text.replace("7840", "9" * 400),
+    ],
+    ids=["half", "a list", "nothing", "deep", "strange", "a digit", "400 digits"],
+)
+def test_a_damaged_part_is_not_believed_and_the_same_command_does_it_again(
+    here: Path, damage: Callable[[str], str]
+) -> None:
     done(Reproduction(config(here, 2)))
-    (here / "report" / "parts" / "2.json").write_text("{")
-    with pytest.raises(RunError, match=r"2\.json"):
-        Reproduction(config(here, 2))
-    assert done(Reproduction(config(here, 2, force=True)))[0].rows[0]["measured"] == 7840
-
-
-@pytest.mark.parametrize("content", ["[]", "{}", '{"number": 2}', '{"number": 2, "strange": 1}'])
-def test_a_part_that_is_not_a_record_is_one_line(here: Path, content: str) -> None:
-    done(Reproduction(config(here, 2)))
-    (here / "report" / "parts" / "2.json").write_text(content)
-    with pytest.raises(RunError, match=r"2\.json"):
-        Reproduction(config(here, 2))
+    path = here / "report" / "parts" / "2.json"
+    whole = path.read_text()
+    path.write_text(damage(whole))
+    assert Reproduction(config(here, 2)).records == {}
+    assert done(Reproduction(config(here, 2)))[0].rows[0]["measured"] == 7840
+    assert path.read_text() == whole
