@@ -47,7 +47,7 @@ def row_type(features: int, *, looks: bool) -> np.dtype[Any]:
     """Returns the type of a row on disk."""
     fields: list[tuple[str, str, tuple[int, ...]]] = [("features", "<f4", (features,))]
     if looks:
-        fields += [("thumbnail", "|u1", (THUMBNAIL_SIZE,)), ("photo_hash", "<u8", ())]
+        fields.append(("thumbnail", "|u1", (THUMBNAIL_SIZE,)))
     return np.dtype(fields)
 
 
