@@ -380,7 +380,7 @@ def test_nothing_is_decoded_whose_sha256_is_not_the_listed_one(
     web: RudeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decode, seen = images.decode, []
-    monkeypatch.setattr(images, "decode", lambda content: seen.append(content) or decode(content))
+    monkeypatch.setattr(images, "decode", lambda content, **more: seen.append(content) or decode(content, **more))
     web.routes["http://host3.example/3.jpg"] = send(reply(picture(77)))
     fetch(tmp_path)
     assert {hashlib.sha256(content).hexdigest() for content in seen} == {SHAS[0], SHAS[2], SHAS[4]}
