@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mnistfaces.config import ARITHMETIC, OPTIMIZER_DEFAULTS, DataConfig, SplitConfig, TrainConfig
@@ -49,7 +49,9 @@ class Cell:
         parts: dict[str, Any] = {}
         for part, config in vars(self).items():
             ours = {name: changes.pop(name) for name in vars(config).keys() & changes.keys()}
-            parts[part] = config.with_(**ours) if isinstance(config, TrainConfig) else replace(config, **ours)
+            if ours:
+                config = config.with_(**ours) if isinstance(config, TrainConfig) else replace(config, **ours)
+            parts[part] = config
         if changes:
             raise TypeError(f"a cell has no options {', '.join(changes)}")
         return Cell(**parts)
@@ -97,7 +99,7 @@ class Trial:
             "dataset": [dataset.name, dataset.fingerprint],
             "device": device,
             "training": self.cell.training.to_dict(),
-            "split": asdict(settled(self.cell.split, dataset)),
+            "split": vars(settled(self.cell.split, dataset)),
             "seed": self.seed,
             "split_seed": self.split_seed,
             "fold": self.fold if self.cell.split.folds else None,
