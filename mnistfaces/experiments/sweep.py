@@ -1,5 +1,6 @@
 """A sweep on disk: a grid of trials in a run directory that grows, resumes and gathers shards."""
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -7,12 +8,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistfaces.config import DeviceName
+from mnistfaces.config import DataConfig, DeviceName
 from mnistfaces.datasets import NAMES, load_dataset
 from mnistfaces.datasets.splits import settled
-from mnistfaces.errors import DataError
+from mnistfaces.errors import DataError, WorkerError
 from mnistfaces.experiments.commands import train_line, without_folds
+from mnistfaces.experiments.execution.dispatch import Lost, Workers, dispatch
 from mnistfaces.experiments.execution.stacks import Checkpoint, train_group
+from mnistfaces.experiments.execution.tasks import Terms, version
 from mnistfaces.experiments.kept import LEDGER, LEDGERS, Parts, TrialRecord, read_trials
 from mnistfaces.experiments.plan import Draws, Group, draw_key, plan
 from mnistfaces.experiments.results import (
@@ -42,6 +45,28 @@ if TYPE_CHECKING:
 WEIGHTS = "weights"
 
 
+@dataclass(frozen=True)
+class DatasetReference:
+    """A dataset by name or path, opened in any form; it can be sent to another process, which opens it there.
+
+    Attributes:
+        name: as for `load_dataset`.
+        data_dir: where data live; None is each machine's own folder.
+    """
+
+    name: str
+    data_dir: Path | None = None
+
+    def __call__(self, data: DataConfig) -> "Dataset":
+        """Returns the dataset in a form."""
+        return load_dataset(self.name, data_dir=self.data_dir, **vars(data))
+
+    def __reduce__(self) -> tuple[type, tuple[str, Path | None]]:
+        """Sends paths that hold in whichever folder the other process was started."""
+        name = self.name if self.name in NAMES else str(Path(self.name).absolute())
+        return DatasetReference, (name, self.data_dir and self.data_dir.absolute())
+
+
 @dataclass(frozen=True, kw_only=True)
 class SweepConfig:
     """How a grid is worked through.
@@ -53,6 +78,7 @@ class SweepConfig:
         device: where to compute; `cpu`, `cuda` or `mps`.
         isolated: one model at a time, for times that are a model's own.
         keep_weights: of the `best` cell or of `all`; None keeps none.
+        workers: where stacks are trained; None is in this process.
         fail_fast: the first trial that fails ends the sweep.
         out: the directory; None names it after the configuration.
         force: replaces what another configuration left there.
@@ -64,6 +90,7 @@ class SweepConfig:
     device: DeviceName = "cpu"
     isolated: bool = False
     keep_weights: str | None = None
+    workers: Workers | None = None
     fail_fast: bool = False
     out: Path | None = None
     force: bool = False
@@ -87,7 +114,7 @@ class Sweep:
             DataError: a dataset is not there.
             RunError: another configuration's results are in the directory.
         """
-        self.config, self.grid = config, config.grid
+        self.config, self.grid, self._load = config, config.grid, load
         self.datasets = {data: load(data) for data in dict.fromkeys(cell.data for cell in self.grid.cells)}
         self.trials = self.grid.trials()
         self.keys = [self.key(trial) for trial in self.trials]
@@ -132,7 +159,8 @@ class Sweep:
 
     def groups(self, trials: Sequence[Trial]) -> Iterator[Group]:
         """Yields the stacks in which these trials train."""
-        return plan(trials, self.datasets, self._draws, isolated=self.config.isolated)
+        workers = self.config.workers.count if self.config.workers else 1
+        return plan(trials, self.datasets, self._draws, isolated=self.config.isolated, workers=workers)
 
     def drawable(self, trials: Sequence[Trial]) -> list[Trial]:
         """Returns the trials whose splits can be drawn; the others are added to `failures`.
@@ -174,16 +202,37 @@ class Sweep:
         """Does some trials, yielding how far they are, and each one's record once it is on the disk."""
         if not trials:
             return
-        self._kept, groups = None, list(self.groups(trials))
-        keep, device = self.config.keep_weights is not None, self.config.device
-        yield Stage(name="sweep", total=sum(group.work for group in groups))
-        for number, group in enumerate(groups, 1):
-            yield Note(message=f"stack {number} of {len(groups)}: {group.describe()}", detail=True)
-            for event in train_group(group, self.datasets[group.data], self._draws, device, keep_weights=keep):
+        self._kept = None
+        with self.config.workers or contextlib.nullcontext():
+            groups = list(self.groups(trials))
+            yield Stage(name="sweep", total=sum(group.work for group in groups))
+            for event in self._executed(groups):
                 if isinstance(event, Checkpoint):
                     yield from self._keep(event, ledger)
-                else:
+                elif not isinstance(event, Lost):
                     yield event
+                elif self.config.fail_fast:
+                    raise WorkerError(event.reason)
+                else:
+                    self.failures.append(event.reason)
+
+    def _executed(self, groups: Sequence[Group]) -> Iterator[Event | Checkpoint | Lost]:
+        """Trains stacks in this process or on the workers."""
+        keep, device = self.config.keep_weights is not None, self.config.device
+        if self.config.workers is None:
+            for number, group in enumerate(groups, 1):
+                yield Note(message=f"stack {number} of {len(groups)}: {group.describe()}", detail=True)
+                yield from train_group(group, self.datasets[group.data], self._draws, device, keep_weights=keep)
+            return
+        terms = Terms(
+            version=version(),
+            load=self._load,
+            known={data: (dataset.name, dataset.fingerprint) for data, dataset in self.datasets.items()},
+            device=device,
+            threads=self.config.workers.threads,
+            keep_weights=keep,
+        )
+        yield from dispatch(groups, terms, self.config.workers)
 
     def _keep(self, found: Checkpoint, ledger: Ledger) -> Iterator[Row]:
         """Writes what trials answered, then their records: only finished work is recorded."""
@@ -385,7 +434,7 @@ def sweep(
     """
     reference = None if dataset in NAMES else dataset
     config = SweepConfig(grid=grid, reference=reference, swept=SWEPT, device=device, out=out)
-    job = Sweep(config, lambda data: load_dataset(dataset, data_dir=data_dir, **vars(data)))
+    job = Sweep(config, DatasetReference(dataset, data_dir))
     for _ in job.run():
         pass
     job.finish()
