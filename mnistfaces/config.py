@@ -38,6 +38,9 @@ RMSPROP_ALPHA, RMSPROP_EPS = 0.99, 1e-8
 ADAGRAD_EPS = 1e-10
 """Of the optimizers of these names: PyTorch's defaults."""
 
+MOST_TRIALS = 1_000_000
+"""Values of a list, cells of a grid and trials of a sweep: more are a slip of the pen, and are refused unbuilt."""
+
 ARITHMETIC = 2
 """Raised whenever the same configuration would give other numbers than before; part of every run's hash."""
 

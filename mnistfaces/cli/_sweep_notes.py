@@ -1,5 +1,6 @@
 """What `mnf sweep` says on stderr: its plan, and what the numbers can and cannot tell."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ def conclude(streams: Output, job: "Sweep") -> None:
     """Says which cell is best, how to train it again, and what the test images can tell."""
     for failure in job.failures:
         streams.note(f"failed: {failure}")
+    processors = job.processors()
+    if len(processors) > 1:
+        streams.note(f"trained on unlike processors ({', '.join(processors)}): last bits may differ among trials")
     best = job.summary["best"]
     if job.grid.shard is not None:
         streams.note(f"shard done; `mnf sweep` without --shard and with --out {job.folder.path} gathers all of them")
@@ -57,9 +61,13 @@ def _nested(nested: "Row") -> str:
 
 
 def show_plan(streams: Output, job: "Sweep") -> None:
-    """Prints the stacks in which the missing trials would train, and about how long they would take."""
+    """Prints the stacks in which the missing trials would train, where, and about what they would take."""
     missing = job.drawable(job.missing())
-    rows = [
+    workers = job.config.workers
+    with workers or contextlib.nullcontext():
+        groups, where = list(job.groups(missing)), workers.where() if workers else "in this process"
+        at_once = workers.count if workers else 1
+    streams.rows(
         {
             "stack": number,
             "models": group.size,
@@ -71,12 +79,12 @@ def show_plan(streams: Output, job: "Sweep") -> None:
             "model": group.cells[0].model,
             "estimate_seconds": group.estimate_seconds(),
         }
-        for number, group in enumerate(job.groups(missing), 1)
-    ]
-    streams.rows(rows)
-    done = len(job.trials) - len(job.missing())
-    total = sum(float(str(row["estimate_seconds"])) for row in rows)
+        for number, group in enumerate(groups, 1)
+    )
+    total = sum(group.estimate_seconds() for group in groups) / min(at_once, len(groups) or 1)
+    size = sum(group.estimate_bytes() for group in groups)
     streams.note(
-        f"{len(job.grid.own_cells())} cells, {len(job.trials)} trials, {done} done; the rest in {len(rows)} stacks, "
-        f"about {total:.0f} s, into {job.folder.path}"
+        f"{len(job.grid.own_cells())} cells, {len(job.trials)} trials, {len(job.trials) - len(job.missing())} done; "
+        f"the rest in {len(groups)} stacks, a task each, about {total:.0f} s, at most {size / 1e6:.1f} MB on the disk, "
+        f"{where}, into {job.folder.path}"
     )

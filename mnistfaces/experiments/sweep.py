@@ -150,6 +150,11 @@ class Sweep:
         """Returns the hash under which a trial is found."""
         return trial.key(self.datasets[trial.cell.data], self.config.device)
 
+    def processors(self) -> list[str]:
+        """Returns the makes of the processors that trials were done on, where their records say so."""
+        done = (self.records.get(key, {}) for key in self.keys)
+        return sorted({record["processor"] for record in done if "processor" in record})
+
     def missing(self) -> list[Trial]:
         """Returns the trials that are still to be done, for their weights perhaps."""
         places = [place for place, key in enumerate(self.keys) if key not in self.records]

@@ -1,11 +1,14 @@
 """Cells, trials and grids: what is asked, what identifies it, and the row that tells of it."""
 
+import functools
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import ARITHMETIC, OPTIMIZER_DEFAULTS, DataConfig, SplitConfig, TrainConfig
+from mnistfaces.config import ARITHMETIC, MOST_TRIALS, OPTIMIZER_DEFAULTS, DataConfig, SplitConfig, TrainConfig
+from mnistfaces.errors import UsageError
 from mnistfaces.files import hash_of
 from mnistfaces.options import options_of
 from mnistfaces.runs.configuration import HASH_LENGTH
@@ -49,9 +52,8 @@ class Cell:
         parts: dict[str, Any] = {}
         for part, config in vars(self).items():
             ours = {name: changes.pop(name) for name in vars(config).keys() & changes.keys()}
-            if ours:
-                config = config.with_(**ours) if isinstance(config, TrainConfig) else replace(config, **ours)
-            parts[part] = config
+            changed = config.with_ if isinstance(config, TrainConfig) else functools.partial(replace, config)
+            parts[part] = changed(**ours) if ours else config
         if changes:
             raise TypeError(f"a cell has no options {', '.join(changes)}")
         return Cell(**parts)
@@ -69,6 +71,8 @@ def build_cells(lists: Mapping[str, Sequence[Any]], common: Cell) -> tuple[Cell,
     Raises:
         UsageError: a value, or two values together, cannot be meant.
     """
+    if (count := math.prod(map(len, lists.values()))) > MOST_TRIALS:
+        raise UsageError(f"the lists name {count:,} combinations: {MOST_TRIALS:,} at most")
     cells: dict[object, Cell] = {}
     optimizers = lists.get("optimizer", [common.training.optimizer])
     taken = {name for name in optimizers if OPTIMIZER_DEFAULTS[name].momentum is not None}
@@ -150,6 +154,12 @@ class Grid:
     seeds: tuple[int, ...] = (0,)
     fixed_split: bool = False
     shard: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for more trials than anyone can mean."""
+        count = sum(cell.split.folds or 1 for cell in self.cells) * len(self.seeds)
+        if count > MOST_TRIALS:
+            raise UsageError(f"{count:,} trials are too many: {MOST_TRIALS:,} at most; give fewer cells or --seeds")
 
     def trials(self) -> list[Trial]:
         """Returns every trial that this process is to do, cell by cell."""

@@ -61,7 +61,7 @@ class Cluster:
         self._resources = {"GPU": 1} if device == "cuda" else None
         self._open = contextlib.ExitStack()
         self._topic = f"mnistfaces-{uuid.uuid4().hex}"
-        self._told: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+        self._told: queue.SimpleQueue[tuple[int, float]] = queue.SimpleQueue()
         self._counted, self._count = 0.0, 0
 
     def __enter__(self) -> Self:
@@ -101,7 +101,7 @@ class Cluster:
         sent: Future[list[Checkpoint]] = self._executor.submit(_work, self._topic, terms, number, group)
         return sent
 
-    def told(self) -> Iterator[tuple[int, int]]:
+    def told(self) -> Iterator[tuple[int, float]]:
         """Yields what the workers told since the last call."""
         with contextlib.suppress(queue.Empty):
             while True:

@@ -19,16 +19,18 @@ class Workers(Protocol):
     """Processes that train stacks while they are entered as a context.
 
     Attributes:
-        count: how many stacks they train at a time.
         threads: of each.
         retries: how often a stack is sent again whose worker died.
         deaths: the exceptions that tell of a death.
     """
 
-    count: int
     threads: int
     retries: int
     deaths: tuple[type[Exception], ...]
+
+    @property
+    def count(self) -> int:
+        """Returns how many stacks they train at a time."""
 
     def __enter__(self) -> Self:
         """Starts or finds the workers."""
@@ -41,7 +43,7 @@ class Workers(Protocol):
     def submit(self, terms: Terms, number: int, group: Group) -> Future[list[Checkpoint]]:
         """Sends a stack to a worker."""
 
-    def told(self) -> Iterable[tuple[int, int]]:
+    def told(self) -> Iterable[tuple[int, float]]:
         """Returns what workers told since the last call: the number of a stack, and its work done so far."""
 
     def where(self) -> str:
@@ -77,9 +79,9 @@ def dispatch(groups: Sequence[Group], terms: Terms, workers: Workers) -> Iterato
     """
     waiting = deque(enumerate(groups))
     running: dict[Future[list[Checkpoint]], int] = {}
-    deaths, told = [0] * len(groups), [0] * len(groups)
+    deaths, told = [0] * len(groups), [0.0] * len(groups)
 
-    def progress(number: int, done: int) -> Iterator[Advanced]:
+    def progress(number: int, done: float) -> Iterator[Advanced]:
         if done > told[number]:  # a stack that is trained again tells the same once more
             yield Advanced(amount=done - told[number])
             told[number] = done

@@ -63,7 +63,7 @@ class Processes:
         self._seats.append(_Seat())
         return self._seats[-1].submit(terms, number, group)
 
-    def told(self) -> Iterator[tuple[int, int]]:
+    def told(self) -> Iterator[tuple[int, float]]:
         """Yields what the processes told since the last call."""
         for seat in self._seats:
             yield from seat.told()
@@ -94,7 +94,7 @@ class _Seat:
         self._future = self._pool.submit(_work, terms, number, group)
         return self._future
 
-    def told(self) -> Iterator[tuple[int, int]]:
+    def told(self) -> Iterator[tuple[int, float]]:
         while self._line.poll():
             yield self._line.recv()
 

@@ -44,7 +44,7 @@ class Terms:
     keep_weights: bool
 
 
-def train_task(terms: Terms, group: Group, tell: Callable[[int], None]) -> list[Checkpoint]:
+def train_task(terms: Terms, group: Group, tell: Callable[[float], None]) -> list[Checkpoint]:
     """Trains one stack on a worker and returns its checkpoints.
 
     Args:
@@ -67,7 +67,7 @@ def train_task(terms: Terms, group: Group, tell: Callable[[int], None]) -> list[
     import torch
 
     torch.set_num_threads(terms.threads)
-    done, checkpoints = 0, []
+    done, checkpoints = 0.0, []
     named = replace(dataset, name=name)  # a path may be spelled in another way here
     for event in train_group(group, named, draws, terms.device, keep_weights=terms.keep_weights):
         if isinstance(event, Checkpoint):
