@@ -83,9 +83,8 @@ class Parts:
 
     def _trials_in(self, name: str) -> set[str] | None:
         """Returns the trials of a file; None stands for all that it was written for."""
-        if name in self._sha256 and is_proven(self._folder / name, self._sha256[name]):
-            return None
-        self._sha256.pop(name, None)
+        if name in self._sha256:
+            return None if is_proven(self._folder / name, self._sha256[name]) else set()
         try:
             self._read[name] = load_predictions(self._folder / name)
         except (DataError, RunError):
@@ -120,8 +119,13 @@ class Parts:
         return {f"{PARTS}/{name}": self._sha256.get(name) or sha256_of_file(self._folder / name) for name in names}
 
 
-def read_trials(folder: Path, parts: Parts) -> dict[str, Row]:
+def read_trials(folder: Path, parts: Parts, sha256: Mapping[str, str]) -> dict[str, Row]:
     """Returns the records of all ledgers of a sweep, by trial, of which the answers are there and whole.
+
+    Args:
+        folder: of the sweep.
+        parts: its answers.
+        sha256: of its files when it was finished.
 
     Raises:
         FileError: a ledger cannot be read.
@@ -129,6 +133,6 @@ def read_trials(folder: Path, parts: Parts) -> dict[str, Row]:
     return {
         record["trial"]: record
         for path in sorted(folder.glob(LEDGERS))
-        for record in read_records(path, TrialRecord)
+        for record in read_records(path, TrialRecord, sha256.get(path.name))
         if parts.has(record)
     }

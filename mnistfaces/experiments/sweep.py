@@ -136,8 +136,9 @@ class Sweep:
 
     def _read(self) -> None:
         """Reads what is done: records, answers, and the finished table where nothing is left to do."""
-        self._parts = Parts(self.folder.path, self.folder.sha256)
-        self.records: dict[str, Row] = {} if self.folder.replaces else read_trials(self.folder.path, self._parts)
+        path, sha256 = self.folder.path, self.folder.sha256
+        self._parts = Parts(path, sha256)
+        self.records: dict[str, Row] = {} if self.folder.replaces else read_trials(path, self._parts, sha256)
         self._results: dict[Cell, CellResult] = {}
         self._kept = self._read_kept()
 
@@ -197,7 +198,8 @@ class Sweep:
         part = "" if self.grid.shard is None else "{}-of-{}".format(*self.grid.shard)
         with self.folder:
             yield from self.folder.claim(part)
-            ledger = Ledger(self.folder.path / (f"trials-{part}.ndjson" if part else LEDGER), TrialRecord)
+            name = f"trials-{part}.ndjson" if part else LEDGER
+            ledger = Ledger(self.folder.path / name, TrialRecord, self.folder.sha256.get(name))
             yield from (Note(message=note) for note in ledger.notes)
             self._read()  # another process may have done some meanwhile, and damaged lines are gone
             yield from self._train(self.drawable(self.missing()), ledger)

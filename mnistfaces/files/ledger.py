@@ -5,6 +5,7 @@ no checksum; they count up to the first line that has one, and get theirs when t
 """
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,12 +33,12 @@ class _Scan:
     torn: bool
 
 
-def _scan(path: Path, schema: type) -> _Scan:
+def _scan(path: Path, schema: type, sha256: str | None) -> _Scan:
     complete, _, torn = path.read_bytes().rpartition(b"\n")
     records: list[dict[str, Any]] = []
     good: list[bytes] = []
     bad: list[bytes] = []
-    unsealed, old = 0, True
+    unsealed, old = 0, sha256 is None or _begins_with(complete, sha256)
     for line in complete.split(b"\n") if complete else []:
         sealed = is_sealed(line)
         old = old and not sealed
@@ -51,6 +52,16 @@ def _scan(path: Path, schema: type) -> _Scan:
     return _Scan(records=records, good=good, bad=bad, unsealed=unsealed, torn=bool(torn))
 
 
+def _begins_with(content: bytes, sha256: str) -> bool:
+    """Returns whether some first lines have a SHA-256: release 0.1.0 kept that of a finished sweep's ledger."""
+    digest = hashlib.sha256()
+    for line in content.split(b"\n"):
+        digest.update(line + b"\n")
+        if digest.hexdigest() == sha256:
+            return True
+    return False
+
+
 def _record_of(line: bytes, schema: type, *, sealed: bool) -> dict[str, Any] | None:
     """Returns the record of a line without its checksum, or None where it does not fit the schema."""
     try:
@@ -62,14 +73,19 @@ def _record_of(line: bytes, schema: type, *, sealed: bool) -> dict[str, Any] | N
     return None if problem_of(record, schema) else record
 
 
-def read_records(path: Path, schema: type) -> list[dict[str, Any]]:
+def read_records(path: Path, schema: type, sha256: str | None = None) -> list[dict[str, Any]]:
     """Returns the good records of a ledger that another process may be writing, and leaves the file alone.
+
+    Args:
+        path: the file.
+        schema: the dataclass of its records.
+        sha256: of its first lines; without them, lines that have no checksum are not believed. None believes them.
 
     Raises:
         FileError: the file cannot be read.
     """
     try:
-        return _scan(path, schema).records
+        return _scan(path, schema, sha256).records
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
 
@@ -85,12 +101,13 @@ class Ledger:
         notes: what a person should know of the opening.
     """
 
-    def __init__(self, path: Path, schema: type) -> None:
+    def __init__(self, path: Path, schema: type, sha256: str | None = None) -> None:
         """Opens a ledger, or begins it.
 
         Args:
             path: the file, in a folder that this process holds.
             schema: the dataclass of its records.
+            sha256: as for `read_records`.
 
         Raises:
             FileError: the folder or the disk refuses.
@@ -101,7 +118,7 @@ class Ledger:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
-                self._take_up(_scan(path, schema))
+                self._take_up(_scan(path, schema, sha256))
         except OSError as error:
             raise FileError(f"cannot open {path}: {error.strerror or error}") from error
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from damage import damaged
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -222,27 +223,3 @@ def test_twenty_thousand_damaged_ledgers_raise_nothing_and_tell_nothing_that_was
         assert Ledger(path, Unit).records == told
         if not old:
             assert [record for record in told if record not in written] == []
-
-
-NONSENSE = (b"\0", b"[" * 2000, b"9" * 400, b'{"unit": 1}', b"\n", b"\xff", b"NaN", b"1e999", b'\\ud800"')
-
-
-def damaged(content: bytes, rng: random.Random) -> bytes:
-    """Returns a text with a few bytes changed, cut out, doubled, or nonsense in the middle."""
-    wrong = bytearray(content)
-    for _ in range(rng.randint(1, 3)):
-        place, length = rng.randrange(len(wrong) + 1), rng.randint(1, 40)
-        kind = rng.randrange(5)
-        if kind == 0 and place < len(wrong):
-            wrong[place] ^= 1 << rng.randrange(8)
-        elif kind == 1:
-            del wrong[place : place + length]
-        elif kind == 2:
-            wrong[place:place] = wrong[place : place + length]
-        elif kind == 3:
-            wrong[place:place] = rng.choice(
-                [b"\0", b"[" * 2000, b"9" * 400, b'{"unit": 1}', b"\n", b"\xff", b"NaN", b"1e999"]
-            )
-        else:
-            wrong[place : place + length] = rng.randbytes(length)
-    return bytes(wrong)
