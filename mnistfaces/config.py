@@ -23,6 +23,7 @@ BackboneName = Literal["alexnet", "squeezenet1_1", "pixels"]
 PreprocessName = Literal["course", "imagenet"]
 FeatureDtypeName = Literal["float32", "bfloat16"]
 Scale = Literal["quick", "full"]
+Protocol = Literal["corrected", "published"]
 
 STATUS_SEVERITY: tuple[Status, ...] = ("ok", "stopped", "collapsed", "diverged", "failed")
 """From harmless to grave: a cell's status is the gravest of its trials'."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mnistfaces.config import DeviceName, Scale
+from mnistfaces.config import DeviceName, Protocol, Scale
 from mnistfaces.datasets import load_dataset
 from mnistfaces.errors import DataError
 from mnistfaces.files.schema import parse_json, problem_of
@@ -36,6 +36,7 @@ class Setup:
         device: where to compute.
         data_dir: where data live.
         features: the features of Part 10.
+        draw: whether Tables 1 and 2 are measured on the images that the report drew, by its own descent.
     """
 
     scale: Scale
@@ -43,6 +44,7 @@ class Setup:
     device: DeviceName = "cpu"
     data_dir: Path | None = None
     features: Path = FEATURES
+    draw: Protocol = "corrected"
 
     def name(self, role: Role) -> str:
         """Returns the dataset of a role as a user would type it."""
@@ -77,6 +79,7 @@ class Finding:
         status: how the training ended, or `not_run`.
         note: what a reader should know of this number.
         line: the command that gives it.
+        exact: whether the report's own images and descent gave it, so that it must be equal.
     """
 
     figure: Published
@@ -88,6 +91,7 @@ class Finding:
     status: str = "ok"
     note: str = ""
     line: str = ""
+    exact: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mnistfaces.config import DeviceName, Scale
+from mnistfaces.config import DeviceName, Protocol, Scale
 from mnistfaces.errors import DataError
 from mnistfaces.files import hash_of, write_json, write_text
 from mnistfaces.files.seals import seal
@@ -51,6 +51,7 @@ class ReproduceConfig:
         device: where to compute; `cpu`, `cuda` or `mps`.
         data_dir: where data live.
         features: the features of Part 10.
+        draw: `published` measures Tables 1 and 2 on the images that the report drew, by its own descent.
         out: the folder; None names it after the scale and the device.
         force: replaces what another configuration, or an earlier reproduction, left there.
     """
@@ -60,6 +61,7 @@ class ReproduceConfig:
     device: DeviceName = "cpu"
     data_dir: Path | None = None
     features: Path = FEATURES
+    draw: Protocol = "corrected"
     out: Path | None = None
     force: bool = False
 
@@ -79,7 +81,8 @@ class Reproduction:
             RunError: another configuration's results are in the folder.
         """
         self.config = config
-        asked = configuration("reproduce", scale=config.scale, device=config.device)
+        drawn = {} if config.draw == "corrected" else {"draw": config.draw}
+        asked = configuration("reproduce", scale=config.scale, device=config.device, **drawn)
         files = [PAGE, MARKDOWN, RESULTS]
         self.folder = RunFolder(asked, files, out=config.out, force=config.force, grows=f"{KEPT}/*.json")
         self.setup = Setup(
@@ -88,6 +91,7 @@ class Reproduction:
             device=config.device,
             data_dir=config.data_dir,
             features=config.features,
+            draw=config.draw,
         )
         self.records: dict[int, PartRecord] = {}
         if not self.folder.replaces:
