@@ -37,8 +37,6 @@ FENCES = {
     "torchvision": ("features",),
     "scipy": ("statistics", "datasets/mat_process"),
     "safetensors": ("runs", "features"),
-    "dask": ("experiments/execution/*",),
-    "distributed": ("experiments/execution/*",),
     "sklearn": (),
     "mlxtend": (),
 }

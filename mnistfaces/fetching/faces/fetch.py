@@ -175,8 +175,9 @@ def make_synthetic(data_dir: Path, request: FacesRequest, seed: int) -> Iterator
 
 
 def _remarks(selection: Selection) -> Iterator[Note]:
-    for line in (*selection.bad, *selection.strays):
-        yield Note(message=f"{line.origin}: {line.reason}")
+    if bad := (*selection.bad, *selection.strays):
+        more = f"; {len(bad) - 1} more lines are no rows either: see them with --report FILE.csv" if bad[1:] else ""
+        yield Note(message=f"{bad[0].origin}: {bad[0].reason}{more}")
     if selection.repeated:
         yield Note(message=f"{selection.repeated} rows stand in the lists more than once")
 

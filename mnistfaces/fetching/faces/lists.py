@@ -44,8 +44,8 @@ def _from_file(path: Path) -> bytes:
 
 def _from_web(url: str, folder: Path, client: Client) -> bytes:
     copy = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.txt"
-    if copy.exists():
-        return _from_file(copy)
+    if copy.exists() and _names_faces(content := _from_file(copy)):
+        return content
     hint = "give a copy with --list FILE"
     try:
         reply = client.get(url, limit_bytes=LIMIT_BYTES, deadline_s=DEADLINE_S)
@@ -53,6 +53,13 @@ def _from_web(url: str, folder: Path, client: Client) -> bytes:
         raise FetchError(f"cannot get the list {url}: {error}: {hint}") from error
     if reply.status != OK:
         raise FetchError(f"cannot get the list {url}: HTTP {reply.status}: {hint}")
+    if not _names_faces(reply.body):
+        raise FetchError(f"{url} gave no list of faces but {reply.body[:40]!r}: {hint}")
     with write_whole(copy) as file:
         file.write(reply.body)
     return reply.body
+
+
+def _names_faces(content: bytes) -> bool:
+    """Returns whether a list has a row at all; a page that says that it moved has none, and is never kept."""
+    return any(isinstance(line, Row) for line in parse_list(content, ""))

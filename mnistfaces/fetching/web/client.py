@@ -8,8 +8,6 @@ redirects, the content codings, and one name for each way to fail.
 import contextlib
 import http.client
 import os
-import re
-import ssl
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -17,23 +15,21 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.utils import get_environ_proxies
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError
-from urllib3.exceptions import TimeoutError as ProtocolTimeout
 
-from mnistfaces.fetching.web.pinned import Budget, PinnedAdapter, RequestFailed
+from mnistfaces.fetching.web.failures import ProxyError, RequestFailed, named
+from mnistfaces.fetching.web.pinned import Budget, Pin, PinnedAdapter
+from mnistfaces.fetching.web.urls import host_of, target_of
 
 USER_AGENT = "mnistfaces (+https://github.com/mnistfaces/mnistfaces)"
 HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
 BLOCK = 1 << 16
-MAX_URL = 8192
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 WHOLE = range(200, 300)
 """Statuses whose body is read; that of any other is left alone."""
 
 _FAILURES = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
-_TUNNEL_STATUS = re.compile(r"Tunnel connection failed: (\d{3})")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +56,8 @@ class Reply:
         target = self.headers.get("location")
         if self.status not in REDIRECTS or not target:
             return None
+        with contextlib.suppress(UnicodeError):  # http.client reads a header as Latin-1, servers write UTF-8
+            target = target.encode("latin-1").decode()
         try:
             return urljoin(self.url, target.strip())
         except ValueError:
@@ -126,7 +124,7 @@ class Client:
         try:
             return self._exchange(url, budget, self.config.read_s if read_s is None else read_s, began)
         except _FAILURES as error:
-            raise _named(error, url) from error
+            raise named(error, url) from error
 
     def stream(self, url: str, *, limit_bytes: int, deadline_s: float) -> Iterator[bytes]:
         """Yields the body at the end of the redirects, as it was sent, in blocks that arrive one after the other.
@@ -149,7 +147,7 @@ class Client:
                         yield from _raw_blocks(response, limit_bytes)
                         return
             except _FAILURES as error:
-                raise _named(error, url) from error
+                raise named(error, url) from error
             headers = {name.lower(): value for name, value in response.headers.items()}
             reply = Reply(url=url, status=response.status_code, headers=headers, body=b"", seconds=0.0)
             if reply.location is None:
@@ -169,36 +167,38 @@ class Client:
         """Yields the response to one request, its body not yet read."""
         # no session: it would read redirects ahead, and send the passwords of a netrc file
         request = requests.Request("GET", url, headers=HEADERS).prepare()
-        with PinnedAdapter(budget, read_s, allow_private=self.config.allow_private) as adapter:
+        pin = Pin(budget=budget, read_s=read_s, allow_private=self.config.allow_private, target=target_of(url))
+        with PinnedAdapter(pin) as adapter:
             response = adapter.send(
                 request,
                 stream=True,
                 timeout=(self.config.connect_s, read_s),
-                proxies=get_environ_proxies(url),
+                proxies=_proxies(url),
                 verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             )
             with response:
+                if not adapter.connections:
+                    raise RuntimeError("requests made a connection of its own, past the checks")
                 yield response
 
 
-def host_of(url: str) -> str:
-    """Returns the host of an http or https URL, in lower case and without its port: the unit of politeness.
+def _proxies(url: str) -> dict[str, str]:
+    """Returns the proxies that the environment names.
 
     Raises:
-        RequestFailed: the URL cannot be asked for (`bad_url`).
+        ProxyError: the one for this URL is of a kind that is not supported.
     """
-    if len(url) > MAX_URL or _CONTROL.search(url):
-        raise RequestFailed("bad_url", f"too long, or with control characters: {url[:80]!r}")
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port  # a bad port is an error
-    except ValueError as error:
-        raise RequestFailed("bad_url", f"{error}: {url[:80]!r}") from None
-    if parts.scheme not in ("http", "https"):
-        raise RequestFailed("bad_url", f"neither http nor https: {url[:80]!r}")
-    if not host:
-        raise RequestFailed("bad_url", f"no host: {url[:80]!r}")
-    return host.rstrip(".")
+    proxies = get_environ_proxies(url)
+    if proxy := select_proxy(url, proxies):
+        try:
+            parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+            usable = parts.scheme in ("http", "https") and parts.hostname
+        except ValueError:
+            usable = False
+        if not usable:
+            kind = proxy.partition("://")[0]  # its rest may hold a password
+            raise ProxyError(f"the environment names a {kind[:20]!r} proxy for {url[:80]}: use an http or https proxy")
+    return proxies
 
 
 def _body(response: requests.Response, coding: str, limit_bytes: int) -> bytes:
@@ -238,38 +238,3 @@ def _decoded(blocks: Iterator[bytes], coding: str, limit_bytes: int) -> bytes:
 
 def _too_large(limit_bytes: int) -> RequestFailed:
     return RequestFailed("too_large", f"more than {limit_bytes} bytes")
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """Returns an exception and every one that it wraps, by cause, context, reason or argument."""
-    found: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, BaseException) and one not in found:
-            found.append(one)
-            waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-    return found
-
-
-def _named(error: Exception, url: str) -> RequestFailed:  # noqa: PLR0911  one return a name
-    """Returns the failure under its name: the gravest thing that the chain of exceptions mentions."""
-    chain = _chain(error)
-
-    def mentions(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(one, kinds) for one in chain)
-
-    for one in chain:
-        if tunnel := _TUNNEL_STATUS.search(str(one)):
-            return RequestFailed("http_error", f"the proxy answered {tunnel[1]}: {url}", int(tunnel[1]))
-    if mentions(TimeoutError, ProtocolTimeout):
-        return RequestFailed("timeout", f"no answer in time from {url}")
-    if mentions(ssl.SSLError, requests.exceptions.SSLError):
-        return RequestFailed("tls", f"no trusted connection to {url}: {error}")
-    if mentions(ConnectionError):
-        return RequestFailed("reset", f"the connection was dropped: {url}")
-    if mentions(requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, UnicodeError):
-        return RequestFailed("bad_url", f"cannot be asked for: {url[:80]!r}")
-    if mentions(http.client.IncompleteRead) and not mentions(ValueError):
-        return RequestFailed("truncated", f"the body ended early: {url}")
-    return RequestFailed("bad_response", f"not HTTP as it should be: {url}: {error}")

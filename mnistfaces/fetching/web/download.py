@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from mnistfaces.fetching.web.client import Client, host_of
+from mnistfaces.fetching.web.client import Client
+from mnistfaces.fetching.web.failures import RequestFailed
 from mnistfaces.fetching.web.hosts import Line, Settled, Task, Unit
-from mnistfaces.fetching.web.pinned import RequestFailed
 from mnistfaces.fetching.web.policy import (
     Host,
     Outcome,
@@ -25,6 +25,7 @@ from mnistfaces.fetching.web.policy import (
     retry_after,
     wait_before_retry,
 )
+from mnistfaces.fetching.web.urls import host_of
 
 LONGEST_SLEEP_S = 0.5
 

@@ -3,6 +3,9 @@
 Every read from the socket passes through one class, which knows the time and the bytes that are left; so
 headers, chunk sizes and the replies of a proxy are bounded like a body. The name is resolved and judged once,
 and the socket is connected to that very address: there is no second look-up that could answer otherwise.
+
+The pools' own factory is replaced, not a method of the adapter: releases of requests find their pools in
+different ways, and whichever way that is, it leads to connections of this module.
 """
 
 import contextlib
@@ -11,41 +14,27 @@ import http.client
 import io
 import socket
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from mnistfaces.errors import FetchError
 from mnistfaces.fetching.web.addresses import is_public, resolve
-from mnistfaces.fetching.web.states import State
+from mnistfaces.fetching.web.failures import RequestFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from urllib3.poolmanager import PoolManager
 
-    from requests import PreparedRequest
-    from urllib3.connectionpool import HTTPConnectionPool
+    from mnistfaces.fetching.web.states import State
 
 FRAMING = 1 << 18
 """Bytes allowed on top of the body, for status line, headers and chunk sizes."""
 
 SEE_OUT_S = 0.2
 SEE_OUT_BLOCKS = 8
-
-
-class RequestFailed(FetchError):  # noqa: N818  it names an outcome among others
-    """A request that gave no whole reply.
-
-    Attributes:
-        state: the name of what happened.
-        status: the HTTP status, where there was one.
-    """
-
-    def __init__(self, state: State, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.state: State = state
-        self.status = status
 
 
 class Budget:
@@ -83,11 +72,17 @@ class Budget:
 
 
 class _Metered(io.RawIOBase):
-    """The bytes of a socket, each read within the budget."""
+    """The bytes of a socket, each read within the budget.
+
+    Attributes:
+        ended: nothing more comes.
+        last: the server hangs up after this reply, as it does not after that of a proxy that opened a tunnel.
+    """
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, budget: Budget, read_s: float) -> None:
         self._raw, self._sock, self._budget, self._read_s = raw, sock, budget, read_s
         self.ended = False
+        self.last = False
 
     def readable(self) -> bool:
         return True
@@ -101,7 +96,7 @@ class _Metered(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        if not (self.closed or self.ended):
+        if self.last and not (self.closed or self.ended):
             self._see_out()
         self._raw.close()
         super().close()
@@ -133,6 +128,7 @@ class _MeteredResponse(http.client.HTTPResponse):
 
     def begin(self) -> None:
         """Reads status and headers; http.client takes the end of the stream for the end of the headers."""
+        self._meter.last = True
         super().begin()
         if self._meter.ended:
             raise RequestFailed("truncated", "the headers ended early")
@@ -168,35 +164,71 @@ def connect_checked(host: str, port: int, budget: Budget, *, connect_s: float, a
     raise RequestFailed(state, f"cannot connect to {host}: {failure.strerror or failure}") from None
 
 
-class _Pinned:
-    """What both kinds of connection share: the socket's origin and the meter on its bytes."""
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """What holds for the connections of one request.
 
-    def pin(self, budget: Budget, read_s: float, *, allow_private: bool) -> None:
-        self.budget, self.allow_private = budget, allow_private
-        self.response_class: Any = functools.partial(_MeteredResponse, budget=budget, read_s=read_s)
+    Attributes:
+        budget: of the request.
+        read_s: seconds of silence.
+        allow_private: connect to addresses that are not public.
+        target: path and query, to the byte as they are sent.
+    """
+
+    budget: Budget
+    read_s: float
+    allow_private: bool
+    target: str
+
+
+class _Pinned:
+    """What both kinds of connection share: the socket's origin, the meter on its bytes, and what it asks for."""
+
+    def hold(self, pin: Pin) -> None:
+        self.pin = pin
+        self.response_class: Any = functools.partial(_MeteredResponse, budget=pin.budget, read_s=pin.read_s)
 
     def _new_conn(self: Any) -> socket.socket:
         # the address of a proxy is the user's own choice
-        allowed = self.allow_private or self.proxy is not None
-        return connect_checked(self._dns_host, self.port, self.budget, connect_s=self.timeout, allow_private=allowed)
+        allowed = self.pin.allow_private or self.proxy is not None
+        return connect_checked(
+            self._dns_host, self.port, self.pin.budget, connect_s=self.timeout, allow_private=allowed
+        )
+
+    def _tunnel(self: Any) -> None:
+        """Opens a tunnel through a proxy; what follows, the agreement on TLS, may take as long as without one."""
+        self._open_tunnel()
+        self.sock.settimeout(self.pin.budget.seconds(self.timeout))
+
+    def putrequest(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  passed on
+        """Asks for the address as it was given, whatever requests and urllib3 would have made of it."""
+        parts = urlsplit(url)  # a proxy of an http address wants it whole
+        origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc and not url.startswith("/") else ""
+        self._put_request(method, origin + self.pin.target, *args, **kwargs)
 
 
 class _PinnedHTTP(_Pinned, HTTPConnection):
-    pass
+    _open_tunnel: Any = HTTPConnection._tunnel  # noqa: SLF001  of http.client
+    _put_request: Any = HTTPConnection.putrequest
 
 
 class _PinnedHTTPS(_Pinned, HTTPSConnection):
-    pass
+    _open_tunnel: Any = HTTPSConnection._tunnel  # noqa: SLF001  of http.client
+    _put_request: Any = HTTPSConnection.putrequest
 
 
 class PinnedAdapter(HTTPAdapter):
-    """A transport for one request: its connections share the request's budget."""
+    """A transport for one request: its connections share the request's budget.
 
-    def __init__(self, budget: Budget, read_s: float, *, allow_private: bool) -> None:
+    Attributes:
+        pin: what holds for them.
+        connections: how many were made.
+    """
+
+    def __init__(self, pin: Pin) -> None:
+        self.pin = pin
+        self.connections = 0
         super().__init__(pool_connections=1, pool_maxsize=1)
-        self._pin: Callable[..., None] = functools.partial(
-            _Pinned.pin, budget=budget, read_s=read_s, allow_private=allow_private
-        )
 
     def __enter__(self) -> Self:
         return self
@@ -204,20 +236,37 @@ class PinnedAdapter(HTTPAdapter):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def get_connection_with_tls_context(
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  passed on
+        """Makes the manager of the pools that reach hosts directly."""
+        super().init_poolmanager(*args, **kwargs)
+        self._hold(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> "PoolManager":  # noqa: ANN401  passed on
+        """Returns the manager of the pools that reach hosts through a proxy."""
+        manager: PoolManager = super().proxy_manager_for(*args, **kwargs)
+        self._hold(manager)
+        return manager
+
+    def _hold(self, manager: "PoolManager") -> None:
+        makers: dict[str, Any] = {
+            "http": functools.partial(self._pool, HTTPConnectionPool, _PinnedHTTP),
+            "https": functools.partial(self._pool, HTTPSConnectionPool, _PinnedHTTPS),
+        }
+        manager.pool_classes_by_scheme = makers
+
+    def _pool(
         self,
-        request: "PreparedRequest",
+        pool_class: type["HTTPConnectionPool"],
+        connection_class: type[Any],
         *args: Any,  # noqa: ANN401  passed on
         **kwargs: Any,  # noqa: ANN401  passed on
     ) -> "HTTPConnectionPool":
-        """Returns the pool of the request's host or proxy; its connections are pinned and metered."""
-        pool = super().get_connection_with_tls_context(request, *args, **kwargs)
-        kind: Any = _PinnedHTTPS if isinstance(pool, HTTPSConnectionPool) else _PinnedHTTP
-
         def connection(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  passed on
-            made = kind(*args, **kwargs)
-            self._pin(made)
+            made = connection_class(*args, **kwargs)
+            made.hold(self.pin)
+            self.connections += 1
             return made
 
+        pool = pool_class(*args, **kwargs)
         pool.ConnectionCls = connection  # type: ignore[assignment]
         return pool

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faces_web import COLOR, GRAY, LIST, PHOTOS, SHAS, fetch, follow, make_web, states
+from faces_web import COLOR, GRAY, LIST, PHOTOS, SHAS, fetch, follow, make_web, row, states
 from PIL import Image
 from rude_server import RudeServer, picture, reply, send
 
@@ -24,13 +24,12 @@ from mnistfaces.errors import DataError, FetchError, FileError, UsageError
 from mnistfaces.fetching.faces import sources
 from mnistfaces.fetching.faces.fetch import FacesRequest, fetch_faces
 from mnistfaces.fetching.faces.lists import read_lists
-from mnistfaces.fetching.faces.passes import RequestRecord
 from mnistfaces.fetching.faces.report import write_report
 from mnistfaces.fetching.faces.sources import read_sources
 from mnistfaces.fetching.web.client import Client
 from mnistfaces.fetching.web.policy import Rules
 from mnistfaces.fetching.web.states import STATES
-from mnistfaces.files.ledger import Ledger
+from mnistfaces.files import Ledger
 from mnistfaces.progress import Advanced
 
 
@@ -298,8 +297,8 @@ def test_a_torn_ledger_loses_at_most_the_unit_that_was_torn(web: RudeServer, tmp
 
 @pytest.mark.usefixtures("web")
 def test_a_ledger_of_strange_records_breaks_nothing(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "data" / "faces" / "ledger.ndjson", RequestRecord)
-    for record in ({"x": 1}, {"unit": 5, "state": None}, {"unit": "x", "state": "new", "url": 7, "status": "y"}):
+    ledger = Ledger(tmp_path / "data" / "faces" / "ledger.ndjson")
+    for record in ({}, {"unit": 5, "state": None}, {"unit": "x", "state": "new", "url": 7, "status": "y"}):
         ledger.append(record)
     assert states(fetch(tmp_path))["ok"] == 3
 
@@ -380,7 +379,61 @@ def test_nothing_is_decoded_whose_sha256_is_not_the_listed_one(
     web: RudeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decode, seen = images.decode, []
-    monkeypatch.setattr(images, "decode", lambda content, **more: seen.append(content) or decode(content, **more))
+    monkeypatch.setattr(images, "decode", lambda content, **how: seen.append(content) or decode(content, **how))
     web.routes["http://host3.example/3.jpg"] = send(reply(picture(77)))
     fetch(tmp_path)
     assert {hashlib.sha256(content).hexdigest() for content in seen} == {SHAS[0], SHAS[2], SHAS[4]}
+
+
+@pytest.mark.parametrize(
+    "page", [b"<!doctype html><title>Moved</title>\n<p>this list has moved\n" * 20, b"", b"\0\xff\n"]
+)
+def test_a_page_that_is_no_list_is_not_kept_as_one(web: RudeServer, tmp_path: Path, page: bytes) -> None:
+    url = "http://lists.example/faces.txt"
+    web.routes[url] = [send(reply(page)), send(reply(LIST.encode()))]
+    with pytest.raises(FetchError, match="gave no list of faces but"):
+        fetch(tmp_path, lists=(url,))
+    assert fetch(tmp_path, lists=(url,)).counts[0]["kept"] == 2
+    (kept,) = (tmp_path / "data" / "faces" / "lists").glob("*.txt")
+    kept.write_bytes(page)  # as an earlier release kept it
+    assert fetch(tmp_path, lists=(url,)).counts[0]["kept"] == 2
+    assert kept.read_bytes() == LIST.encode()
+
+
+@pytest.mark.usefixtures("web")
+def test_fifty_thousand_bad_lines_are_one_note(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(LIST + "\nBill Hader\tbad" * 49_999)
+    notes, finished = follow(tmp_path)
+    (note,) = [note for note in notes if "list.txt:" in note]
+    assert note.startswith("list.txt:8: 4 fields instead of 6; 49999 more lines are no rows either")
+    assert finished.counts[1]["bad_row"] == 50_000
+
+
+def test_the_archive_is_not_asked_for_addresses_that_no_web_has(web: RudeServer, tmp_path: Path) -> None:
+    lines = [
+        row("Alec Baldwin", 1, 1),
+        row("Alec Baldwin", 2, 2, url="ftp://host2.example/2.jpg"),
+        row("Alec Baldwin", 3, 3, url="http://127.0.0.1:1/3.jpg"),
+    ]
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("no_proxy", "127.0.0.1")
+        found = states(fetch(tmp_path, sources=("live", "wayback")))
+    assert found == {"ok": 1, "bad_url": 1, "private_address": 1}
+    asked = [target for target in web.targets if target.startswith("http://archive.example/")]
+    assert [target.rpartition("id_/")[2] for target in asked] == ["http://host1.example/1.jpg"]
+
+
+@pytest.mark.usefixtures("web")
+def test_a_dataset_of_another_recipe_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch(tmp_path)
+    path = faces_path(tmp_path / "data", GRAY)
+    before, made = open_dataset(path), path.stat().st_mtime_ns
+    fetch(tmp_path)
+    assert path.stat().st_mtime_ns == made
+    monkeypatch.setattr("mnistfaces.datasets.faces.RECIPE", 2)
+    monkeypatch.setattr(images, "crop", lambda pixels, _: pixels[:20, :20])
+    fetch(tmp_path)
+    after = open_dataset(path)
+    assert after.meta["recipe"] != before.meta["recipe"]
+    assert after.fingerprint != before.fingerprint

@@ -6,7 +6,7 @@ from rude_server import RudeServer, reply, send
 from mnistfaces.fetching.web import pinned
 from mnistfaces.fetching.web.addresses import is_public
 from mnistfaces.fetching.web.client import Client
-from mnistfaces.fetching.web.pinned import RequestFailed
+from mnistfaces.fetching.web.failures import RequestFailed
 
 PRIVATE = [
     "127.0.0.1",

@@ -1,18 +1,24 @@
+import contextlib
 import gzip
 import socket
 import ssl
 import threading
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from requests import PreparedRequest
 from rude_server import Behaviour, RudeServer, drip, endless, picture, reply, reset, send, silence
+from urllib3.connectionpool import HTTPConnectionPool
 
 from mnistfaces.fetching.web import pinned
-from mnistfaces.fetching.web.client import USER_AGENT, Client, ClientConfig, host_of
-from mnistfaces.fetching.web.pinned import RequestFailed
+from mnistfaces.fetching.web.client import USER_AGENT, Client, ClientConfig
+from mnistfaces.fetching.web.failures import ProxyError, RequestFailed
+from mnistfaces.fetching.web.pinned import PinnedAdapter
+from mnistfaces.fetching.web.urls import host_of
 
 KIB = 1 << 10
 LIMIT = 64 * KIB
@@ -316,3 +322,139 @@ def test_the_unit_of_politeness_is_the_host_without_port_case_and_final_dot() ->
     assert {host_of(f"{url}/a") for url in ("http://A.example.", "https://a.EXAMPLE:8443", "http://me@a.example")} == {
         "a.example"
     }
+
+
+def tunnel(to_port: int, wait_s: float) -> Behaviour:
+    """Opens the tunnel that a client asks for, whose far end answers only after a while."""
+
+    def behave(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", to_port)) as far:
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            threading.Thread(target=copy, args=(connection, far), daemon=True).start()
+            time.sleep(wait_s)
+            copy(far, connection)
+
+    def copy(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while block := source.recv(65536):
+                target.sendall(block)
+
+    return behave
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 0.3, 0.6])
+def test_a_far_host_behind_a_tunnel_may_take_its_time(
+    server: RudeServer, tls_port: tuple[int, list[str]], monkeypatch: pytest.MonkeyPatch, wait_s: float
+) -> None:
+    port, names = tls_port
+    monkeypatch.undo()  # the far host is known to the proxy alone
+    monkeypatch.setenv("https_proxy", server.url(""))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    server.routes["rude.example:443"] = tunnel(port, wait_s)
+    assert Client().get("https://rude.example/", limit_bytes=LIMIT, deadline_s=5).body == b"secure"
+    assert names == ["rude.example"]
+
+
+def test_a_far_host_behind_a_tunnel_that_never_answers_ends_at_the_deadline(
+    server: RudeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", server.url(""))
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        server.routes["rude.example:443"] = tunnel(mute.getsockname()[1], 0)
+        began = time.monotonic()
+        assert failure(Client(), "https://rude.example/", DEADLINE).state == "timeout"
+    assert time.monotonic() - began < DEADLINE + 0.5
+
+
+SPELLINGS = [
+    "/%7Eaidsmyth/a.jpg",
+    "/~a/%7e%2f%41.jpg",
+    "/a/../b/./c//d.jpg",
+    "/100%/a.jpg",
+    '/a|b{c}[d]^`"<>\\.jpg',
+    "/a.jpg?x=%7E&y=a%20b&z=%zz|",
+    "/a.jpg;b=1,c=$d!",
+    "/?",
+]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_an_address_is_sent_to_the_byte_as_it_is_listed(server: RudeServer, client: Client, spelling: str) -> None:
+    client.get(server.url(f"{spelling}#part"), limit_bytes=LIMIT, deadline_s=5)
+    assert server.targets == [spelling.removesuffix("?")]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_proxy_gets_an_address_to_the_byte_as_it_is_listed(proxied: RudeServer, spelling: str) -> None:
+    Client().get(f"http://me:secret@far.example:81{spelling}#part", limit_bytes=LIMIT, deadline_s=5)
+    assert proxied.targets == [f"http://far.example:81{spelling.removesuffix('?')}"]
+
+
+def test_what_no_request_can_carry_is_percent_encoded(server: RudeServer, client: Client) -> None:
+    client.get(server.url("/à b.jpg?é"), limit_bytes=LIMIT, deadline_s=5)
+    assert server.targets == ["/%C3%A0%20b.jpg?%C3%A9"]
+
+
+def test_a_redirect_is_followed_as_it_is_spelled(server: RudeServer, client: Client) -> None:
+    moved = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /%7Eb/\xc3\xa0.jpg\r\n\r\n"
+    server.routes["/a"] = send(moved)
+    client.get(server.url("/a"), limit_bytes=LIMIT, deadline_s=5)
+    assert server.targets == ["/a", "/%7Eb/%C3%A0.jpg"]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "socks5h://127.0.0.1:1", "SOCKS4://a", "http://[::1"])
+def test_a_proxy_that_cannot_be_used_ends_everything_in_one_line(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("all_proxy", proxy)
+    for url in ("http://far.example/a", "https://far.example/a"):
+        with pytest.raises(ProxyError, match="the environment names a"):
+            Client().get(url, limit_bytes=LIMIT, deadline_s=5)
+
+
+@pytest.mark.parametrize("finding", ["connection_from_url", "connection_from_host"])
+def test_however_requests_finds_its_pools_their_connections_are_checked(
+    server: RudeServer, monkeypatch: pytest.MonkeyPatch, finding: str
+) -> None:
+    def find(adapter: PinnedAdapter, request: PreparedRequest, *_: object, **__: object) -> HTTPConnectionPool:
+        if finding == "connection_from_url":  # requests 2.31
+            return adapter.poolmanager.connection_from_url(request.url)
+        return adapter.poolmanager.connection_from_host(server.address, server.port, "http")  # requests 2.32.0
+
+    for name in ("get_connection_with_tls_context", "get_connection", "_get_connection"):
+        monkeypatch.setattr(PinnedAdapter, name, find, raising=False)
+    assert failure(Client(), server.url("/a")).state == "private_address"
+    assert server.connections == 0
+
+
+def test_a_connection_that_was_not_checked_is_not_read_from(
+    server: RudeServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PinnedAdapter, "_hold", lambda *_: None)
+    server.routes["/a"] = send(reply(b"secret"))
+    with pytest.raises(RuntimeError, match="past the checks"):
+        client.get(server.url("/a"), limit_bytes=LIMIT, deadline_s=5)
+
+
+@pytest.mark.parametrize("way", ["get", "stream"])
+def test_the_deadline_counts_over_all_redirects(server: RudeServer, client: Client, way: str) -> None:
+    def slow_loop(connection: socket.socket) -> None:
+        time.sleep(0.25)
+        connection.sendall(reply(b"", "302 Found", Location="/a"))
+
+    server.routes["/a"] = slow_loop
+    began = time.monotonic()
+    with pytest.raises(RequestFailed) as caught:
+        any(getattr(client, way)(server.url("/a"), limit_bytes=LIMIT, deadline_s=DEADLINE))
+    assert caught.value.state == "timeout"
+    assert time.monotonic() - began < DEADLINE + 0.3
+
+
+def test_what_a_packed_body_unpacks_to_is_bounded_while_it_is_unpacked(server: RudeServer, client: Client) -> None:
+    server.routes["/a"] = send(reply(gzip.compress(bytes(200 << 20)), Content_Encoding="gzip"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestFailed, match="more than"):
+            client.get(server.url("/a"), limit_bytes=1 << 20, deadline_s=10)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20

@@ -16,8 +16,9 @@ from mnistfaces.fetching.faces.originals import Originals
 from mnistfaces.fetching.web import client, download, pinned, policy
 from mnistfaces.fetching.web.client import Client, ClientConfig
 from mnistfaces.fetching.web.download import Download
+from mnistfaces.fetching.web.failures import RequestFailed
 from mnistfaces.fetching.web.hosts import Line, Unit
-from mnistfaces.fetching.web.pinned import Budget, RequestFailed
+from mnistfaces.fetching.web.pinned import Budget
 from mnistfaces.fetching.web.policy import Host, Outcome, Rules
 
 PHOTO = picture(1)

@@ -1,4 +1,5 @@
 import hashlib
+import socket
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -171,3 +172,16 @@ def test_a_photograph_that_was_damaged_on_the_disk_is_removed_unread(tmp_path: P
     assert tree.read(SHA) is None
     assert SHA not in tree
     assert not path.exists()
+
+
+def test_the_time_of_a_url_is_counted_over_its_redirects(proxied: RudeServer, tmp_path: Path) -> None:
+    def slowly(connection: socket.socket) -> None:
+        time.sleep(0.3)
+        connection.sendall(reply(b"", "302 Found", Location=f"http://host{len(proxied.targets)}.example/"))
+
+    for number in range(9):
+        proxied.routes[f"http://host{number}.example/"] = slowly
+    rules = replace(QUICK, deadline_s=0.7, retry_waits_s=(), max_redirects=8)
+    (found,) = run(tmp_path, ["http://host0.example/"], rules).values()
+    assert found.outcome.state == "timeout"
+    assert len(proxied.targets) < 6
