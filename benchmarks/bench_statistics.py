@@ -21,9 +21,10 @@ import scipy
 from numpy.typing import NDArray
 from scipy import stats
 
-from mnistfaces.statistics.intervals import accuracy_interval, paired_difference
-from mnistfaces.statistics.scores import TrialScores
-from mnistfaces.statistics.selection import ties
+from mnistfaces.statistics.differences import paired_difference
+from mnistfaces.statistics.intervals import accuracy_interval
+from mnistfaces.statistics.scores import Board, TrialScores
+from mnistfaces.statistics.selection import confidence_set
 
 Trials = list[TrialScores]
 Bounds = tuple[float, float]
@@ -32,8 +33,8 @@ ALPHA = 0.05
 PROMISED = 0.93
 
 
-def trial(correct: NDArray[np.bool_], images: NDArray[np.int64], train_n: int) -> TrialScores:
-    return TrialScores(correct=correct, ids=images.astype(str), groups=images, train_n=train_n)
+def trial(correct: NDArray[np.bool_], images: NDArray[np.int64], train_n: int, pool_n: int = 0) -> TrialScores:
+    return TrialScores(correct=correct, ids=images.astype(str), groups=images, train_n=train_n, pool_n=pool_n)
 
 
 # Experiments: each draws trials anew, and knows the accuracy that they estimate.
@@ -137,7 +138,7 @@ class Splits:
             known = np.setdiff1d(order, asked)
             for view, trials in zip(views, drawn, strict=True):
                 answers = self.answers(view[known], labels[known], view[asked])
-                trials.append(trial(answers == labels[asked], asked, len(known)))
+                trials.append(trial(answers == labels[asked], asked, len(known), self.images))
         return drawn
 
 
@@ -212,12 +213,11 @@ def false_alarms(experiment: Seeds | Splits, repeats: int, seed: int = 0) -> tup
 
 
 def family_alarms(experiment: Seeds | Splits, cells: int, repeats: int, seed: int = 0) -> float:
-    """Returns how often any of several cells of one true accuracy is told from the first."""
+    """Returns how often the first of several cells of one true accuracy is left out of the set of the best."""
     rng = np.random.default_rng(seed)
     alarms = 0
     for _ in range(repeats):
-        first, *others = (dict(enumerate(trials)) for trials in experiment.draw(rng, cells))
-        alarms += not all(ties(first, others))
+        alarms += not confidence_set(Board.of(experiment.draw(rng, cells)))[0]
     return alarms / repeats
 
 

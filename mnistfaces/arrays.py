@@ -14,13 +14,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnistfaces.errors import DataError, FileError
-from mnistfaces.files import write_whole
+from mnistfaces.files import sha256_of_open, write_whole
 
 ALIGNMENT = 64
 DIRECTORY_LIMIT = 1 << 18
@@ -84,8 +84,8 @@ class Rows:
         raise NotImplementedError
 
 
-def write_npz(path: Path, arrays: "Mapping[str, ArrayLike | Rows]", *, compressed: bool = False) -> None:
-    """Writes arrays as an `.npz`, whole or not at all; the same arrays always give the same bytes.
+def write_npz(path: Path, arrays: "Mapping[str, ArrayLike | Rows]", *, compressed: bool = False) -> str:
+    """Writes arrays as an `.npz`, whole or not at all; returns its SHA-256. Equal arrays always give equal bytes.
 
     Args:
         path: the file; an older one is replaced.
@@ -97,7 +97,14 @@ def write_npz(path: Path, arrays: "Mapping[str, ArrayLike | Rows]", *, compresse
         TypeError: an array holds something else, such as objects.
     """
     plain = {name: _plain(name, values) for name, values in arrays.items()}
-    with write_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
+    with write_whole(path) as file:
+        _write_members(file, plain, compressed=compressed)
+        sha256 = sha256_of_open(file)
+    return sha256  # noqa: RET504  mypy takes a block that may swallow errors to end without a result
+
+
+def _write_members(file: IO[bytes], plain: "Mapping[str, NDArray[Any] | Rows]", *, compressed: bool) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
         for name, array in plain.items():
             info = zipfile.ZipInfo(f"{name}.npy", EPOCH)
             info.create_system = 3  # the same on Windows as elsewhere

@@ -1,14 +1,16 @@
 """What a run is asked to do: closed names, frozen configurations, and the one home of every default."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from types import NoneType
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from mnistfaces.errors import UsageError
 from mnistfaces.options import option
 
 ModelName = Literal["softmax", "mlp"]
-OptimizerName = Literal["gd", "adam"]
+OptimizerName = Literal["gd", "nesterov", "rmsprop", "adagrad", "adam", "adamw"]
 Reduction = Literal["sum", "mean"]
 Activation = Literal["relu", "tanh"]
 Selection = Literal["last", "best"]
@@ -21,6 +23,7 @@ BackboneName = Literal["alexnet", "squeezenet1_1", "pixels"]
 PreprocessName = Literal["course", "imagenet"]
 FeatureDtypeName = Literal["float32", "bfloat16"]
 Scale = Literal["quick", "full"]
+Protocol = Literal["corrected", "published"]
 
 STATUS_SEVERITY: tuple[Status, ...] = ("ok", "stopped", "collapsed", "diverged", "failed")
 """From harmless to grave: a cell's status is the gravest of its trials'."""
@@ -31,13 +34,70 @@ COLLAPSE_EPOCHS = 100
 MAX_SEED = 2**62
 """Far more than anyone needs, and few enough for torch's generators when S, S + 1, ... are counted from there."""
 
+ADAM_BETAS, ADAM_EPS = (0.9, 0.999), 1e-8
+RMSPROP_ALPHA, RMSPROP_EPS = 0.99, 1e-8
+ADAGRAD_EPS = 1e-10
+"""Of the optimizers of these names: PyTorch's defaults."""
+
+MOST_TRIALS = 1_000_000
+"""Values of a list, cells of a grid and trials of a sweep: more are a slip of the pen, and are refused unbuilt."""
+
 ARITHMETIC = 2
 """Raised whenever the same configuration would give other numbers than before; part of every run's hash."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerDefaults:
+    """What an optimizer is trained with where nothing else is asked for.
+
+    Attributes:
+        momentum: beta; None is that of an optimizer that takes none. One that is not 0 cannot be turned off.
+        weight_decay: the penalty.
+    """
+
+    momentum: float | None = None
+    weight_decay: float = 0.0
+
+
+OPTIMIZER_DEFAULTS: Mapping[OptimizerName, OptimizerDefaults] = {
+    "gd": OptimizerDefaults(momentum=0.0),
+    "nesterov": OptimizerDefaults(momentum=0.9),
+    "rmsprop": OptimizerDefaults(),
+    "adagrad": OptimizerDefaults(),
+    "adam": OptimizerDefaults(),
+    "adamw": OptimizerDefaults(weight_decay=0.01),
+}
 
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise UsageError(message)
+
+
+def _require_known_names(config: "TrainConfig | ExtractConfig") -> None:
+    """Raises UsageError for a field of closed names that holds another one."""
+    for field, names in _CLOSED_NAMES[type(config)].items():
+        value = getattr(config, field)
+        _require(value in names, f"--{field.replace('_', '-')} {value!r} is not one of {', '.join(map(str, names))}")
+
+
+def _closed_names(configuration: "type[TrainConfig | ExtractConfig]") -> dict[str, tuple[str | None, ...]]:
+    """Returns what each field can hold whose type is a `Literal`, or that and None."""
+    found: dict[str, tuple[str | None, ...]] = {}
+    for field, hint in get_type_hints(configuration).items():
+        for part in (hint, *get_args(hint)):
+            if get_origin(part) is Literal:
+                found[field] = (*get_args(part), *((None,) if NoneType in get_args(hint) else ()))
+    return found
+
+
+def check_momentum(optimizer: OptimizerName, momentum: float) -> None:
+    """Raises UsageError for a momentum that an optimizer cannot have."""
+    _require(0 <= momentum < 1, f"--momentum must be at least 0 and below 1, not {momentum:g}")
+    own = OPTIMIZER_DEFAULTS[optimizer].momentum
+    takers = " or ".join(name for name, default in OPTIMIZER_DEFAULTS.items() if default.momentum is not None)
+    _require(own is not None or momentum == 0, f"--momentum goes with --optimizer {takers}, not with {optimizer}")
+    _require(not own or momentum > 0, f"--momentum must be above 0 for --optimizer {optimizer}: gd is vanilla at 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +148,13 @@ class TrainConfig:
         model: `softmax` (multinomial logistic regression from zero weights) or `mlp` (one hidden layer).
         hidden: hidden units of the mlp.
         activation: of the hidden units.
-        optimizer: `gd` (with `momentum`) or `adam`.
+        optimizer: `gd` (with `momentum`), `nesterov`, `rmsprop`, `adagrad`, `adam` or `adamw`.
         lr: learning rate, a step per unit of the gradient of the cost.
-        momentum: beta of v <- beta v + lr grad, w <- w - v; 0 is vanilla descent.
+        momentum: beta of v <- beta v + lr grad, w <- w - v; 0 is vanilla descent. None is the optimizer's own.
         batch_size: images a step; None is the full batch.
         epochs: passes over the training images.
-        weight_decay: L2 penalty: weight_decay * w is added to the gradient of weights, not of biases.
+        weight_decay: L2 penalty: weight_decay * w is added to the gradient of weights, not of biases. With `adamw`,
+            weights and biases shrink by lr * weight_decay a step, whatever the gradient. None is the optimizer's own.
         eps: stop when the step of the weights and that of the biases both have a norm of at most eps; 0 is never.
         reduction: the cost is the `sum` or the `mean` over the images of a batch.
         drop_last: leave out an incomplete last batch.
@@ -102,13 +163,13 @@ class TrainConfig:
     """
 
     lr: float = option(1e-4, "Learning rate.", swept=True)
-    momentum: float = option(0.0, "Beta of gd; 0 is vanilla.", swept=True)
+    momentum: float = option(None, "Beta of gd, where 0 is vanilla, and nesterov.", swept=True, unset="0, nesterov 0.9")
     batch_size: int | None = option(None, "Images per step.", swept=True, word="full")
     epochs: int = option(3000, "Passes over the training images.", swept=True)
     hidden: int = option(20, "Hidden units.", swept=True, needs="--model mlp")
     model: ModelName = option("softmax", "Softmax regression, or a network with hidden units.", swept=True)
     optimizer: OptimizerName = option("gd", "How each step is made.", swept=True)
-    weight_decay: float = option(0.0, "L2 penalty on weights.", swept=True)
+    weight_decay: float = option(None, "L2 penalty on weights.", swept=True, unset="0, adamw 0.01")
     reduction: Reduction = option("sum", "Cost over the images of a batch.", swept=True)
     activation: Activation = option("relu", "Of the hidden units.", swept=True, needs="--model mlp")
     eps: float = option(0.0, "Stop when the steps of weights and of biases have norms of at most this.", unset="off")
@@ -117,9 +178,14 @@ class TrainConfig:
     dtype: DtypeName = option("float32", "Of weights and arithmetic.")
 
     def __post_init__(self) -> None:
-        """Raises UsageError for values that no training can have."""
+        """Fills in what the optimizer decides; raises UsageError for values that no training can have."""
+        _require_known_names(self)
+        own = OPTIMIZER_DEFAULTS[self.optimizer]
+        if self.momentum is None:
+            object.__setattr__(self, "momentum", own.momentum or 0.0)
+        if self.weight_decay is None:
+            object.__setattr__(self, "weight_decay", own.weight_decay)
         _require(math.isfinite(self.lr) and self.lr > 0, f"--lr must be positive, not {self.lr:g}")
-        _require(0 <= self.momentum < 1, f"--momentum must be at least 0 and below 1, not {self.momentum:g}")
         _require(self.batch_size is None or self.batch_size >= 1, "--batch-size must be at least 1")
         _require(self.epochs >= 1, f"--epochs must be at least 1, not {self.epochs}")
         _require(self.hidden >= 1, f"--hidden must be at least 1, not {self.hidden}")
@@ -128,13 +194,17 @@ class TrainConfig:
             f"--weight-decay must not be negative, not {self.weight_decay:g}",
         )
         _require(math.isfinite(self.eps) and self.eps >= 0, f"--eps must not be negative, not {self.eps:g}")
-        _require(
-            self.optimizer == "gd" or self.momentum == 0,
-            "--momentum goes with --optimizer gd: adam has its own two",
-        )
+        check_momentum(self.optimizer, self.momentum)
 
     def with_(self, **changes: Any) -> Self:  # noqa: ANN401  each field keeps its own type
-        """Returns a copy with some fields changed, checked again."""
+        """Returns a copy with some fields changed, checked again.
+
+        Another optimizer brings its own momentum and weight decay where these were its predecessor's own.
+        """
+        own = OPTIMIZER_DEFAULTS[self.optimizer]
+        if changes.get("optimizer", self.optimizer) != self.optimizer:
+            inherited = {"momentum": own.momentum or 0.0, "weight_decay": own.weight_decay}
+            changes = {name: None for name, value in inherited.items() if getattr(self, name) == value} | changes
         return replace(self, **changes)
 
     def ignored(self) -> set[str]:
@@ -199,6 +269,7 @@ class ExtractConfig:
 
     def __post_init__(self) -> None:
         """Raises UsageError for values that no extraction can have."""
+        _require_known_names(self)
         _require(self.res is None or 1 <= self.res <= MAX_RES, f"--res must be from 1 to {MAX_RES}")
         _require(self.batch_size >= 1, "--batch-size must be at least 1")
         _require(self.jobs is None or self.jobs >= 1, "--jobs must be at least 1")
@@ -209,6 +280,8 @@ class ExtractConfig:
         """Pixels a side of what the network sees."""
         return NETWORK_RES if self.res is None else self.res
 
+
+_CLOSED_NAMES = {configuration: _closed_names(configuration) for configuration in (TrainConfig, ExtractConfig)}
 
 DIGITS_TRAINING = TrainConfig()
 DIGITS_SPLIT = SplitConfig(train_per_class=100)
@@ -221,11 +294,20 @@ NETWORK_RES = 227
 MAX_RES = 4096
 
 
+DATASET_DEFAULTS: Mapping[DatasetKind, tuple[TrainConfig, SplitConfig]] = {
+    "digits": (DIGITS_TRAINING, DIGITS_SPLIT),
+    "faces": (FACES_TRAINING, FACES_SPLIT),
+    "images": (FACES_TRAINING, FACES_SPLIT),
+    "features": (FEATURES_TRAINING, FACES_SPLIT),
+}
+"""How each kind of dataset is trained and divided where nothing else is asked for."""
+
+
 def default_training(kind: DatasetKind) -> TrainConfig:
     """Returns the training that the report used for a kind of dataset."""
-    return {"digits": DIGITS_TRAINING, "features": FEATURES_TRAINING}.get(kind, FACES_TRAINING)
+    return DATASET_DEFAULTS[kind][0]
 
 
 def default_split(kind: DatasetKind) -> SplitConfig:
     """Returns the division that the report used for a kind of dataset."""
-    return DIGITS_SPLIT if kind == "digits" else FACES_SPLIT
+    return DATASET_DEFAULTS[kind][1]

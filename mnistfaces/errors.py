@@ -27,3 +27,7 @@ class FetchError(MnistFacesError):
 
 class RunError(MnistFacesError):
     """A run directory that is missing, damaged, or of the wrong kind."""
+
+
+class WorkerError(MnistFacesError):
+    """A worker cannot be used: another version, other data, or out of reach."""

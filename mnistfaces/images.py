@@ -171,22 +171,12 @@ def photo_hash(pixels: NDArray[np.uint8]) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def near_duplicates(
-    hashes: Sequence[int],
-    thumbnails: NDArray[np.uint8],
-    *,
-    bits: int = SAME_PHOTO_BITS,
-    correlation: float = SAME_CROP_CORRELATION,
-    both: bool = False,
-) -> list[tuple[int, int]]:
-    """Returns the pairs i < j that show the same photograph.
+def same_photographs(hashes: Sequence[int], thumbnails: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """Returns the pairs i < j of crops of photographs that are of one photograph.
 
     Args:
-        hashes: of N photographs, by `photo_hash`.
+        hashes: of the N photographs, by `photo_hash`: those that differ in few bits are the same.
         thumbnails: (N, 32, 32) gray crops: they find a photograph again whose frame is another.
-        bits: photographs whose hashes differ in at most so many are the same.
-        correlation: crops whose pixels correlate at least so much are the same.
-        both: a pair must pass both tests, instead of either.
     """
     count = len(hashes)
     flat = thumbnails.reshape(count, -1).astype(np.float32)
@@ -198,8 +188,7 @@ def near_duplicates(
     for top in range(0, count, ROWS_AT_ONCE):
         rows = slice(top, top + ROWS_AT_ONCE)
         differing = (64 - signs[rows] @ signs.T) / 2  # (n, N)
-        close, alike = differing <= bits, flat[rows] @ flat.T >= correlation
-        found = np.argwhere(close & alike if both else close | alike)
+        found = np.argwhere((differing <= SAME_PHOTO_BITS) | (flat[rows] @ flat.T >= SAME_CROP_CORRELATION))
         pairs += [(top + int(i), int(j)) for i, j in found if top + i < j]
     return pairs
 

@@ -37,6 +37,8 @@ FENCES = {
     "torchvision": ("features",),
     "scipy": ("statistics", "datasets/mat_process"),
     "safetensors": ("runs", "features"),
+    "dask": ("experiments/execution/*",),
+    "distributed": ("experiments/execution/*",),
     "sklearn": (),
     "mlxtend": (),
 }

@@ -1,6 +1,7 @@
 """What a run may be asked to do, and what it does when it is not told."""
 
 import dataclasses
+from typing import get_args
 
 import pytest
 
@@ -11,6 +12,7 @@ from mnistfaces.config import (
     FACES_TRAINING,
     FEATURES_TRAINING,
     STATUS_SEVERITY,
+    OptimizerName,
     SplitConfig,
     TrainConfig,
     default_split,
@@ -87,11 +89,36 @@ def test_an_impossible_split_is_refused_by_the_name_of_its_option(wrong: dict[st
         SplitConfig(**wrong)
 
 
-def test_momentum_is_refused_with_adam_whichever_is_given_first() -> None:
-    with pytest.raises(UsageError, match="--momentum goes with --optimizer gd"):
-        TrainConfig(optimizer="adam", momentum=0.9)
-    with pytest.raises(UsageError, match="--momentum goes with --optimizer gd"):
-        TrainConfig(momentum=0.9).with_(optimizer="adam")
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adagrad", "adam", "adamw"])
+def test_momentum_is_refused_with_optimizers_that_take_none_whichever_is_given_first(optimizer: OptimizerName) -> None:
+    with pytest.raises(UsageError, match=f"--momentum goes with --optimizer gd or nesterov, not with {optimizer}"):
+        TrainConfig(optimizer=optimizer, momentum=0.9)
+    with pytest.raises(UsageError, match="--momentum goes with --optimizer gd or nesterov"):
+        TrainConfig(momentum=0.9).with_(optimizer=optimizer)
+
+
+def test_nesterov_needs_a_momentum_and_has_one() -> None:
+    assert TrainConfig(optimizer="nesterov").momentum == 0.9
+    assert TrainConfig(optimizer="nesterov", momentum=0.5).momentum == 0.5
+    with pytest.raises(UsageError, match="--momentum must be above 0 for --optimizer nesterov"):
+        TrainConfig(optimizer="nesterov", momentum=0.0)
+
+
+def test_only_adamw_decays_unasked() -> None:
+    own = {name: TrainConfig(optimizer=name).weight_decay for name in get_args(OptimizerName)}
+    assert own == dict.fromkeys(own, 0.0) | {"adamw": 0.01}
+    assert TrainConfig(optimizer="adamw", weight_decay=0.0).weight_decay == 0.0
+
+
+def test_another_optimizer_brings_its_own_numbers_but_keeps_those_that_were_asked_for() -> None:
+    assert (TrainConfig().with_(optimizer="nesterov").momentum, FACES_TRAINING.momentum) == (0.9, 0.0)
+    assert TrainConfig(momentum=0.5).with_(optimizer="nesterov").momentum == 0.5
+    assert TrainConfig(optimizer="nesterov").with_(optimizer="adam").momentum == 0.0
+    assert FACES_TRAINING.with_(optimizer="adamw").weight_decay == 0.01
+    assert FACES_TRAINING.with_(optimizer="adamw").with_(optimizer="adam") == FACES_TRAINING
+    assert FACES_TRAINING.with_(weight_decay=0.1).with_(optimizer="adamw").weight_decay == 0.1
+    assert FACES_TRAINING.with_(optimizer="adamw", weight_decay=0.0).weight_decay == 0.0
+    assert TrainConfig(optimizer="adamw").with_(lr=0.1).weight_decay == 0.01
 
 
 def test_configurations_cannot_be_changed() -> None:

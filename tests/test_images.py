@@ -226,7 +226,7 @@ def test_a_photograph_is_found_again_when_scaled_brightened_or_compressed() -> N
     everything = [original, scaled, brighter, packed, *other]
     hashes = [images.photo_hash(one) for one in everything]
     unrelated = np.random.default_rng(3).integers(0, 256, (len(hashes), 32, 32), dtype=np.uint8)
-    pairs = images.near_duplicates(hashes, unrelated)
+    pairs = images.same_photographs(hashes, unrelated)
     assert set(pairs) == {(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)}
 
 
@@ -234,7 +234,7 @@ def test_a_crop_is_found_again_when_its_photograph_has_another_frame() -> None:
     crops = np.stack([images.resize(images.luma(smooth(seed)), 32) for seed in range(8)])
     again = np.clip(crops[3] * 0.7 + 20, 0, 255).astype(np.uint8)
     hashes = [int(bits) for bits in np.random.default_rng(4).integers(0, 2**62, 9)]
-    assert images.near_duplicates(hashes, np.concatenate([crops, again[np.newaxis]])) == [(3, 8)]
+    assert images.same_photographs(hashes, np.concatenate([crops, again[np.newaxis]])) == [(3, 8)]
 
 
 def test_groups_join_what_chains_of_pairs_connect() -> None:

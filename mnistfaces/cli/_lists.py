@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from mnistfaces.config import MOST_TRIALS
 from mnistfaces.options import Option
 
 
@@ -96,6 +97,8 @@ def _spaced(kind: str, rest: str, token: str, option: str) -> list[float]:
     first, last, count = (_number(piece, token, option) for piece in pieces)
     if count != int(count) or count < 1:
         raise typer.BadParameter(f"{token!r} must count a whole number of values", param_hint=option)
+    if count > MOST_TRIALS:
+        raise typer.BadParameter(f"{token!r} counts too many values: {MOST_TRIALS:,} at most", param_hint=option)
     if kind == "log" and (first <= 0 or last <= 0):
         raise typer.BadParameter(f"{token!r} needs positive ends", param_hint=option)
     if count == 1:

@@ -105,8 +105,8 @@ class Output:
             self.note(message)
 
     @contextlib.contextmanager
-    def progress(self, description: str, total: float | None = None) -> Iterator[Progress]:
-        """Yields a progress that ends with the block."""
+    def busy(self, description: str, total: float | None = None) -> Iterator[Progress]:
+        """Says while the block lasts that the command is at work; yields the progress that does so."""
         from rich.console import Console
 
         bar = Progress(Console(stderr=True), description, total, silent=self.quiet)
@@ -122,13 +122,13 @@ class Output:
             for event in events:
                 if isinstance(event, Stage):
                     shown.close()  # the bar of the stage before
-                    bar = shown.enter_context(self.progress(event.name, event.total))
+                    bar = shown.enter_context(self.busy(event.name, event.total))
                 elif isinstance(event, Note):
                     (self.detail if event.detail else self.note)(event.message)
                 elif not isinstance(event, Advanced):
                     yield event
                 elif bar is not None:
-                    bar.advance(event.amount, bar.tally(event.kept, event.size))
+                    bar.advance(event.amount, event.detail or bar.tally(event.kept, event.size))
 
     def result(self, events: Iterable[Event | Result]) -> Result:
         """Shows each stage and note of long work, and returns the one record of another kind that it came to.

@@ -1,6 +1,8 @@
 """How far a command is, on stderr."""
 
+import contextlib
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -8,41 +10,44 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PLAIN_PROGRESS_SECONDS = 10.0
+"""Off a terminal, how long a stage may be silent."""
+
+TICK_SECONDS = 1.0
+"""How often a silent stage is looked at."""
 
 
 class Progress:
-    """Says how far a command is: a bar on a terminal, a plain line now and then elsewhere."""
+    """Says how far a command is: a bar on a terminal, a plain line now and then elsewhere.
+
+    The plain line comes when the work advances, and from a thread of its own while it does not: a step that takes
+    minutes is told from a program that hangs.
+    """
 
     def __init__(self, console: "Console", description: str, total: float | None, *, silent: bool) -> None:
-        self._description, self._total, self._done, self._silent = description, total, 0.0, silent
+        self._description, self._total, self._done, self._detail = description, total, 0.0, ""
         self._started = self._spoke = time.monotonic()
         self._kept = self._size = 0
         self._bar: Any = None
-        if console.is_terminal and not silent:
-            from rich import progress
-
-            self._bar = progress.Progress(
-                progress.TextColumn("{task.description}"),
-                progress.BarColumn(),
-                progress.TaskProgressColumn(),
-                progress.TextColumn("{task.fields[detail]}"),
-                progress.TimeRemainingColumn(),
-                console=console,
-                transient=True,
-            )
+        self._ended, self._speaking = threading.Event(), threading.Lock()
+        self._ticks: threading.Thread | None = None
+        if silent:
+            return
+        if console.is_terminal:
+            self._bar = _bar(console)
             self._task = self._bar.add_task(description, total=total, detail="")
             self._bar.start()
+        else:
+            self._ticks = threading.Thread(target=self._tick, daemon=True)
+            self._ticks.start()
 
     def advance(self, amount: float = 1, detail: str = "") -> None:
-        """Counts `amount` more of the total as done."""
+        """Counts `amount` more of the total as done; an empty detail leaves what stood there."""
         self._done += amount
+        self._detail = detail or self._detail
         if self._bar is not None:
-            self._bar.update(self._task, advance=amount, detail=detail)
-        elif not self._silent and time.monotonic() - self._spoke > PLAIN_PROGRESS_SECONDS:
-            self._spoke = time.monotonic()
-            share = f" {self._done / self._total:.0%}" if self._total else f" {self._done:g}"
-            after = f"after {self._spoke - self._started:.0f} s"
-            print(f"{self._description}:{share} {after} {detail}".rstrip(), file=sys.stderr, flush=True)
+            self._bar.update(self._task, advance=amount, detail=self._detail)
+        elif self._ticks is not None:
+            self._speak_when_due()
 
     def tally(self, kept: int | None, size: int) -> str:
         """Returns the detail that says what came of the stage until now; "" where nothing is kept or lost."""
@@ -54,5 +59,38 @@ class Progress:
 
     def stop(self) -> None:
         """Takes the bar off the screen."""
+        self._ended.set()
         if self._bar is not None:
             self._bar.stop()
+        if self._ticks is not None:
+            self._ticks.join()
+
+    def _tick(self) -> None:
+        with contextlib.suppress(OSError):  # a closed stderr is the command's own to notice
+            while not self._ended.wait(TICK_SECONDS):
+                self._speak_when_due()
+
+    def _speak_when_due(self) -> None:
+        with self._speaking:
+            now = time.monotonic()
+            if now - self._spoke <= PLAIN_PROGRESS_SECONDS:
+                return
+            self._spoke = now
+            share = f" {self._done / self._total:.0%}" if self._total else f" {self._done:g}" if self._done else ""
+            line = f"{self._description}:{share} after {now - self._started:.0f} s {self._detail}"
+            print(line.rstrip(), file=sys.stderr, flush=True)
+
+
+def _bar(console: "Console") -> Any:  # noqa: ANN401  rich's type, which costs its import
+    from rich import progress
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TextColumn("{task.fields[detail]}"),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )

@@ -1,5 +1,7 @@
 """What `mnf sweep` says on stderr: its plan, and what the numbers can and cannot tell."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mnistfaces.cli._grid import summed_rate
@@ -7,12 +9,16 @@ from mnistfaces.cli._output import Output
 
 if TYPE_CHECKING:
     from mnistfaces.experiments.sweep import Sweep
+    from mnistfaces.experiments.trials import Row
 
 
 def conclude(streams: Output, job: "Sweep") -> None:
     """Says which cell is best, how to train it again, and what the test images can tell."""
     for failure in job.failures:
         streams.note(f"failed: {failure}")
+    processors = job.processors()
+    if len(processors) > 1:
+        streams.note(f"trained on unlike processors ({', '.join(processors)}): last bits may differ among trials")
     best = job.summary["best"]
     if job.grid.shard is not None:
         streams.note(f"shard done; `mnf sweep` without --shard and with --out {job.folder.path} gathers all of them")
@@ -22,27 +28,46 @@ def conclude(streams: Output, job: "Sweep") -> None:
         return
     if best["reduction"] == "sum" and best["optimizer"] == "gd":
         streams.note(summed_rate(best["lr"], min(best["batch_size"] or best["train_n"], best["train_n"])))
-    nested = job.summary["nested"]
-    if nested is not None and job.grid.cells[0].split.folds:
-        streams.note(
-            f"choosing by validation inside each fold: test accuracy {nested['accuracy']:.1%} "
-            f"[{100 * nested['low']:.1f}, {100 * nested['high']:.1f}]"
-        )
-    tested = job.summary["tested"]
-    if tested and len(job.summary["cells"]) > 1:
-        tied = sum(bool(row["tied"]) for row in job.summary["cells"]) - 1
-        streams.note(
-            f"{tested} test images, one is worth {1 / tested:.2%}; {tied} of "
-            f"{len(job.grid.cells) - 1} other cells cannot be told from the best (~); test was not used to choose"
-        )
+    for line in _judgement(job.summary):
+        streams.note(line)
     chosen = f"best by validation ({best['val_accuracy']:.1%})" if len(job.summary["cells"]) > 1 else "the same again"
     streams.note(f"{chosen}: {job.summary['best_command']}")
 
 
+def _judgement(summary: "Row") -> Iterator[str]:
+    """Yields what the test images can tell, how far they took part in choosing, and which figure to quote."""
+    cells, tested, nested = summary["cells"], summary["tested"], summary["nested"]
+    if not tested or len(cells) == 1:
+        return
+    tied = [row["tied"] for row in cells]
+    alone = "" if summary["best"]["tied"] else "; the cell that validation chose (*) is told from it"
+    yield (
+        f"{tested} test images, one is worth {100 / tested:.2g} points; {sum(tied)} of {len(cells)} cells cannot be "
+        f"told from the most accurate (~){alone}"
+    )
+    if summary["redrawn"]:
+        quoted = "" if nested is None else f": quote {_nested(nested)}"
+        yield f"through the other draws the test images took part in choosing{quoted}"
+    else:
+        yield "the test images took no part in choosing"
+    yield from summary["cautions"]
+
+
+def _nested(nested: "Row") -> str:
+    return (
+        f"nested, choosing inside each draw by validation: test accuracy {nested['accuracy']:.1%} "
+        f"[{100 * nested['low']:.1f}, {100 * nested['high']:.1f}]"
+    )
+
+
 def show_plan(streams: Output, job: "Sweep") -> None:
-    """Prints the stacks in which the missing trials would train, and about how long they would take."""
+    """Prints the stacks in which the missing trials would train, where, and about what they would take."""
     missing = job.drawable(job.missing())
-    rows = [
+    workers = job.config.workers
+    with workers or contextlib.nullcontext():
+        groups, where = list(job.groups(missing)), workers.where() if workers else "in this process"
+        at_once = workers.count if workers else 1
+    streams.rows(
         {
             "stack": number,
             "models": group.size,
@@ -54,12 +79,12 @@ def show_plan(streams: Output, job: "Sweep") -> None:
             "model": group.cells[0].model,
             "estimate_seconds": group.estimate_seconds(),
         }
-        for number, group in enumerate(job.groups(missing), 1)
-    ]
-    streams.rows(rows)
-    done = len(job.trials) - len(job.missing())
-    total = sum(float(str(row["estimate_seconds"])) for row in rows)
+        for number, group in enumerate(groups, 1)
+    )
+    total = sum(group.estimate_seconds() for group in groups) / min(at_once, len(groups) or 1)
+    size = sum(group.estimate_bytes() for group in groups)
     streams.note(
-        f"{len(job.grid.own_cells())} cells, {len(job.trials)} trials, {done} done; the rest in {len(rows)} stacks, "
-        f"about {total:.0f} s, into {job.folder.path}"
+        f"{len(job.grid.own_cells())} cells, {len(job.trials)} trials, {len(job.trials) - len(job.missing())} done; "
+        f"the rest in {len(groups)} stacks, a task each, about {total:.0f} s, at most {size / 1e6:.1f} MB on the disk, "
+        f"{where}, into {job.folder.path}"
     )

@@ -18,13 +18,12 @@ from mnistfaces.cli._options import (
     check_plot,
     flat,
 )
-from mnistfaces.cli._output import Output, number, seconds, text
-from mnistfaces.config import DeviceName, Reduction
+from mnistfaces.cli._output import number, seconds, text
+from mnistfaces.config import Reduction
 from mnistfaces.datasets import load_dataset
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
-    from mnistfaces.experiments.trials import Trial
     from mnistfaces.landscape import Surface
     from mnistfaces.runs.runs import Run
 
@@ -113,13 +112,13 @@ def contour(
         images, model = _kept_model(dataset, run, data_dir, asked)
         pair = contours.pair_of(images, names)
     else:
-        images = load_dataset(dataset or "digits", data_dir=data_dir)
+        with streams.busy(f"reading {dataset or 'digits'}"):
+            images = load_dataset(dataset or "digits", data_dir=data_dir)
         pair = contours.pair_of(images, names)
-        model = _own_model(images, models.ModelRequest(**_training(asked)).trial(images.kind), device, streams)
+        trial = models.ModelRequest(**_training(asked)).trial(images.kind)
+        model = streams.result(models.train_model(images, trial, device))
     request = contours.ContourRequest(pair=pair, surface=config)
-    done = contours.contour(images, model, request, out=out, force=force)
-    for note in done.surface.notes:
-        streams.note(note)
+    done = streams.result(contours.contour(images, model, request, out=out, force=force))
     streams.rows([done.row()], COLUMNS)
     if plot is not None:
         _draw(plot, done.surface, levels)
@@ -162,24 +161,6 @@ def _kept_model(dataset: str | None, run: str, data_dir: Path | None, asked: dic
         raise typer.BadParameter("--run brings its own training: leave this out", param_hint=option)
     model = models.find_run(run, ("train",), sys.stdin if run == "-" else ())
     return load_dataset(dataset, data_dir=data_dir) if dataset else models.dataset_of(model, data_dir), model
-
-
-def _own_model(images: "Dataset", trial: "Trial", device: DeviceName, streams: Output) -> "Run":
-    """Returns the surface's own model, trained now or before."""
-    from mnistfaces.experiments.train import train_and_keep
-    from mnistfaces.landscape import models
-    from mnistfaces.runs.runs import load_run
-
-    folder = models.open_model(images, trial, device)
-    if not folder.finished:
-        streams.note(f"training a softmax regression on {images.name} into {folder.path}")
-        with streams.progress("training", trial.cell.training.epochs) as bar:
-            before = 0
-            for record in train_and_keep(folder, images, trial):
-                if not isinstance(record, dict):
-                    bar.advance(record.number - before)
-                    before = record.number
-    return load_run(folder.path)
 
 
 def _draw(plot: Path, surface: "Surface", levels: int) -> None:

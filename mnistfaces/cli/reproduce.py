@@ -8,7 +8,7 @@ import typer
 
 from mnistfaces.cli._options import DataDirOption, DeviceOption, ForceOption, OutOption, OutputOptions, flat
 from mnistfaces.cli._output import Column, Output, Row, number, text
-from mnistfaces.config import Scale
+from mnistfaces.config import Protocol, Scale
 
 if TYPE_CHECKING:
     from mnistfaces.reproduce.reproduction import Reproduction
@@ -58,6 +58,10 @@ def reproduce(
         Scale,
         typer.Option("--scale", help="quick: minutes, on the embedded digits; full: the published protocol."),
     ] = "quick",
+    draw: Annotated[
+        Protocol,
+        typer.Option("--draw", help="published: Tables 1 and 2 on the report's own images, by its own descent."),
+    ] = "corrected",
     features: Annotated[
         Path | None,
         typer.Option("--features", metavar="FILE.npz", help="Features for Part 10 [default: features.npz]."),
@@ -85,6 +89,7 @@ def reproduce(
     config = ReproduceConfig(
         parts=read_parts(parts or ()),
         scale=scale,
+        draw=draw,
         device=resolve_device(device),
         data_dir=data_dir,
         features=features or FEATURES,
@@ -100,17 +105,9 @@ def reproduce(
 
 def _rows(streams: Output, job: "Reproduction") -> Iterator[Row]:
     """Yields the rows of each part as soon as it is done; says what is missing."""
-    from mnistfaces.reproduce.records import PartRecord
-
     streams.note(f"{len(job.config.parts)} parts at --scale {job.config.scale}, into {job.folder.path}")
-    with streams.progress("reproduce", 1.0) as bar:
-        before = 0.0
-        for event in job.run():
-            if isinstance(event, PartRecord):
-                for reason in event.missing:
-                    streams.note(f"part {event.number}: {reason}")
-                yield from event.rows
-            else:
-                bar.advance(event.share - before, event.what)
-                before = event.share
+    for record in streams.follow(job.run()):
+        for reason in record.missing:
+            streams.note(f"part {record.number}: {reason}")
+        yield from record.rows
     job.finish()

@@ -22,10 +22,10 @@ from mnistfaces.cli._options import (
 )
 from mnistfaces.cli._output import Column, Output, Row, number, option_columns, percent, seconds, text
 from mnistfaces.cli._sweep_notes import conclude, show_plan
-from mnistfaces.config import MAX_SEED
-from mnistfaces.datasets import NAMES, kind_of, load_dataset
-from mnistfaces.errors import UsageError
-from mnistfaces.experiments.trials import OPTIONS
+from mnistfaces.cli._workers import ShardOption, WorkersOptions, read_shard
+from mnistfaces.config import MAX_SEED, MOST_TRIALS
+from mnistfaces.datasets import NAMES, kind_of
+from mnistfaces.experiments.trials import OPTIONS, Grid
 
 if TYPE_CHECKING:
     from mnistfaces.experiments.sweep import Sweep
@@ -60,9 +60,8 @@ def sweep(
     per_seed: Annotated[bool, typer.Option("--per-seed", help="A row per trial instead of a row per cell.")] = False,
     dry_run: DryRunOption = False,
     isolated: Annotated[bool, typer.Option("--isolated", help="One model at a time.")] = False,
-    shard: Annotated[
-        str | None, typer.Option("--shard", metavar="I/N", help="Do part I of N of the cells, told apart by hash.")
-    ] = None,
+    shard: ShardOption = None,
+    workers: WorkersOptions = WorkersOptions(),
     keep_weights: Annotated[
         Literal["best", "all"] | None, typer.Option("--keep-weights", help="Keep weights of the best cell or of all.")
     ] = None,
@@ -81,24 +80,23 @@ def sweep(
     """
     streams = output.open()
     cells, swept = read_cells(kind_of(dataset), {**training, **images}, iterations)
-    numbers = _read_seeds(seed, seeds)
-    part = _read_shard(shard)
-    from mnistfaces.devices import resolve_device
-    from mnistfaces.experiments.sweep import Sweep, SweepConfig
-    from mnistfaces.experiments.trials import Grid
+    grid = Grid(cells=cells, seeds=_read_seeds(seed, seeds), fixed_split=fixed_split, shard=read_shard(shard))
+    chosen, processes = workers.choose(device)
+    from mnistfaces.experiments.sweep import DatasetReference, Sweep, SweepConfig
 
     config = SweepConfig(
-        grid=Grid(cells=cells, seeds=numbers, fixed_split=fixed_split, shard=part),
+        grid=grid,
         reference=None if dataset in NAMES else dataset,
         swept=swept,
-        device=resolve_device(device),
+        device=chosen,
         isolated=isolated,
         keep_weights=keep_weights,
+        workers=processes,
         fail_fast=fail_fast,
         out=out,
         force=force,
     )
-    job = Sweep(config, lambda data: load_dataset(dataset, data_dir=data_dir, **vars(data)))
+    job = Sweep(config, DatasetReference(dataset, data_dir))
     if dry_run:
         show_plan(streams, job)
         return
@@ -135,13 +133,6 @@ def _read_seeds(tokens: list[str] | None, count: int) -> tuple[int, ...]:
         return seeds
     if len(seeds) > 1:
         raise typer.BadParameter("give a list of --seed or --seeds N, not both", param_hint="--seeds")
+    if count > MOST_TRIALS:
+        raise typer.BadParameter(f"{count:,} are too many: {MOST_TRIALS:,} at most", param_hint="--seeds")
     return tuple(range(seeds[0], seeds[0] + count))
-
-
-def _read_shard(text_: str | None) -> tuple[int, int] | None:
-    if text_ is None:
-        return None
-    part, _, parts = text_.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise UsageError(f"--shard {text_!r} must read I/N with I from 1 to N")
-    return int(part), int(parts)

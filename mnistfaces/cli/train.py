@@ -1,8 +1,7 @@
 """`mnf train`: one model, trained and kept."""
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,14 +21,10 @@ from mnistfaces.cli._options import (
     check_plot,
     flat,
 )
-from mnistfaces.cli._output import Column, Output, Row, number, percent, seconds, text
+from mnistfaces.cli._output import Column, number, percent, seconds, text
 from mnistfaces.config import MAX_SEED, DataConfig, SplitConfig
 from mnistfaces.datasets import kind_of, load_dataset
 from mnistfaces.experiments.trials import Trial
-
-if TYPE_CHECKING:
-    from mnistfaces.datasets.base import Dataset
-    from mnistfaces.runs.runs import RunFolder
 
 COLUMNS: tuple[Column, ...] = (
     text("dataset"),
@@ -77,11 +72,17 @@ def train(
     cell = one_cell(cells, "train")
     trial = Trial(cell=cell, seed=seed, split_seed=seed)
     check_plot(plot)
-    from mnistfaces.experiments.train import HISTORY, first_rise, load_history, open_training
+    from mnistfaces.experiments.train import HISTORY, first_rise, load_history, open_training, train_and_keep
 
-    images = load_dataset(dataset, data_dir=data_dir, **vars(cell.data))
+    with streams.busy(f"reading {dataset}"):
+        images = load_dataset(dataset, data_dir=data_dir, **vars(cell.data))
     folder = open_training(images, trial, device=device, every=every, out=out, force=force)
-    streams.rows(_rows(streams, folder, images, trial), COLUMNS)
+    row = streams.result(train_and_keep(folder, images, trial)).row
+    streams.rows([row], COLUMNS)
+    if row["reduction"] == "sum" and row["optimizer"] == "gd":
+        streams.note(summed_rate(row["lr"], min(row["batch_size"] or math.inf, row["train_n"])))
+    if not row["val_n"]:
+        streams.note("no images were left to validate on: val_accuracy and val_loss are null")
     if plot is not None:
         from mnistfaces.plots import figures
         from mnistfaces.plots.training import learning_curve
@@ -90,32 +91,3 @@ def train(
         rise = first_rise(history)
         title = f"{images.name}: {cell.training.model}, lr {cell.training.lr:g}, seed {seed}"
         figures.save(learning_curve(history, title, rise), plot)
-
-
-def _rows(streams: Output, folder: "RunFolder", images: "Dataset", trial: Trial) -> Iterator[Row]:
-    """Yields the row of the model, trained now or before."""
-    from mnistfaces.experiments.train import train_and_keep
-    from mnistfaces.runs.runs import load_run
-
-    if folder.finished:
-        streams.note(f"{folder.path} holds this run already: its results are shown again")
-        folder.claim()
-        yield load_run(folder.path).row
-        return
-    for line in images.notes():
-        streams.note(line)
-    streams.note(f"training on {images.name}, seed {trial.seed}, into {folder.path}")
-    with streams.progress("training", trial.cell.training.epochs) as bar:
-        before = 0
-        for record in train_and_keep(folder, images, trial):
-            if isinstance(record, dict):
-                if record["reduction"] == "sum" and record["optimizer"] == "gd":
-                    streams.note(summed_rate(record["lr"], min(record["batch_size"] or math.inf, record["train_n"])))
-                if not record["val_n"]:
-                    streams.note("no images were left to validate on: val_accuracy and val_loss are null")
-                yield record
-            else:
-                measure = record.measures[0]
-                detail = f"loss {measure.train.loss:.4g}" if measure.train else "diverged"
-                bar.advance(record.number - before, detail)
-                before = record.number

@@ -85,14 +85,10 @@ def trajectory(
     request = trajectories.TrajectoryRequest(
         start=(where[0], where[1]), lrs=rates, momenta=betas, steps=steps, mode=mode
     )
-    contour = contours.find_surface(surface, sys.stdin if surface == "-" else ())
-    paths = trajectories.trajectories(contour, request, data_dir=data_dir, out=out, force=force)
     streams = output.open()
+    contour = contours.find_surface(surface, sys.stdin if surface == "-" else ())
+    paths = streams.result(trajectories.trajectories(contour, request, data_dir=data_dir, out=out, force=force))
     streams.rows(trajectories.rows_of(paths), COLUMNS)
-    if mode == "projected":
-        streams.note(
-            f"the paths end up to {max(path.distance[-1] for path in paths):.4g} away from the surface's plane"
-        )
     if plot is not None:
         box = contour.surface.box() if zoom == WHOLE else box
         _draw(plot, contour.surface, paths, levels, box)

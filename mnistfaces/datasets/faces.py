@@ -155,7 +155,7 @@ def groups_of(crops: Sequence[Crop]) -> tuple[NDArray[np.int64], int]:
     One group holds the faces of one photograph, and those of photographs that look the same.
     """
     thumbnails = np.array([crop.thumbnail for crop in crops]).reshape(len(crops), images.THUMBNAIL, -1)
-    pairs = images.near_duplicates([crop.photo_hash for crop in crops], thumbnails)
+    pairs = images.same_photographs([crop.photo_hash for crop in crops], thumbnails)
     photos = [crop.face.sha256 for crop in crops]
     first = {sha256: number for number, sha256 in reversed(list(enumerate(photos)))}
     distinct = {(photos[i], photos[j]) for i, j in pairs if photos[i] != photos[j]}

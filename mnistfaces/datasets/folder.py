@@ -9,13 +9,10 @@ from numpy.typing import NDArray
 
 from mnistfaces import images
 from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.duplicates import near_duplicates
 from mnistfaces.datasets.store import fingerprint_of
 from mnistfaces.datasets.variants import variant_of
 from mnistfaces.errors import DataError
-
-SAME_BITS = 4
-SAME_CORRELATION = 0.995
-"""Drawings and digits look more alike than photographs: only what is nearly equal is the same image."""
 
 NAMED = 20
 
@@ -26,7 +23,6 @@ class _Image:
     label: int
     pixels: NDArray[np.uint8]
     thumbnail: NDArray[np.uint8]
-    photo_hash: int
     sha256: str
 
 
@@ -55,13 +51,7 @@ def load_folder(path: Path, res: int | None = None, color: bool | None = None) -
     if counts.min() == 0:
         empty = folders[int(counts.argmin())]
         raise DataError(f"{empty} holds no image that can be read: remove it or put images into it")
-    pairs = images.near_duplicates(
-        [image.photo_hash for image in found],
-        np.stack([image.thumbnail for image in found]),
-        bits=SAME_BITS,
-        correlation=SAME_CORRELATION,
-        both=True,
-    )
+    pairs = near_duplicates(np.stack([image.thumbnail for image in found]))
     dataset = Dataset(
         name=path.name,
         kind="images",
@@ -106,6 +96,5 @@ def _read(file: Path, name: str, label: int, side: int, *, color: bool) -> _Imag
         label=label,
         pixels=images.resize(square if color else gray, side),
         thumbnail=images.resize(gray, images.THUMBNAIL),
-        photo_hash=images.photo_hash(whole),
         sha256=hashlib.sha256(content).hexdigest(),
     )

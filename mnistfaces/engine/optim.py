@@ -1,98 +1,207 @@
-"""Descent on a stack of K models, each with its own learning rate and momentum, in place.
+"""Descent on a stack of K models, each with its own learning rate, momentum and weight decay, in place.
 
-A stack's parameters are a list of tensors (K, ...). A model's numbers do not depend on the others': every operation
-is elementwise, on parts that fill whole cache lines.
+An optimizer is a chain of parts. Each part turns the updates of all parameters into others, the first of them the
+gradients g, and every chain ends with w <- w - lr u. `OPTIMIZERS` names the chains: another one is a line there.
+
+Legend: K models; a parameter w and its update u are (K, ...), the weights of a layer (K, R, D), its biases (K, R).
+
+A model's numbers do not depend on the others': every operation is elementwise, on parts that fill whole cache lines,
+and what differs from model to model is a column, one number per model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from mnistfaces.config import TrainConfig
+from mnistfaces.config import ADAGRAD_EPS, ADAM_BETAS, ADAM_EPS, RMSPROP_ALPHA, RMSPROP_EPS, OptimizerName, TrainConfig
 
-BETA1, BETA2, ADAM_EPS = 0.9, 0.999, 1e-8
-
-
-def _column(values: Sequence[float], like: Tensor) -> Tensor:
-    """Returns one value a model, shaped to multiply a parameter (K, ...)."""
-    return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, *[1] * (like.dim() - 1))
+WEIGHT_AXES = 3
+"""Axes of the weights of K layers, (K, R, D); biases have one less."""
 
 
-class _WeightDecay:
-    """Adds decay * w to the gradient of every weight; biases, which have one axis a model, go free."""
+class Part(Protocol):
+    """One link of a chain: it is built for the K models of a stack and keeps what it remembers of their past."""
+
+    def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None: ...
+
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Returns the updates that follow from `updates`; may overwrite these, never the parameters."""
+
+
+class L2Penalty:
+    """u + decay * w for weights, u for biases: the gradient of the cost plus decay / 2 * |weights|^2.
+
+    Source: Hoerl and Kennard, "Ridge regression" (1970).
+    """
 
     def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:
         decay = [config.weight_decay for config in configs]
-        self.columns = [_column(decay, parameter) for parameter in parameters] if any(decay) else []
+        self.decay = [_column(decay, parameter) for parameter in parameters] if any(decay) else []
 
-    def add(self, parameters: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-        for parameter, grad, column in zip(parameters, grads, self.columns, strict=False):
-            if parameter.dim() > 2:  # noqa: PLR2004  models, rows, columns
-                grad.addcmul_(parameter, column)
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Adds decay * w to the updates of weights."""
+        for parameter, update, decay in zip(parameters, updates, self.decay, strict=False):
+            if parameter.dim() == WEIGHT_AXES:
+                update.addcmul_(parameter, decay)
+        return updates
 
 
-class GradientDescent:
-    """v <- beta v + grad, w <- w - lr v: vanilla descent where beta is 0, else momentum (Polyak, 1964).
+class DecoupledDecay:
+    """u + decay * w for weights and biases: with the end of the chain, w shrinks by lr * decay a step.
 
-    At a constant rate it is the contract's v <- beta v + lr grad, w <- w - v.
+    Source: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2, in PyTorch's form: no
+    schedule, and every parameter decays.
     """
 
     def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:
-        self.lr = [_column([config.lr for config in configs], parameter) for parameter in parameters]
-        self.beta = [_column([config.momentum for config in configs], parameter) for parameter in parameters]
-        self.has_momentum = any(config.momentum for config in configs)
-        self.decay = _WeightDecay(configs, parameters)
-        self.velocity = [torch.zeros_like(parameter) for parameter in parameters] if self.has_momentum else []
+        self.decay = [_column([config.weight_decay for config in configs], parameter) for parameter in parameters]
 
-    def step(self, parameters: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-        """Moves the parameters by one step along `grads`, (K, ...) each; overwrites the gradients."""
-        self.decay.add(parameters, grads)
-        if self.has_momentum:
-            for grad, velocity, beta in zip(grads, self.velocity, self.beta, strict=True):
-                velocity.mul_(beta).add_(grad)
-            grads = self.velocity
-        for parameter, grad, lr in zip(parameters, grads, self.lr, strict=True):
-            parameter.addcmul_(grad, lr, value=-1)
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Adds decay * w to every update."""
+        for parameter, update, decay in zip(parameters, updates, self.decay, strict=True):
+            update.addcmul_(parameter, decay)
+        return updates
 
 
-class Adam:
-    """Kingma and Ba, "Adam" (2015), algorithm 1, with PyTorch's fused kernel for all models at once.
+class Trace:
+    """v <- beta v + u, from v = 0; gives v, which is u where beta is 0.
 
-    The kernel knows one learning rate: it writes the steps at rate 1, which are then scaled. Its decoupled weight
-    decay of 1 clears the step before.
+    Source: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964), equation 9. At a
+    constant rate it is the contract's v <- beta v + lr g, w <- w - v.
     """
 
     def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:
-        self.lr = [_column([config.lr for config in configs], parameter) for parameter in parameters]
-        self.decay = _WeightDecay(configs, parameters)
+        momenta = [config.momentum for config in configs]
+        self.beta = [_column(momenta, parameter) for parameter in parameters]
+        self.velocity = [torch.zeros_like(parameter) for parameter in parameters] if any(momenta) else []
+
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
+        """Returns the velocities."""
+        if not self.velocity:
+            return updates
+        for update, velocity, beta in zip(updates, self.velocity, self.beta, strict=True):
+            velocity.mul_(beta).add_(update)
+        return self.velocity
+
+
+class NesterovTrace(Trace):
+    """v <- beta v + u, from v = 0; gives u + beta v: the step is taken from where the velocity would lead.
+
+    Source: Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013), after
+    Nesterov (1983), in the form of PyTorch's SGD with `nesterov=True`.
+    """
+
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Returns the updates with the velocities added."""
+        for update, velocity, beta in zip(updates, super().update(parameters, updates), self.beta, strict=True):
+            update.addcmul_(velocity, beta)
+        return updates
+
+
+class RootMeanSquare:
+    """s <- alpha s + (1 - alpha) u^2, from s = 0; gives u / (sqrt(s) + eps), elementwise.
+
+    Source: Tieleman and Hinton, "Lecture 6.5: RMSProp" (2012), with PyTorch's alpha = 0.99 and eps = 1e-8.
+    """
+
+    def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:  # noqa: ARG002  all models have one alpha
+        self.square = [torch.zeros_like(parameter) for parameter in parameters]
+
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
+        """Divides every update by the root of the running mean of its square."""
+        for update, square in zip(updates, self.square, strict=True):
+            square.mul_(RMSPROP_ALPHA).addcmul_(update, update, value=1 - RMSPROP_ALPHA)
+            update.div_(square.sqrt().add_(RMSPROP_EPS))
+        return updates
+
+
+class RootSumSquares:
+    """s <- s + u^2, from s = 0; gives u / (sqrt(s) + eps), elementwise.
+
+    Source: Duchi, Hazan and Singer, "Adaptive subgradient methods" (2011), figure 1, with PyTorch's eps = 1e-10.
+    """
+
+    def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:  # noqa: ARG002  all models have one eps
+        self.square = [torch.zeros_like(parameter) for parameter in parameters]
+
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
+        """Divides every update by the root of the sum of its squares."""
+        for update, square in zip(updates, self.square, strict=True):
+            square.addcmul_(update, update)
+            update.div_(square.sqrt().add_(ADAGRAD_EPS))
+        return updates
+
+
+class Moments:
+    """m <- b1 m + (1 - b1) u and s <- b2 s + (1 - b2) u^2; gives m' / (sqrt(s') + eps), both without their bias to 0.
+
+    m' = m / (1 - b1^t) and s' = s / (1 - b2^t) after t steps; b1 = 0.9, b2 = 0.999, eps = 1e-8.
+
+    Source: Kingma and Ba, "Adam" (2015), algorithm 1. PyTorch's fused kernel does it for all models at once: told to
+    maximize at rate 1 from 0, which a decoupled decay of 1 makes of the step before, it writes just this update.
+    """
+
+    def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:  # noqa: ARG002  all models have the same betas
         self.moves, self.first, self.second = ([torch.zeros_like(part) for part in parameters] for _ in range(3))
         self.steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
 
-    def step(self, parameters: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-        """Moves the parameters by one step along `grads`, (K, ...) each; overwrites the gradients."""
-        self.decay.add(parameters, grads)
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
+        """Returns the updates that the moments give."""
         for steps in self.steps:
             steps.add_(1)
         torch._fused_adamw_(
             self.moves,
-            list(grads),
+            list(updates),
             self.first,
             self.second,
             [],
             self.steps,
             lr=1.0,
-            beta1=BETA1,
-            beta2=BETA2,
+            beta1=ADAM_BETAS[0],
+            beta2=ADAM_BETAS[1],
             weight_decay=1.0,
             eps=ADAM_EPS,
             amsgrad=False,
-            maximize=False,
+            maximize=True,
         )
-        for parameter, move, lr in zip(parameters, self.moves, self.lr, strict=True):
-            parameter.addcmul_(move, lr)
+        return self.moves
 
 
-def build_optimizer(configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> GradientDescent | Adam:
-    """Returns the optimizer of a stack whose models all name the same one."""
-    return Adam(configs, parameters) if configs[0].optimizer == "adam" else GradientDescent(configs, parameters)
+OPTIMIZERS: Mapping[OptimizerName, tuple[type[Part], ...]] = {
+    "gd": (L2Penalty, Trace),
+    "nesterov": (L2Penalty, NesterovTrace),
+    "rmsprop": (L2Penalty, RootMeanSquare),
+    "adagrad": (L2Penalty, RootSumSquares),
+    "adam": (L2Penalty, Moments),
+    "adamw": (Moments, DecoupledDecay),
+}
+"""The parts of every optimizer, from the gradient on."""
+
+
+class Optimizer:
+    """A chain of parts for K models, and at its end w <- w - lr u."""
+
+    def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:
+        """Builds the chain that all configurations name.
+
+        Args:
+            configs: K of them, alike but for learning rate, momentum and weight decay.
+            parameters: (K, ...) each, as `step` will move them.
+        """
+        self.lr = [_column([config.lr for config in configs], parameter) for parameter in parameters]
+        self.parts = [part(configs, parameters) for part in OPTIMIZERS[configs[0].optimizer]]
+
+    def step(self, parameters: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
+        """Moves the parameters by one step along `grads`, (K, ...) each; overwrites the gradients."""
+        updates = grads
+        for part in self.parts:
+            updates = part.update(parameters, updates)
+        for parameter, update, lr in zip(parameters, updates, self.lr, strict=True):
+            parameter.addcmul_(update, lr, value=-1)
+
+
+def _column(values: Sequence[float], like: Tensor) -> Tensor:
+    """Returns one value per model, shaped to multiply a parameter (K, ...)."""
+    return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, *[1] * (like.dim() - 1))

@@ -20,7 +20,7 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine.batches import ROWS_AT_ONCE, Batch, Form, Minibatches, load_whole
 from mnistfaces.engine.draws import Draw, is_full_batch
 from mnistfaces.engine.models import build_model
-from mnistfaces.engine.optim import build_optimizer
+from mnistfaces.engine.optim import Optimizer
 from mnistfaces.engine.sparse import SPARSE_DENSITY, SPARSE_IMAGES, pays_off
 from mnistfaces.engine.tiles import Arrangement, Tile, TwoWays, arrange, count_blocks, tiled
 
@@ -67,7 +67,7 @@ class Stack:
         self.parameters = self._initial([draws[model % len(draws)].seed for model in models])
         self.grads = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._spare = [torch.zeros_like(parameter) for parameter in self.parameters] if self.blocks > 1 else []
-        self.optimizer = build_optimizer([cells[model // len(draws)] for model in models], self.parameters)
+        self.optimizer = Optimizer([cells[model // len(draws)] for model in models], self.parameters)
         self._buffers: dict[tuple[int, int, int, int], list[Tensor]] = {}
         self._passes: dict[int, tuple[list[Tensor], Tensor]] = {}
         self._partial: list[Tensor] = []
@@ -123,7 +123,7 @@ class Stack:
         """Returns where the models stand; those on compressed images are multiplied one by one."""
         draws, inputs = len(self.draws), self.whole.inputs
         if self.sparse:
-            return Arrangement(cells=cells, draws=draws, width=1, groups=cells)
+            return Arrangement(cells=cells, draws=draws, width=1, used=1, groups=cells)
         tile = Tile(
             rows=self.model.shapes[0][0],
             images=self.minibatches.images if self.minibatches else inputs.shape[1],

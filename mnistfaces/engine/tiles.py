@@ -1,14 +1,23 @@
 """Products of many models at once whose every result is the same whatever else is in the batch.
 
-Legend: T tiles, M models a tile, S sets of images, B images a set, D inputs, R rows of a model (classes or hidden
-units).
+Legend: T tiles, M places for models in a tile, S sets of images, B images a set, D inputs, R rows of a model (classes
+or hidden units).
 
-A tile is the product of one block of images with the weights of the models that share it. All tiles of a batch have
-one shape, and a batch holds at least two (a batch of one would take another kernel, with other rounding). A tile has
-at least as many rows as make the kernels of the larger ones, models fill it up, and every tile starts on a cache line
-(kernels treat the edges of unaligned data differently). Tiles of more models are faster a model; `widest_tile` tries
-once a shape that they give the bits of the narrowest, because no library promises it. So a model trained alone and
-in a stack of fifty comes out equal.
+A tile is the product of one block of images with the weights of the models that share it: M * R rows of weights, of
+which each model has R. A model must come out with the same bits whether it is trained alone or beside fifty others.
+Floating-point sums depend on the order of their terms, and a library chooses the order by the shape of a product and
+by the position of a row in it. Three rules follow:
+
+- All tiles of a batch have one shape, and a batch holds at least two: a batch of one product takes another kernel. A
+  model trained alone is repeated until two tiles are full.
+- Inputs, images and classes are padded with zeros to whole cache lines, so that every part of every model starts on
+  one: kernels sum the edges of unaligned data in another order. The narrowest tile has at least 16 rows, for which
+  the kernels of larger ones are used.
+- The bits of a model are by definition those of the first place of the narrowest tile, which is where it stands when
+  it trains alone. Wider tiles are faster per model, but no library promises their bits, nor those of the other
+  places: MKL's AVX2 kernels take rows by sixes, and sum the two rows that are left over of twenty in another order.
+  So `widest_tile` tries, once for each shape, in which places a model keeps its bits, and models stand there only;
+  the other places are filled up with repetitions. Trying takes about as long as one step of training.
 """
 
 import functools
@@ -21,6 +30,7 @@ from torch import Tensor
 
 FEWEST_TILES = 2
 FEWEST_ROWS = 16  # fewer take other kernels
+SPARE_ROWS = 48  # of repeated models below the last: a multiple of the rows that any kernel takes at once
 ALIGNMENT = 16  # numbers; images a block, inputs and padded classes are multiples of it
 BLOCK_IMAGES = 2048
 SPLIT_IMAGES = 256
@@ -86,24 +96,26 @@ class Arrangement:
     Attributes:
         cells: G.
         draws: S.
-        width: M, the models a tile.
+        width: M, the places a tile.
+        used: how many of them, from the first, hold a model of their own.
         groups: tiles a draw; tile t holds models of draw t mod S.
     """
 
     cells: int
     draws: int
     width: int
+    used: int
     groups: int
 
     def place(self, k: int) -> int:
         """Returns the place of model k, which has cell k div S and draw k mod S, among all places of all tiles."""
         cell, draw = divmod(k, self.draws)
-        return (cell // self.width * self.draws + draw) * self.width + cell % self.width
+        return (cell // self.used * self.draws + draw) * self.width + cell % self.used
 
     def models(self) -> list[int]:
         """Returns the model in every place; places that are left over repeat some."""
         return [
-            (group * self.width + column) % self.cells * self.draws + draw
+            (group * self.used + column) % self.cells * self.draws + draw
             for group in range(self.groups)
             for draw in range(self.draws)
             for column in range(self.width)
@@ -130,46 +142,67 @@ class Tile:
     device: torch.device
     two_ways: bool = False
 
-    def random(self, *size: int) -> Tensor:
-        """Returns random numbers, the same in each of the fewest tiles."""
-        numbers = torch.rand(size, generator=torch.Generator().manual_seed(0), dtype=self.dtype).sub_(0.5)
-        return numbers.to(self.device).expand(FEWEST_TILES, *size)
+    @property
+    def narrowest(self) -> int:
+        """The models of the narrowest tile."""
+        return -(-FEWEST_ROWS // self.rows)
+
+    def products(self, width: int) -> tuple[Tensor, Tensor]:
+        """Returns the logits and the gradient of one random model in every place of the fewest tiles of a width.
+
+        Returns:
+            (T, M, R, B) and (T, M, R, D), of the same model, residuals and images for every width.
+        """
+        random = torch.Generator().manual_seed(0)
+        sizes = (self.rows, self.inputs), (self.rows, self.images), (self.images, self.inputs)
+        weight, residual, rows = (
+            torch.rand(size, generator=random, dtype=self.dtype).sub_(0.5).to(self.device) for size in sizes
+        )
+        weight, residual = (
+            part.repeat(width, 1, 1).expand(FEWEST_TILES, -1, -1, -1) for part in (weight, residual)
+        )  # (T, M, R, D) and (T, M, R, B)
+        rows = rows.expand(FEWEST_TILES, -1, -1)
+        images = TwoWays(rows) if self.two_ways else rows
+        logits = project(weight, images, residual.new_empty(residual.shape))
+        return logits, correlate(residual, images, weight.new_empty(weight.shape))
 
 
 def arrange(cells: int, draws: int, blocks: int, tile: Tile) -> Arrangement:
     """Returns the arrangement with the widest tiles of G * S models, for so many blocks of images a step and draw."""
     groups = FEWEST_TILES if draws == blocks == 1 else 1
-    width = widest_tile(-(-cells // groups), tile)
-    return Arrangement(cells=cells, draws=draws, width=width, groups=max(groups, -(-cells // width)))
+    width, used = widest_tile(-(-cells // groups), tile)
+    return Arrangement(cells=cells, draws=draws, width=width, used=used, groups=max(groups, -(-cells // used)))
 
 
 @functools.cache
-def widest_tile(models: int, tile: Tile) -> int:
-    """Returns how many of some models that share their images may stand in one tile: all, half of them, ..."""
-    fewest = -(-FEWEST_ROWS // tile.rows)
-    width = max(models, fewest)
-    while width > fewest and not _agrees(width, fewest, tile):
-        width = max(width // 2, fewest)
-    return width
+def widest_tile(models: int, tile: Tile) -> tuple[int, int]:
+    """Returns the places of a tile for some models that share their images, and how many from the first to use.
+
+    Tried are tiles of all the models, the same with places to spare, then of half as many, a quarter, ...; the first
+    in which every place can be used is taken, else the one that needs the fewest places for all models.
+    """
+    fewest = tile.narrowest
+    widths = [max(models, fewest)]
+    widths.append(widths[0] + -(-SPARE_ROWS // tile.rows))
+    while min(widths) > fewest:
+        widths.append(max(min(widths) // 2, fewest))
+    found = []
+    for width in widths:
+        used = min(_steady_places(width, tile), width if width <= widths[0] else models)
+        if used == width:
+            return width, used
+        if used:
+            found.append((-(-models // used) * width, width, used))
+    return min(found)[1:]
 
 
-def _agrees(width: int, fewest: int, tile: Tile) -> bool:
-    """Returns whether a tile of `width` models gives the bits of tiles of the `fewest`, on random numbers."""
-    weight = tile.random(width, tile.rows, tile.inputs)
-    residual = tile.random(width, tile.rows, tile.images)
-    rows = tile.random(tile.images, tile.inputs)
-    images = TwoWays(rows) if tile.two_ways else rows
-    logits = project(weight, images, residual.new_empty(residual.shape))
-    grads = correlate(residual, images, weight.new_empty(weight.shape))
-    for first in range(0, width, fewest):
-        part = slice(min(first, width - fewest), min(first, width - fewest) + fewest)
-        narrow = project(weight[:, part], images, logits.new_empty(logits[:, part].shape))
-        if not torch.equal(logits[:, part], narrow):
-            return False
-        narrow = correlate(residual[:, part], images, grads.new_empty(grads[:, part].shape))
-        if not torch.equal(grads[:, part], narrow):
-            return False
-    return True
+def _steady_places(width: int, tile: Tile) -> int:
+    """Returns in how many places, from the first, of a tile a random model has the bits that define it."""
+    steady = width
+    for narrow, wide in zip(tile.products(tile.narrowest), tile.products(width), strict=True):
+        same = (wide == narrow[:1, :1]).all(dim=3).all(dim=2).all(dim=0)  # (M,)
+        steady = min(steady, int(same.to(torch.int8).cumprod(0).sum()))
+    return steady
 
 
 def tiled(parameters: Sequence[Tensor], width: int) -> list[Tensor]:

@@ -22,6 +22,10 @@ from mnistfaces.engine.batches import Batch
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.stack import Stack
 from mnistfaces.errors import UsageError
+from mnistfaces.progress import Advanced
+
+REPORT_SECONDS = 0.5
+"""How often a stack says how far it is: about twice a second, whether an epoch takes a millisecond or a minute."""
 
 CHECK_EPOCHS = 100
 """How often a stack looks whether all its models have stopped or diverged."""
@@ -94,6 +98,21 @@ def fit(
     Yields:
         Records of K = G * S measures, cell-major.
     """
+    for event in train_stack(dataset, cells, draws, checkpoints=checkpoints, every=every, device=device):
+        if isinstance(event, Epoch):
+            yield event
+
+
+def train_stack(
+    dataset: Dataset,
+    cells: Sequence[TrainConfig] = (),
+    draws: Sequence[Draw] = (),
+    *,
+    checkpoints: Collection[int] = (),
+    every: int | None = None,
+    device: DeviceName = "cpu",
+) -> Iterator[Advanced | Epoch]:
+    """Does what `fit` does, and yields between the records how many more epochs of the last one are done."""
     cells = cells or [default_training(dataset.kind)]
     draws = draws or [Draw(split=draw_split(dataset, default_split(dataset.kind), seed=0), seed=0)]
     torch.set_flush_denormal(True)  # a step on small residuals is several times slower without
@@ -120,19 +139,24 @@ class _Session:
             raise UsageError("--select best needs validation images: see --val-per-class")
         self.started = time.perf_counter()
 
-    def run(self, checkpoints: set[int], every: int | None) -> Iterator[Epoch]:
-        """Trains to the last checkpoint, yielding the records that `fit` promises."""
+    def run(self, checkpoints: set[int], every: int | None) -> Iterator[Advanced | Epoch]:
+        """Trains to the last checkpoint, yielding the records that `fit` promises and how far it is."""
         last = max(checkpoints)
         if every is not None:
             yield self.measure(0, checkpoint=False)
+        told, told_at = 0, time.perf_counter()
         for epoch in range(1, last + 1):
             self.train_epoch(epoch)
             over = epoch % CHECK_EPOCHS == 0 and self.is_over()
             if epoch in checkpoints or (every is not None and (epoch % every == 0 or epoch == last or over)):
                 yield self.measure(epoch, checkpoint=epoch in checkpoints)
+            if time.perf_counter() - told_at >= REPORT_SECONDS:
+                yield Advanced(amount=epoch - told)
+                told, told_at = epoch, time.perf_counter()
             if over:
                 yield from (self.measure(later, checkpoint=True) for later in sorted(checkpoints) if later > epoch)
-                return
+                break
+        yield Advanced(amount=last - told)
 
     def train_epoch(self, epoch: int) -> None:
         before = [parameter.clone() for parameter in self.stack.parameters] if self.config.eps else None

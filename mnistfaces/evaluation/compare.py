@@ -11,8 +11,8 @@ import numpy as np
 from mnistfaces.datasets.base import class_number
 from mnistfaces.errors import DataError, RunError
 from mnistfaces.experiments.trials import Row
-from mnistfaces.runs.runs import SUMMARY, Run, find_runs, read_json
-from mnistfaces.statistics.intervals import paired_difference, verdict
+from mnistfaces.runs.runs import Run, find_runs
+from mnistfaces.statistics.differences import paired_difference, verdict
 from mnistfaces.statistics.scores import TrialScores
 
 COMMANDS = ("train", "sweep")
@@ -79,7 +79,7 @@ def compare(contenders: Sequence[Contender]) -> Iterator[Row]:
 def _of_run(run: Run) -> Contender:
     predictions = run.predictions()
     if run.command == "sweep":
-        summary = read_json(run.path / SUMMARY)
+        summary = run.summary()
         pairs = {row["trial"]: (row["seed"], row["fold"]) for row in summary["best_trials"]}
         note = f"{run.path}: its best cell by validation, {summary['best_command'] or 'the first'}"
     else:

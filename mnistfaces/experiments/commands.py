@@ -58,9 +58,10 @@ def sweep_line(
 
 
 def _words(cell: Cell, kind: DatasetKind, without: Mapping[str, object] | None = None) -> list[str]:
-    """Returns the options in which a cell differs from the default of a kind of dataset."""
-    folds = cell.split.folds
-    default = {**default_cell(kind, folds).asked(), "folds": None}
+    """Returns the options in which a cell differs from the default of a kind of dataset and of its optimizer."""
+    usual = default_cell(kind, cell.split.folds)
+    default = usual.with_(optimizer=cell.training.optimizer).asked()
+    default |= {"optimizer": usual.training.optimizer, "folds": None}
     ignored = {*(without or {}), *cell.training.ignored()}
     values = {name: value for name, value in cell.asked().items() if name not in ignored}
     return [word for name, value in values.items() if value != default[name] for word in OPTIONS[name].words(value)]

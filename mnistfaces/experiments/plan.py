@@ -5,7 +5,7 @@ Legend: G cells, S draws (a seed and a fold), K = G * S models of a stack.
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from mnistfaces.config import DataConfig, SplitConfig, TrainConfig
@@ -26,6 +26,9 @@ PREDICTION_BYTES = 3  # of an image: which side it is on, and the predicted clas
 
 RATES = ("lr", "momentum", "weight_decay")
 """What may differ from cell to cell of a stack; numbers of epochs may, too: they are its checkpoints."""
+
+SHARED = tuple(field.name for field in fields(TrainConfig) if field.name not in (*RATES, "epochs"))
+"""What all cells of a stack have in common."""
 
 
 class DrawKey(NamedTuple):
@@ -141,7 +144,7 @@ def plan(
     for trial in trials:
         key, training = draw_key(trial), trial.cell.training
         images = len(draws.of(key).split.train)
-        alike = tuple(value for name, value in vars(training).items() if name not in (*RATES, "epochs"))
+        alike = tuple(getattr(training, name) for name in SHARED)
         alone = key if is_full_batch(training, images) else None
         stack = stacks.setdefault(key.data, {}).setdefault((alike, count_steps(training, images), alone), {})
         stack.setdefault(key, []).append(trial)
@@ -172,7 +175,8 @@ def _groups(
         alike.setdefault(frozenset(trial.cell.training for trial in trials), []).append(key)
     for wanted, keys in alike.items():
         epochs = tuple(sorted({training.epochs for training in wanted}))
-        rates = sorted({_rates(training) for training in wanted})
+        longest = {_rates(training): training for training in sorted(wanted, key=lambda training: training.epochs)}
+        rates = sorted(longest)
         number_of = {rate: number for number, rate in enumerate(rates)}
         models = min(most, -(-len(rates) * len(keys) // parts))
         width = min(len(keys), models)
@@ -184,14 +188,11 @@ def _groups(
                 number = number_of[_rates(training)]
                 place = number % height, column % width, training.epochs
                 blocks[column // width, number // height][place] = trial
-        common = replace(next(iter(wanted)), epochs=epochs[-1])
         for (left, top), places in sorted(blocks.items(), key=lambda block: block[0]):
-            chosen = rates[top * height : (top + 1) * height]
+            cells = [longest[rate] for rate in rates[top * height : (top + 1) * height]]
             yield Group(
                 data=keys[0].data,
-                cells=tuple(
-                    replace(common, lr=lr, momentum=momentum, weight_decay=decay) for lr, momentum, decay in chosen
-                ),
+                cells=tuple(cell if cell.epochs == epochs[-1] else replace(cell, epochs=epochs[-1]) for cell in cells),
                 epochs=epochs,
                 draws=tuple(keys[left * width : (left + 1) * width]),
                 trials=places,

@@ -9,17 +9,24 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mnistfaces.config import STATUS_SEVERITY
 from mnistfaces.experiments.trials import Cell, Row
-from mnistfaces.statistics.intervals import accuracy_interval
-from mnistfaces.statistics.selection import nested_accuracy, ties
+from mnistfaces.statistics.intervals import accuracy_intervals
+from mnistfaces.statistics.scores import Board, order_of
+from mnistfaces.statistics.selection import confidence_set, nested_accuracy
+from mnistfaces.statistics.variance import parts_of
 
 if TYPE_CHECKING:
     from mnistfaces.statistics.scores import TrialScores
 
 METRICS = ("train_loss", "val_loss", "test_loss", "train_accuracy", "val_accuracy", "test_accuracy")
+TEST_FIELDS = ("test_accuracy", "test_accuracy_std", "test_low", "test_high")
 COUNTS = ("train_n", "val_n", "test_n")
+
+FEW_TRIALS = 3
+"""So few trials tell too little of their own spread where it outweighs that of the images."""
 
 
 class CellResult:
@@ -56,15 +63,13 @@ class CellResult:
             values = [record[metric] for record in self.finite if record[metric] is not None]
             metrics[metric] = fmean(values) if values else None
             metrics[f"{metric}_std"] = stdev(values) if len(values) > 1 else None
-        interval = accuracy_interval(list(self.scores.values())) if self.scores else None
+        metrics.update(tested_fields([self])[0])
         states = [record["status"] for record in self.records] + ["failed"] * (asked - len(self.records))
         return {
             **self.cell.options(),
             **same,
             **metrics,
             **{count: _whole(self.mean(count)) for count in COUNTS},
-            "test_low": interval.low if interval else None,
-            "test_high": interval.high if interval else None,
             "seconds": fmean(record["seconds"] for record in self.records) if self.records else None,
             "status": max(states, key=STATUS_SEVERITY.index),
             "n": len(self.finite),
@@ -77,48 +82,79 @@ def _whole(value: float | None) -> float | int | None:
     return int(value) if value is not None and value.is_integer() else value
 
 
+def board_of(results: Sequence[CellResult]) -> Board | None:
+    """Returns the test answers of cells in the trials that any of them did; None where nothing was tested."""
+    pairs = sorted({pair for result in results for pair in result.scores})
+    if not pairs:
+        return None
+    return Board.of([[result.scores.get(pair) for pair in pairs] for result in results])
+
+
+def tested_fields(results: Sequence[CellResult]) -> list[Row]:
+    """Returns for each cell its mean test accuracy, the spread and the interval: near-duplicates count once in all."""
+    board = board_of(results)
+    if board is None:
+        return [dict.fromkeys(TEST_FIELDS) for _ in results]
+    found = accuracy_intervals(board)
+    rows = []
+    for of_trials, low, high in zip(found.of_trials, found.low.tolist(), found.high.tolist(), strict=True):
+        ended = of_trials[np.isfinite(of_trials)].tolist()
+        spread = stdev(ended) if len(ended) > 1 else None
+        values = (fmean(ended), spread, low, high) if ended else (None,) * len(TEST_FIELDS)
+        rows.append(dict(zip(TEST_FIELDS, values, strict=True)))
+    return rows
+
+
 def find_best(results: Sequence[CellResult]) -> int | None:
     """Returns the position of the cell with the best mean validation accuracy; the lower validation loss decides ties.
 
-    None where no cell has validation images.
+    A trial that failed counts as no image right: a cell does not win by its survivors. None where no cell has
+    validation images.
     """
+    trials = {(record["seed"], record["fold"]) for result in results for record in result.records}
     known = [number for number, result in enumerate(results) if result.mean("val_accuracy") is not None]
     if not known:
         return None
 
     def merit(number: int) -> tuple[float, float]:
-        accuracy, loss = results[number].mean("val_accuracy"), results[number].mean("val_loss")
-        return -(accuracy or 0.0), math.inf if loss is None else loss
+        loss = results[number].mean("val_loss")
+        right = sum(record["val_accuracy"] or 0.0 for record in results[number].finite)
+        return -right / len(trials), math.inf if loss is None else loss
 
     return min(known, key=merit)
 
 
-def find_ties(results: Sequence[CellResult], best: int | None) -> list[bool | None]:
-    """Returns which cells cannot be told from the best on the test images; None without a best."""
-    if best is None or not results[best].scores:
-        return [None] * len(results)
-    others = [number for number in range(len(results)) if number != best]
-    told = dict(zip(others, ties(results[best].scores, [results[number].scores for number in others]), strict=True))
-    return [told.get(number, True) for number in range(len(results))]
+def find_tied(results: Sequence[CellResult]) -> list[bool | None]:
+    """Returns which cells are in the 95 % confidence set of the best on the test images; None without any."""
+    board = board_of(results)
+    return [None] * len(results) if board is None else confidence_set(board).tolist()
 
 
 def nested_row(results: Sequence[CellResult]) -> Row | None:
-    """Returns the accuracy of choosing a cell by validation inside each fold, with its interval.
+    """Returns the accuracy of choosing a cell by validation inside each trial, with its interval.
 
-    None unless every cell has the same folds, each with validation and test images.
+    A trial in which some cell failed is chosen from the others. None where no trial has validation and test images.
     """
-    pairs = [sorted(result.scores) for result in results]
-    if not pairs or not pairs[0] or any(other != pairs[0] for other in pairs):
-        return None
-    by_pair: list[Mapping[tuple[int, int], Row]] = [
-        {(record["seed"], record["fold"]): record for record in result.finite} for result in results
+    records = [{(record["seed"], record["fold"]): record for record in result.finite} for result in results]
+    able = [
+        {pair for pair, record in of_cell.items() if record["val_accuracy"] is not None and pair in result.scores}
+        for of_cell, result in zip(records, results, strict=True)
     ]
-    if any(records[pair]["val_accuracy"] is None for records in by_pair for pair in pairs[0]):
+    pairs = sorted(set().union(*able))
+    if not pairs:
         return None
+
+    def table(field: str) -> NDArray[np.float64]:
+        return np.array(
+            [
+                [of_cell[pair][field] if pair in known else np.nan for pair in pairs]
+                for of_cell, known in zip(records, able, strict=True)
+            ],
+            np.float64,
+        )
+
     nested = nested_accuracy(
-        np.array([[records[pair]["val_accuracy"] for pair in pairs[0]] for records in by_pair]),
-        np.array([[records[pair]["val_loss"] for pair in pairs[0]] for records in by_pair]),
-        [[result.scores[pair] for pair in pairs[0]] for result in results],
+        table("val_accuracy"), table("val_loss"), [[result.scores.get(pair) for pair in pairs] for result in results]
     )
     return {
         "accuracy": nested.accuracy.mean,
@@ -127,6 +163,32 @@ def nested_row(results: Sequence[CellResult]) -> Row | None:
         "n": nested.accuracy.n,
         "chosen": list(nested.chosen),
     }
+
+
+def trades_places(result: CellResult) -> bool:
+    """Returns whether images that test in one trial of a cell train or validate in another."""
+    scores = list(result.scores.values())
+    return any(order_of(other.ids, scores[0].ids) is None and other.traded() > 0 for other in scores[1:])
+
+
+def cautions(result: CellResult) -> list[str]:
+    """Returns in sentences where a cell's interval holds less often than it says (measured: benchmarks/README.md)."""
+    found = []
+    collapsed = sum(record["status"] == "collapsed" for record in result.records)
+    trials = len(result.records)
+    if trials > 1 and 0 < collapsed < trials:
+        found.append(
+            f"{collapsed} of {trials} trials of the best cell collapsed: its mean and interval describe no run"
+        )
+    board = board_of([result])
+    if board is not None and 1 < len(board.tested) <= FEW_TRIALS:
+        parts = parts_of(board.by_test_set())
+        if parts.trials[0] > parts.images[0]:
+            found.append(
+                f"{trials} trials that differ by more than their images explain: a 95 % interval then holds about "
+                "90 % of the time; with 5 or more it holds"
+            )
+    return found
 
 
 def count_tested(result: CellResult) -> int:

@@ -1,5 +1,6 @@
 """A sweep on disk: a grid of trials in a run directory that grows, resumes and gathers shards."""
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -7,37 +8,63 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistfaces.config import DeviceName
+from mnistfaces.config import DataConfig, DeviceName
 from mnistfaces.datasets import NAMES, load_dataset
 from mnistfaces.datasets.splits import settled
-from mnistfaces.errors import DataError
+from mnistfaces.errors import DataError, WorkerError
 from mnistfaces.experiments.commands import train_line, without_folds
+from mnistfaces.experiments.execution.dispatch import Lost, Workers, dispatch
 from mnistfaces.experiments.execution.stacks import Checkpoint, train_group
+from mnistfaces.experiments.execution.tasks import Terms, version
+from mnistfaces.experiments.kept import LEDGER, LEDGERS, Parts, TrialRecord, read_trials
 from mnistfaces.experiments.plan import Draws, Group, draw_key, plan
-from mnistfaces.experiments.results import COUNTS, METRICS, CellResult, count_tested, find_best, find_ties, nested_row
-from mnistfaces.experiments.trials import SWEPT, Cell, Grid, LoadDataset, Row, Trial
-from mnistfaces.files import Ledger, hash_of, read_records, sha256_of_file, write_json, write_text
-from mnistfaces.progress import Event, Note, Stage
-from mnistfaces.runs.predictions import Predictions, load_predictions, save_predictions
-from mnistfaces.runs.runs import (
-    PREDICTIONS,
-    RESULTS,
-    SUMMARY,
-    RunFolder,
-    configuration,
-    describe,
-    read_config,
-    read_json,
-    save_weights,
+from mnistfaces.experiments.results import (
+    COUNTS,
+    METRICS,
+    CellResult,
+    cautions,
+    count_tested,
+    find_best,
+    find_tied,
+    nested_row,
+    trades_places,
 )
+from mnistfaces.experiments.trials import SWEPT, Cell, Grid, LoadDataset, Row, Trial
+from mnistfaces.files import hash_of, sha256_of_file, write_json, write_text
+from mnistfaces.files.ledger import Ledger
+from mnistfaces.progress import Event, Note, Stage
+from mnistfaces.runs.configuration import configuration, describe
+from mnistfaces.runs.folder import RunFolder
+from mnistfaces.runs.predictions import Predictions, save_predictions
+from mnistfaces.runs.runs import PREDICTIONS, RESULTS, SUMMARY, load_run, save_weights
 from mnistfaces.statistics.intervals import accuracy_interval
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
 
-LEDGER = "trials.ndjson"
-PARTS = "parts"
 WEIGHTS = "weights"
+
+
+@dataclass(frozen=True)
+class DatasetReference:
+    """A dataset by name or path, opened in any form; it can be sent to another process, which opens it there.
+
+    Attributes:
+        name: as for `load_dataset`.
+        data_dir: where data live; None is each machine's own folder.
+    """
+
+    name: str
+    data_dir: Path | None = None
+
+    def __call__(self, data: DataConfig) -> "Dataset":
+        """Returns the dataset in a form."""
+        return load_dataset(self.name, data_dir=self.data_dir, **vars(data))
+
+    def __reduce__(self) -> tuple[type, tuple[str, Path | None]]:
+        """Sends paths that hold in whichever folder the other process was started."""
+        name = self.name if self.name in NAMES else str(Path(self.name).absolute())
+        return DatasetReference, (name, self.data_dir and self.data_dir.absolute())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +78,7 @@ class SweepConfig:
         device: where to compute; `cpu`, `cuda` or `mps`.
         isolated: one model at a time, for times that are a model's own.
         keep_weights: of the `best` cell or of `all`; None keeps none.
+        workers: where stacks are trained; None is in this process.
         fail_fast: the first trial that fails ends the sweep.
         out: the directory; None names it after the configuration.
         force: replaces what another configuration left there.
@@ -62,6 +90,7 @@ class SweepConfig:
     device: DeviceName = "cpu"
     isolated: bool = False
     keep_weights: str | None = None
+    workers: Workers | None = None
     fail_fast: bool = False
     out: Path | None = None
     force: bool = False
@@ -85,7 +114,7 @@ class Sweep:
             DataError: a dataset is not there.
             RunError: another configuration's results are in the directory.
         """
-        self.config, self.grid = config, config.grid
+        self.config, self.grid, self._load = config, config.grid, load
         self.datasets = {data: load(data) for data in dict.fromkeys(cell.data for cell in self.grid.cells)}
         self.trials = self.grid.trials()
         self.keys = [self.key(trial) for trial in self.trials]
@@ -93,29 +122,25 @@ class Sweep:
         for place, trial in enumerate(self.trials):
             self._places.setdefault(trial.cell, []).append(place)
         self.folder = RunFolder(
-            self._asked(), [LEDGER, RESULTS, PREDICTIONS, SUMMARY], out=config.out, force=config.force
+            self._asked(), [RESULTS, PREDICTIONS, SUMMARY], out=config.out, force=config.force, grows=LEDGERS
         )
-        shard = self.grid.shard
-        self._own = self.folder.path / (LEDGER if shard is None else f"trials-{shard[0]}-of-{shard[1]}.ndjson")
-        ledgers = [] if self.folder.replaces else sorted(self.folder.path.glob("trials*.ndjson"))
-        there = {part.name for part in (self.folder.path / PARTS).glob("*.npz")}
-        self.records = {
-            record["trial"]: record
-            for path in ledgers
-            for record in read_records(path)
-            if "trial" in record and record.get("part") in there
-        }
         self.summary: Row = {}
         self.failures: list[str] = []
         self._draws = Draws(self.datasets)
-        self._parts: dict[str, Predictions] = {}
-        self._results: dict[Cell, CellResult] = {}
-        self._kept = self._read_kept()
+        self._read()
 
     @property
     def dataset(self) -> "Dataset":
         """Returns the dataset, at the first resolution."""
         return next(iter(self.datasets.values()))
+
+    def _read(self) -> None:
+        """Reads what is done: records, answers, and the finished table where nothing is left to do."""
+        path, sha256 = self.folder.path, self.folder.sha256
+        self._parts = Parts(path, sha256)
+        self.records: dict[str, Row] = {} if self.folder.replaces else read_trials(path, self._parts, sha256)
+        self._results: dict[Cell, CellResult] = {}
+        self._kept = self._read_kept()
 
     @property
     def timing(self) -> str:
@@ -126,6 +151,11 @@ class Sweep:
         """Returns the hash under which a trial is found."""
         return trial.key(self.datasets[trial.cell.data], self.config.device)
 
+    def processors(self) -> list[str]:
+        """Returns the makes of the processors that trials were done on, where their records say so."""
+        done = (self.records.get(key, {}) for key in self.keys)
+        return sorted({record["processor"] for record in done if "processor" in record})
+
     def missing(self) -> list[Trial]:
         """Returns the trials that are still to be done, for their weights perhaps."""
         places = [place for place, key in enumerate(self.keys) if key not in self.records]
@@ -135,7 +165,8 @@ class Sweep:
 
     def groups(self, trials: Sequence[Trial]) -> Iterator[Group]:
         """Yields the stacks in which these trials train."""
-        return plan(trials, self.datasets, self._draws, isolated=self.config.isolated)
+        workers = self.config.workers.count if self.config.workers else 1
+        return plan(trials, self.datasets, self._draws, isolated=self.config.isolated, workers=workers)
 
     def drawable(self, trials: Sequence[Trial]) -> list[Trial]:
         """Returns the trials whose splits can be drawn; the others are added to `failures`.
@@ -163,32 +194,58 @@ class Sweep:
             DataError: a trial failed and the configuration says to fail fast.
             FileError: the disk refuses.
         """
-        trials = self.drawable(self.missing())
-        self.folder.claim()
-        yield from self._train(trials)
-        yield from self._train([self.trials[place] for place in self._best_lacking_weights()])
+        self.drawable(self.missing())  # refused before anything is written
+        part = "" if self.grid.shard is None else "{}-of-{}".format(*self.grid.shard)
+        with self.folder:
+            yield from self.folder.claim(part)
+            name = f"trials-{part}.ndjson" if part else LEDGER
+            ledger = Ledger(self.folder.path / name, TrialRecord, self.folder.sha256.get(name))
+            yield from (Note(message=note) for note in ledger.notes)
+            self._read()  # another process may have done some meanwhile, and damaged lines are gone
+            yield from self._train(self.drawable(self.missing()), ledger)
+            yield from self._train([self.trials[place] for place in self._best_lacking_weights()], ledger)
 
-    def _train(self, trials: Sequence[Trial]) -> Iterator[Row | Event]:
+    def _train(self, trials: Sequence[Trial], ledger: Ledger) -> Iterator[Row | Event]:
         """Does some trials, yielding how far they are, and each one's record once it is on the disk."""
         if not trials:
             return
-        self._kept, groups, ledger = None, list(self.groups(trials)), Ledger(self._own)
-        keep, device = self.config.keep_weights is not None, self.config.device
-        yield Stage(name="sweep", total=sum(group.work for group in groups))
-        for number, group in enumerate(groups, 1):
-            yield Note(message=f"stack {number} of {len(groups)}: {group.describe()}", detail=True)
-            for event in train_group(group, self.datasets[group.data], self._draws, device, keep_weights=keep):
+        self._kept = None
+        with self.config.workers or contextlib.nullcontext():
+            groups = list(self.groups(trials))
+            yield Stage(name="sweep", total=sum(group.work for group in groups))
+            for event in self._executed(groups):
                 if isinstance(event, Checkpoint):
                     yield from self._keep(event, ledger)
-                else:
+                elif not isinstance(event, Lost):
                     yield event
+                elif self.config.fail_fast:
+                    raise WorkerError(event.reason)
+                else:
+                    self.failures.append(event.reason)
+
+    def _executed(self, groups: Sequence[Group]) -> Iterator[Event | Checkpoint | Lost]:
+        """Trains stacks in this process or on the workers."""
+        keep, device = self.config.keep_weights is not None, self.config.device
+        if self.config.workers is None:
+            for number, group in enumerate(groups, 1):
+                yield Note(message=f"stack {number} of {len(groups)}: {group.describe()}", detail=True)
+                yield from train_group(group, self.datasets[group.data], self._draws, device, keep_weights=keep)
+            return
+        terms = Terms(
+            version=version(),
+            load=self._load,
+            known={data: (dataset.name, dataset.fingerprint) for data, dataset in self.datasets.items()},
+            device=device,
+            threads=self.config.workers.threads,
+            keep_weights=keep,
+        )
+        yield from dispatch(groups, terms, self.config.workers)
 
     def _keep(self, found: Checkpoint, ledger: Ledger) -> Iterator[Row]:
         """Writes what trials answered, then their records: only finished work is recorded."""
         for key, weights in found.weights.items():
             save_weights(self.folder.path / WEIGHTS / f"{key}.safetensors", weights)
-        part = f"{hash_of(found.predictions.trials.tolist())[:16]}.npz"
-        save_predictions(self.folder.path / PARTS / part, found.predictions)
+        part = self._parts.keep(found.predictions)
         records = [{**record, "part": part} for record in found.records]
         ledger.extend(records)
         self.records.update((record["trial"], record) for record in records)
@@ -205,7 +262,8 @@ class Sweep:
         keys = [self.keys[place] for place in self._places[cell] if self.keys[place] in self.records]
         records = [self.records[key] for key in keys]
         scores = {
-            (record["seed"], record["fold"]): self._part(record["part"]).scores(record["trial"]) for record in records
+            (record["seed"], record["fold"]): self._parts.read(record["part"]).scores(record["trial"])
+            for record in records
         }
         found = CellResult(cell, records, scores)
         if len(records) == len(self._places[cell]):
@@ -226,7 +284,7 @@ class Sweep:
         rows = []
         for place in self._places[cell]:
             trial, record = self.trials[place], self.records.get(self.keys[place], {})
-            scores = self._part(record["part"]).scores(record["trial"]) if record else None
+            scores = self._parts.read(record["part"]).scores(record["trial"]) if record else None
             interval = accuracy_interval([scores]) if scores and record["test_loss"] is not None else None
             rows.append(
                 {
@@ -235,6 +293,7 @@ class Sweep:
                     "seed": trial.seed,
                     "fold": trial.fold if cell.split.folds else None,
                     **{field: record.get(field) for field in (*METRICS, *COUNTS)},
+                    "test_accuracy": interval.mean if interval else record.get("test_accuracy"),
                     "test_low": interval.low if interval else None,
                     "test_high": interval.high if interval else None,
                     "seconds": record.get("seconds"),
@@ -250,13 +309,14 @@ class Sweep:
 
         Raises:
             FileError: the disk refuses.
+            RunError: another process has made the directory another sweep's since `run` ended.
         """
         if self._kept is not None:
             return
         cells = self.grid.own_cells()
         results = [self.result(cell) for cell in cells]
         best, nested = find_best(results), nested_row(results)
-        tied = find_ties(results, best)
+        tied = find_tied(results)
         command = None
         if best is not None:
             dataset = self.datasets[cells[best].data]
@@ -271,33 +331,37 @@ class Sweep:
                 for record in (results[best or 0].records if results else ())
             ],
             "tested": count_tested(results[best or 0]) if results else 0,
+            "redrawn": bool(results) and trades_places(results[best or 0]),
+            "cautions": cautions(results[best or 0]) if results else [],
             "nested": nested,
             "cells": rows,
             "failures": self.failures,
         }
         if self.grid.shard is None:
-            self._write(None if best is None else cells[best])
+            with self.folder:
+                for _ in self.folder.claim():
+                    pass
+                self._write(None if best is None else cells[best])
 
     def _write(self, best: Cell | None) -> None:
         path, summary = self.folder.path, self.summary
+        wrote = self._parts.sha256(self.records)
         done = [self.records[key] for key in self.keys if key in self.records]
         if done:
-            parts = [self._part(name) for name in dict.fromkeys(record["part"] for record in done)]
+            parts = [self._parts.read(name) for name in dict.fromkeys(record["part"] for record in done)]
             joined = Predictions.joined(parts).only([record["trial"] for record in done])
-            save_predictions(path / PREDICTIONS, joined)
-        write_json(path / SUMMARY, summary)
-        write_text(path / RESULTS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in summary["cells"]))
+            wrote[PREDICTIONS] = save_predictions(path / PREDICTIONS, joined)
+        wrote[SUMMARY] = write_json(path / SUMMARY, summary)
+        lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in summary["cells"])
+        wrote[RESULTS] = write_text(path / RESULTS, lines)
         if self.config.keep_weights == "best" and best is not None:
             kept = {self.keys[place] for place in self._places[best]}
             for file in (path / WEIGHTS).glob("*.safetensors"):
                 if file.stem not in kept:
                     file.unlink()
-        files = [file for folder in (PARTS, WEIGHTS) for file in sorted((path / folder).glob("*.*"))]
-        self.folder.finish(
-            [file.relative_to(path).as_posix() for file in files],
-            best_command=summary["best_command"],
-            table=self._table(),
-        )
+        weights = sorted((path / WEIGHTS).glob("[!.]*.safetensors"))
+        wrote |= {f"{WEIGHTS}/{file.name}": sha256_of_file(file) for file in weights}
+        self.folder.finish(wrote, best_command=summary["best_command"], table=self._table())
 
     def _table(self) -> str:
         """Returns what the kept table says: of which trials, in which words, by which release."""
@@ -307,13 +371,10 @@ class Sweep:
         """Returns the rows of the table that is on the disk, if it is this grid's and nothing is left to do."""
         if not self.folder.finished or self.grid.shard or self.config.keep_weights == "best" or self.missing():
             return None
-        known, path = read_config(self.folder.path), self.folder.path
-        tables = {name: known["sha256"].get(name) for name in (PREDICTIONS, RESULTS, SUMMARY)}
-        if known.get("table") != self._table() or not all((path / name).exists() for name in tables):
+        kept, path = load_run(self.folder.path), self.folder.path
+        if kept.config.get("table") != self._table():
             return None
-        if any(sha256_of_file(path / name) != sha256 for name, sha256 in tables.items()):
-            return None
-        self.summary = read_json(path / SUMMARY)
+        self.summary = kept.summary()
         rows = [{**row, "run": str(path)} for row in self.summary["cells"]]
         self.summary.update(cells=rows, best=next((row for row in rows if row["best"]), None))
         return dict(zip(self.grid.cells, rows, strict=True))
@@ -334,11 +395,6 @@ class Sweep:
         cells = self.grid.own_cells()
         best = find_best([self.result(cell) for cell in cells])
         return [] if best is None else self._lacking_weights(self._places[cells[best]])
-
-    def _part(self, name: str) -> Predictions:
-        if name not in self._parts:
-            self._parts[name] = load_predictions(self.folder.path / PARTS / name)
-        return self._parts[name]
 
     def _asked(self) -> Row:
         """Returns the configuration of the directory: all that its cells have in common, and no seeds."""
@@ -385,7 +441,7 @@ def sweep(
     """
     reference = None if dataset in NAMES else dataset
     config = SweepConfig(grid=grid, reference=reference, swept=SWEPT, device=device, out=out)
-    job = Sweep(config, lambda data: load_dataset(dataset, data_dir=data_dir, **vars(data)))
+    job = Sweep(config, DatasetReference(dataset, data_dir))
     for _ in job.run():
         pass
     job.finish()

@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mnistfaces.config import DataConfig, DeviceName
@@ -12,11 +13,14 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import draw_split, settled
 from mnistfaces.devices import resolve_device
 from mnistfaces.engine.draws import Draw
-from mnistfaces.engine.training import Epoch, Measure, fit
+from mnistfaces.engine.training import Epoch, Measure, train_stack
 from mnistfaces.experiments.trials import Row, Trial, history_fields, measured_fields
 from mnistfaces.files import write_text
+from mnistfaces.progress import Event, Note, Stage
+from mnistfaces.runs.configuration import configuration, describe
+from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.predictions import Answers, Predictions, save_predictions
-from mnistfaces.runs.runs import PREDICTIONS, RESULTS, WEIGHTS, RunFolder, configuration, describe, save_weights
+from mnistfaces.runs.runs import PREDICTIONS, RESULTS, WEIGHTS, Run, load_run, save_weights
 from mnistfaces.statistics.intervals import accuracy_interval
 
 HISTORY = "history.csv"
@@ -60,59 +64,90 @@ def _form(data: DataConfig) -> dict[str, object]:
     return {"res": data.res} if data.color is None else vars(data)
 
 
-def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterator[Epoch | Row]:
-    """Trains one model and keeps it, yielding the measured epochs and at last the result row.
+def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterator[Event | Run]:
+    """Trains one model and keeps it, yielding how far it is, with its loss, and at last the kept run.
+
+    Args:
+        folder: from `open_training`; where it is finished, nothing is trained.
+        dataset: the images.
+        trial: what to train.
 
     Raises:
         DataError: a class has too few images for the split.
         FileError: the disk refuses.
     """
     split = draw_split(dataset, trial.cell.split, trial.split_seed, trial.fold)
-    folder.claim()
-    draw = Draw(split=split, seed=trial.seed)
-    every, device = folder.asked["every"], folder.asked["device"]
-    history: list[Row] = []
-    last: Measure | None = None
-    for epoch in fit(dataset, [trial.cell.training], [draw], every=every, device=device):  # type: ignore[arg-type]
-        last = epoch.measures[0]
-        if not history or last.epoch > history[-1]["epoch"]:
-            history.append(history_fields(last))
-        yield epoch
-    if last is None:
-        raise AssertionError("fit always measures its last epoch")
+    with folder:
+        yield from folder.claim()
+        if folder.finished:
+            yield Note(message=f"{folder.path} holds this run already: it is not trained again")
+        else:
+            yield from (Note(message=line) for line in dataset.notes())
+            yield Note(message=f"training on {dataset.name}, seed {trial.seed}, into {folder.path}")
+            yield from _fill(folder, dataset, trial, Draw(split=split, seed=trial.seed))
+    yield load_run(folder.path)
+
+
+def _fill(folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw) -> Iterator[Event]:
+    """Trains one model and writes all that its run keeps."""
+    history, last = yield from _train(folder, dataset, trial, draw)
     row = _row(folder, dataset, trial, draw, last)
     answers = Answers(
-        key=trial.key(dataset, str(device)),
-        split=split,
+        key=trial.key(dataset, str(folder.asked["device"])),
+        split=draw.split,
         val=last.val.predicted if last.val else None,
         test=last.test.predicted if last.test else None,
     )
-    if last.weights is not None:
-        save_weights(folder.path / WEIGHTS, last.weights)
-    save_predictions(folder.path / PREDICTIONS, Predictions.of(dataset, [answers]))
-    write_text(folder.path / HISTORY, _as_csv(history))
-    write_text(folder.path / RESULTS, json.dumps(row, allow_nan=False) + "\n")
-    folder.finish()
-    yield row
+    wrote = {} if last.weights is None else {WEIGHTS: save_weights(folder.path / WEIGHTS, last.weights)}
+    wrote[PREDICTIONS] = save_predictions(folder.path / PREDICTIONS, Predictions.of(dataset, [answers]))
+    wrote[HISTORY] = write_text(folder.path / HISTORY, _as_csv(history))
+    wrote[RESULTS] = write_text(folder.path / RESULTS, json.dumps(row, allow_nan=False) + "\n")
+    folder.finish(wrote)
+
+
+def _train(
+    folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw
+) -> Generator[Event, None, tuple[list[Row], Measure]]:
+    """Trains one model, yielding how far it is; returns its learning curve and its last measure."""
+    every, device = folder.asked["every"], folder.asked["device"]
+    history: list[Row] = []
+    last: Measure | None = None
+    yield Stage(name="training", total=trial.cell.training.epochs)
+    for event in train_stack(dataset, [trial.cell.training], [draw], every=every, device=device):  # type: ignore[arg-type]
+        if isinstance(event, Epoch):
+            last = event.measures[0]
+            if not history or last.epoch > history[-1]["epoch"]:
+                history.append(history_fields(last))
+        else:
+            yield replace(event, detail=_loss_of(last))
+    if last is None:
+        raise AssertionError("the last epoch is always measured")
+    return history, last
+
+
+def _loss_of(measure: Measure | None) -> str:
+    """Returns what stands beside the bar."""
+    if measure is None:
+        return ""
+    return f"loss {measure.train.loss:.4g}" if measure.train else "diverged"
 
 
 def _row(folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw, measure: Measure) -> Row:
     """Returns the row of a trained model."""
     options = trial.cell.options()
-    low = high = None
+    tested: Row = dict.fromkeys(("test_low", "test_high"))
     if measure.test is not None:
         answers = Answers(key="", split=draw.split, val=None, test=measure.test.predicted)
         scores = Predictions.of(dataset, [answers]).scores("")
         if scores is not None:
             interval = accuracy_interval([scores])
-            low, high = interval.low, interval.high
+            tested = {"test_accuracy": interval.mean, "test_low": interval.low, "test_high": interval.high}
     return {
         **options,
         "dataset": dataset.name,
         "seed": trial.seed,
         **measured_fields(measure, draw),
-        "test_low": low,
-        "test_high": high,
+        **tested,
         "seconds": measure.seconds,
         "status": measure.status,
         "epoch": measure.epoch,

@@ -1,14 +1,17 @@
 """Cells, trials and grids: what is asked, what identifies it, and the row that tells of it."""
 
+import functools
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import ARITHMETIC, DataConfig, SplitConfig, TrainConfig
+from mnistfaces.config import ARITHMETIC, MOST_TRIALS, OPTIMIZER_DEFAULTS, DataConfig, SplitConfig, TrainConfig
+from mnistfaces.errors import UsageError
 from mnistfaces.files import hash_of
 from mnistfaces.options import options_of
-from mnistfaces.runs.runs import HASH_LENGTH
+from mnistfaces.runs.configuration import HASH_LENGTH
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
@@ -46,10 +49,11 @@ class Cell:
 
     def with_(self, **changes: Any) -> "Cell":  # noqa: ANN401  each option keeps its own type
         """Returns a copy with some options changed, checked again."""
-        parts = {}
+        parts: dict[str, Any] = {}
         for part, config in vars(self).items():
             ours = {name: changes.pop(name) for name in vars(config).keys() & changes.keys()}
-            parts[part] = replace(config, **ours)
+            changed = config.with_ if isinstance(config, TrainConfig) else functools.partial(replace, config)
+            parts[part] = changed(**ours) if ours else config
         if changes:
             raise TypeError(f"a cell has no options {', '.join(changes)}")
         return Cell(**parts)
@@ -58,6 +62,8 @@ class Cell:
 def build_cells(lists: Mapping[str, Sequence[Any]], common: Cell) -> tuple[Cell, ...]:
     """Returns the product of lists of values, each distinct training once.
 
+    A momentum is for the optimizers among them that take one.
+
     Args:
         lists: values by the name of the option that they vary.
         common: what all cells have in common.
@@ -65,9 +71,16 @@ def build_cells(lists: Mapping[str, Sequence[Any]], common: Cell) -> tuple[Cell,
     Raises:
         UsageError: a value, or two values together, cannot be meant.
     """
+    if (count := math.prod(map(len, lists.values()))) > MOST_TRIALS:
+        raise UsageError(f"the lists name {count:,} combinations: {MOST_TRIALS:,} at most")
     cells: dict[object, Cell] = {}
+    optimizers = lists.get("optimizer", [common.training.optimizer])
+    taken = {name for name in optimizers if OPTIMIZER_DEFAULTS[name].momentum is not None}
     for values in itertools.product(*lists.values()):
-        cell = common.with_(**dict(zip(lists, values, strict=True)))
+        chosen = dict(zip(lists, values, strict=True))
+        if taken and chosen.get("optimizer", common.training.optimizer) not in taken:
+            chosen.pop("momentum", None)
+        cell = common.with_(**chosen)
         cells.setdefault(tuple(cell.options().items()), cell)  # hidden units make no two softmax regressions
     return tuple(cells.values())
 
@@ -90,7 +103,7 @@ class Trial:
             "dataset": [dataset.name, dataset.fingerprint],
             "device": device,
             "training": self.cell.training.to_dict(),
-            "split": asdict(settled(self.cell.split, dataset)),
+            "split": vars(settled(self.cell.split, dataset)),
             "seed": self.seed,
             "split_seed": self.split_seed,
             "fold": self.fold if self.cell.split.folds else None,
@@ -141,6 +154,12 @@ class Grid:
     seeds: tuple[int, ...] = (0,)
     fixed_split: bool = False
     shard: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for more trials than anyone can mean."""
+        count = sum(cell.split.folds or 1 for cell in self.cells) * len(self.seeds)
+        if count > MOST_TRIALS:
+            raise UsageError(f"{count:,} trials are too many: {MOST_TRIALS:,} at most; give fewer cells or --seeds")
 
     def trials(self) -> list[Trial]:
         """Returns every trial that this process is to do, cell by cell."""

@@ -84,6 +84,6 @@ def _batch(source: Source, network: "Network", positions: Sequence[int]) -> Batc
             raise DataError(f"{source.name}: a feature is not finite: the weights do not suit --dtype or --preprocess")
     if source.looks:
         for row, item in zip(rows, seen, strict=True):
-            row["thumbnail"], row["photo_hash"] = item.thumbnail, item.photo_hash
+            row["thumbnail"] = item.thumbnail
     problems = {item.unit: item.problem for item in items if item.pixels is None}
     return [item.unit for item in seen], rows, problems, len(items)

@@ -114,9 +114,9 @@ def _assemble(source: Source, network: "Network", partial: Partial, job: str) ->
     if not len(kept):
         raise DataError(f"{source.name}: none of {len(lost)} images can be read, the first is {reasons[0]}")
     rows = np.array([partial.rows[source.units[i]] for i in kept], np.int64)
-    thumbnails, hashes = np.empty(0, np.uint8), np.empty(0, np.uint64)
+    thumbnails = np.empty(0, np.uint8)
     if source.looks:
-        thumbnails, hashes = partial.read("thumbnail", rows), partial.read("photo_hash", rows)
+        thumbnails = partial.read("thumbnail", rows)
     recipe = network.recipe
     layer = "" if recipe.layer == "features" else f"-{recipe.layer}"
     dataset = Dataset(
@@ -127,7 +127,7 @@ def _assemble(source: Source, network: "Network", partial: Partial, job: str) ->
         classes=source.classes,
         ids=source.ids[kept],
         shape=(network.size,),
-        groups=source.groups(kept, thumbnails, hashes.tolist()),
+        groups=source.groups(kept, thumbnails),
         given_test=source.given_test[kept],
         fingerprint="",
         meta={

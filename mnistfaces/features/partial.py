@@ -7,27 +7,47 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from mnistfaces.arrays import Rows
 from mnistfaces.errors import FileError
 from mnistfaces.features.sources import THUMBNAIL_SIZE
-from mnistfaces.files import Ledger
+from mnistfaces.files.ledger import Ledger
+from mnistfaces.files.locks import Lease
 
 ROWS_NAME = "rows.bin"
 LEDGER_NAME = "batches.ndjson"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchRecord:
+    """What a line of the ledger says of a batch.
+
+    Attributes:
+        key: hash of what decides its numbers, the images aside.
+        start: position of its first row.
+        units: whose features they are.
+        skipped: units of the batch that could not be read, and why.
+        sha256: of its rows' bytes.
+    """
+
+    key: str
+    start: int
+    units: list[str]
+    skipped: dict[str, str]
+    sha256: str
 
 
 def row_type(features: int, *, looks: bool) -> np.dtype[Any]:
     """Returns the type of a row on disk."""
     fields: list[tuple[str, str, tuple[int, ...]]] = [("features", "<f4", (features,))]
     if looks:
-        fields += [("thumbnail", "|u1", (THUMBNAIL_SIZE,)), ("photo_hash", "<u8", ())]
+        fields.append(("thumbnail", "|u1", (THUMBNAIL_SIZE,)))
     return np.dtype(fields)
 
 
@@ -57,17 +77,16 @@ class Partial:
         self.skipped: dict[str, str] = {}
         self._path, self._key, self._kind, self._end = self.folder / ROWS_NAME, key, kind, 0
         self._made: list[Path] = []
+        self._lease = Lease(self.folder / ".lock")
         try:
             missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)
             self._made = missing
-            self._lock = FileLock(self.folder / ".lock", blocking=False)
-            self._lock.acquire()
-            self._ledger = Ledger(self.folder / LEDGER_NAME)
+            if (holder := self._lease.take()) is not None:
+                raise FileError(f"{target} is being made by {holder}: wait for its end, or give another --out")
+            self._ledger = Ledger(self.folder / LEDGER_NAME, BatchRecord)
             self._path.touch()
             self._take_up()
-        except Timeout:
-            raise FileError(f"another process is making {target}: wait for it, or give another --out") from None
         except OSError as error:
             raise FileError(f"cannot write {self.folder}: {error.strerror or error}") from error
 
@@ -75,7 +94,7 @@ class Partial:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        self._lease.release()
 
     def _take_up(self) -> None:
         """Indexes the batches of this key that are whole, and cuts off what no batch claims."""
@@ -83,7 +102,7 @@ class Partial:
         size = self._path.stat().st_size
         with self._path.open("r+b") as file:
             for record in self._ledger.records:
-                if record.get("key") != self._key or not _is_record(record):
+                if record["key"] != self._key or record["start"] < 0:
                     continue
                 start, units = record["start"], record["units"]
                 if start + len(units) > size // width:
@@ -135,7 +154,7 @@ class Partial:
 
     def remove(self) -> None:
         """Takes the folder away, and the folders above it that were made for it and are empty."""
-        self._lock.release()
+        self._lease.release()
         shutil.rmtree(self.folder, ignore_errors=True)
         for folder in self._made:
             try:
@@ -143,17 +162,6 @@ class Partial:
             except OSError:
                 if folder.exists():
                     break
-
-
-def _is_record(record: Mapping[str, Any]) -> bool:
-    return (
-        isinstance(record.get("start"), int)
-        and record["start"] >= 0
-        and isinstance(record.get("units"), list)
-        and all(isinstance(unit, str) for unit in record["units"])
-        and isinstance(record.get("skipped"), dict)
-        and isinstance(record.get("sha256"), str)
-    )
 
 
 class StoredFeatures(Rows):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnistfaces import images
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.folder import SAME_BITS, SAME_CORRELATION
+from mnistfaces.datasets.duplicates import near_duplicates
 from mnistfaces.errors import DataError, FileError
 from mnistfaces.files import hash_of, sha256_of_file
 
@@ -34,15 +34,13 @@ class Item:
         unit: the hash that identifies it.
         pixels: (S, S, 3) uint8; None where there is a problem.
         problem: for people.
-        thumbnail: (1024,) gray, and `photo_hash`: to find near-duplicates, where the source does not know them.
-        photo_hash: of the whole image.
+        thumbnail: (1024,) gray: to find near-duplicates, where the source does not know them.
     """
 
     unit: str
     pixels: NDArray[np.uint8] | None = None
     problem: str = ""
     thumbnail: NDArray[np.uint8] | None = None
-    photo_hash: int = 0
 
 
 class Source:
@@ -74,9 +72,7 @@ class Source:
         """Returns one image; may be called from several threads."""
         raise NotImplementedError
 
-    def groups(
-        self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8], hashes: Sequence[int]
-    ) -> NDArray[np.int64]:
+    def groups(self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Returns the groups of near-duplicates of the images at these positions, with their looks if any."""
         raise NotImplementedError
 
@@ -108,7 +104,6 @@ class DatasetSource(Source):
         self,
         kept: NDArray[np.int64],
         thumbnails: NDArray[np.uint8],  # noqa: ARG002  a dataset knows its near-duplicates
-        hashes: Sequence[int],  # noqa: ARG002  likewise
     ) -> NDArray[np.int64]:
         """Returns the dataset's own groups."""
         chosen: NDArray[np.int64] = self._dataset.groups[kept]
@@ -166,20 +161,11 @@ class FilesSource(Source):
             unit=unit,
             pixels=images.resize(square, self._side),
             thumbnail=images.resize(images.luma(square), images.THUMBNAIL).ravel(),
-            photo_hash=images.photo_hash(whole),
         )
 
-    def groups(
-        self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8], hashes: Sequence[int]
-    ) -> NDArray[np.int64]:
+    def groups(self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Returns groups by looks, as a folder that is trained on directly has them."""
-        pairs = images.near_duplicates(
-            hashes,
-            thumbnails.reshape(len(kept), images.THUMBNAIL, images.THUMBNAIL),
-            bits=SAME_BITS,
-            correlation=SAME_CORRELATION,
-            both=True,
-        )
+        pairs = near_duplicates(thumbnails.reshape(len(kept), images.THUMBNAIL, images.THUMBNAIL))
         return images.joined(len(kept), pairs)
 
 

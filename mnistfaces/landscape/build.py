@@ -4,6 +4,7 @@ X and Y points along the first and second weight.
 """
 
 import time
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,9 +14,10 @@ from mnistfaces.config import Reduction
 from mnistfaces.errors import UsageError
 from mnistfaces.landscape.pair import Axis, Pair, check_points
 from mnistfaces.landscape.plane import Floats, Plane
-from mnistfaces.landscape.product import cost_on_grid
+from mnistfaces.landscape.product import cost_on_grid, evaluate_grid
 from mnistfaces.landscape.result import Method, Origin, Surface, Window
 from mnistfaces.landscape.spectral import interpolated, nodes_for
+from mnistfaces.progress import Advanced, Event, Stage, drained, result_of
 
 Grid = tuple[Floats, Floats]
 """The values of either weight, (X,) and (Y,)."""
@@ -78,48 +80,72 @@ def surface(problem: Problem, pair: Pair, config: SurfaceConfig | None = None, o
         UsageError: a configuration that no surface can have.
         DataError: weights that are not finite.
     """
-    config = config or SurfaceConfig()
+    return drained(build_surface(problem, pair, config or SurfaceConfig(), origin or Origin()))
+
+
+def build_surface(problem: Problem, pair: Pair, config: SurfaceConfig, origin: Origin) -> Iterator[Event | Surface]:
+    """Does what `surface` does, yielding how far it is, and at last the surface."""
     started = time.perf_counter()
     plane = problem.plane(pair)
     grid = config.first.values(), config.second.values()
-    notes = [f"no image uses either pixel of {pair.title}: the surface is flat"] if plane.is_flat else []
-    count = node_counts(plane, grid, config.tol)
-    method = config.method
-    if method == "spectral" and 4 * count[0] * count[1] > len(grid[0]) * len(grid[1]):
-        method = "exact"
-        notes.append(
-            f"interpolation needs {count[0]} x {count[1]} nodes, more than a quarter of the "
-            f"{len(grid[0])} x {len(grid[1])} points: every point was evaluated instead"
-        )
-    cost = _METHODS[method](problem, pair, plane, grid, count)
-    error, checked = largest_error(plane, grid, cost)
-    if method == "spectral" and not error <= config.tol:
-        method = "exact"
-        notes.append(
-            f"interpolation in {count[0]} x {count[1]} nodes erred by {error:.1e} of max(C, 1 nat), "
-            f"more than --tol {config.tol:g}: every point was evaluated instead"
-        )
-        cost = _METHODS[method](problem, pair, plane, grid, count)
-        error, checked = largest_error(plane, grid, cost)
+    found = yield from _compute(problem, pair, plane, grid, config)
+    flat = (f"no image uses either pixel of {pair.title}: the surface is flat",) if plane.is_flat else ()
     trained = problem.trained(pair)
     scale = 1.0 if config.reduction == "sum" else 1.0 / plane.images
-    return Surface(
+    yield Surface(
         pair=pair,
         w1=grid[0],
         w2=grid[1],
-        loss=np.multiply(cost, scale, out=cost),
+        loss=np.multiply(found.cost, scale, out=found.cost),
         trained=trained,
         trained_loss=scale * float(plane.cost_at(np.array([trained]))[0]),
         plane=plane,
         reduction=config.reduction,
-        method=method,
-        error=error,
-        checked=checked,
-        nodes=count if method == "spectral" else (0, 0),
-        notes=tuple(notes),
+        method=found.method,
+        error=found.error,
+        checked=found.checked,
+        nodes=found.nodes,
+        notes=(*flat, *found.notes),
         seconds=time.perf_counter() - started,
-        origin=origin or Origin(),
+        origin=origin,
     )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Computed:
+    """A summed cost (Y, X), how it was computed in the end, and how far it was found to err."""
+
+    cost: Floats
+    method: Method
+    error: float
+    checked: int
+    nodes: tuple[int, int] = (0, 0)
+    notes: tuple[str, ...] = ()
+
+
+def _compute(
+    problem: Problem, pair: Pair, plane: Plane, grid: Grid, config: SurfaceConfig
+) -> Generator[Event, None, _Computed]:
+    """Computes the cost by the method asked for; where interpolation cannot do it, at every point."""
+    method = config.method
+    notes: tuple[str, ...] = ()
+    if method == "spectral":
+        count = node_counts(plane, grid, config.tol)
+        nodes, points = f"{count[0]} x {count[1]} nodes", f"{len(grid[0])} x {len(grid[1])} points"
+        if 4 * count[0] * count[1] > len(grid[0]) * len(grid[1]):
+            why = f"interpolation needs {nodes}, more than a quarter of the {points}"
+        else:
+            yield Stage(name=f"interpolating in {nodes}")
+            cost = interpolated(plane, grid, count)
+            error, checked = largest_error(plane, grid, cost)
+            if error <= config.tol:
+                return _Computed(cost=cost, method=method, error=error, checked=checked, nodes=count)
+            why = f"interpolation in {nodes} erred by {error:.1e} of max(C, 1 nat), more than --tol {config.tol:g}"
+        method, notes = "exact", (f"{why}: every point was evaluated instead",)
+    direct = evaluate_grid(plane, *grid) if method == "exact" else _run_everywhere(problem, pair, grid)
+    cost = yield from result_of(direct)
+    error, checked = largest_error(plane, grid, cost)
+    return _Computed(cost=cost, method=method, error=error, checked=checked, notes=notes)
 
 
 def window(surface: Surface, first: tuple[float, float], second: tuple[float, float], points: int) -> Window:
@@ -160,18 +186,12 @@ def largest_error(plane: Plane, grid: Grid, cost: Floats) -> tuple[float, int]:
     return float(errors.max()), len(flat)
 
 
-def _spectral(_: Problem, __: Pair, plane: Plane, grid: Grid, count: tuple[int, int]) -> Floats:
-    return interpolated(plane, grid, count)
-
-
-def _exact(_: Problem, __: Pair, plane: Plane, grid: Grid, ___: tuple[int, int]) -> Floats:
-    """Returns the summed cost by its closed form at every point, (Y, X)."""
-    return cost_on_grid(plane, *grid)
-
-
-def _forward(problem: Problem, pair: Pair, _: Plane, grid: Grid, __: tuple[int, int]) -> Floats:
-    """Returns the summed cost by one forward pass a point, (Y, X): the oracle, and hours of work."""
-    return np.array([[problem.forward(pair, float(x), float(y)) for x in grid[0]] for y in grid[1]])
-
-
-_METHODS = {"spectral": _spectral, "exact": _exact, "forward": _forward}
+def _run_everywhere(problem: Problem, pair: Pair, grid: Grid) -> Iterator[Event | Floats]:
+    """Yields the summed cost by one forward pass per point, (Y, X): the oracle, and hours of work."""
+    yield Stage(name="running the model at every point", total=len(grid[0]) * len(grid[1]))
+    cost = np.empty((len(grid[1]), len(grid[0])))
+    for row, y in enumerate(grid[1]):
+        for column, x in enumerate(grid[0]):
+            cost[row, column] = problem.forward(pair, float(x), float(y))
+        yield Advanced(amount=len(grid[0]))
+    yield cost

@@ -1,15 +1,14 @@
 """A surface as a kept run: computed once from a kept model, found again by the same command."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mnistfaces import landscape
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.errors import RunError
-from mnistfaces.files import sha256_of_file, write_text
+from mnistfaces.files import write_text
 from mnistfaces.landscape import (
     Origin,
     Pair,
@@ -19,9 +18,13 @@ from mnistfaces.landscape import (
     parse_weight,
     save_surface,
 )
+from mnistfaces.landscape.build import build_surface
 from mnistfaces.landscape.models import problem_of
+from mnistfaces.progress import Event, Note, result_of
+from mnistfaces.runs.configuration import configuration, describe
+from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.models import dataset_of
-from mnistfaces.runs.runs import RESULTS, WEIGHTS, Run, RunFolder, configuration, describe, find_runs
+from mnistfaces.runs.runs import RESULTS, WEIGHTS, Run, find_runs, load_run
 
 SURFACE = "surface.npz"
 PART_6_WEIGHTS = ("5,13,14", "5,15,14")
@@ -85,8 +88,10 @@ def pair_of(dataset: Dataset, names: Sequence[str]) -> Pair:
 
 def contour(
     dataset: Dataset, model: Run, request: ContourRequest, *, out: Path | None = None, force: bool = False
-) -> Contour:
+) -> Iterator[Event | Contour]:
     """Computes the surface of two weights of a kept model and keeps it, or finds it where it was kept before.
+
+    Yields how far it is, what a person should know of the surface, and at last the kept surface.
 
     Args:
         dataset: the images that the model was trained on.
@@ -111,18 +116,20 @@ def contour(
     )
     folder = RunFolder(asked, [SURFACE, RESULTS], out=out, force=force)
     path, train_seconds = folder.path / SURFACE, model.row.get("seconds")
-    if folder.finished and not force:
-        return Contour(surface=load_surface(path), path=path, train_seconds=train_seconds)
-    folder.claim()
-    computed = Contour(
-        surface=landscape.surface(problem, request.pair, request.surface, _origin(model, dataset)),
-        path=path,
-        train_seconds=train_seconds,
-    )
-    save_surface(path, computed.surface)
-    write_text(folder.path / RESULTS, json.dumps(computed.row(), allow_nan=False) + "\n")
-    folder.finish()
-    return computed
+    with folder:
+        yield from folder.claim()
+        if folder.finished:
+            yield Note(message=f"the surface was kept before: {path}", detail=True)
+            found = load_surface(load_run(folder.path).file(SURFACE))
+            kept = Contour(surface=found, path=path, train_seconds=train_seconds)
+        else:
+            found = yield from result_of(build_surface(problem, request.pair, request.surface, _origin(model, dataset)))
+            kept = Contour(surface=found, path=path, train_seconds=train_seconds)
+            wrote = {SURFACE: save_surface(path, found)}
+            wrote[RESULTS] = write_text(folder.path / RESULTS, json.dumps(kept.row(), allow_nan=False) + "\n")
+            folder.finish(wrote)
+    yield from (Note(message=note) for note in found.notes)
+    yield kept
 
 
 def surface(
@@ -173,9 +180,5 @@ def find_surface(reference: str, lines: Iterable[str] = ()) -> Contour:
     if reference.endswith(".npz"):
         return Contour(surface=load_surface(Path(reference)), path=Path(reference), train_seconds=None)
     run = find_runs(reference, ("contour",), lines)[0]
-    path, expected = run.path / SURFACE, run.config["sha256"].get(SURFACE)
-    if expected is None:
-        raise RunError(f"{run.path} has no finished surface: make one with `mnf contour`")
-    if not path.exists() or sha256_of_file(path) != expected:
-        raise RunError(f"{path} is gone or not the file that was written: make it again with `mnf contour --force`")
+    path = run.file(SURFACE)
     return Contour(surface=load_surface(path), path=path, train_seconds=run.row.get("train_seconds"))

@@ -1,14 +1,17 @@
 """The model behind a surface: trained for it, or kept by another run; and the images that judge it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from mnistfaces.config import DatasetKind, DeviceName, SplitConfig, default_split, default_training
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import RunError
+from mnistfaces.experiments.train import open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
 from mnistfaces.landscape import SoftmaxProblem, Surface, softmax_problem
+from mnistfaces.progress import Event
 from mnistfaces.runs.models import split_of
-from mnistfaces.runs.runs import WEIGHTS, Run, RunFolder, load_run
+from mnistfaces.runs.runs import WEIGHTS, Run, load_run
 
 ALL = -1
 """Images a class: as many as there are."""
@@ -46,12 +49,16 @@ class ModelRequest:
         return Trial(cell=Cell(training=training, split=split), seed=self.seed, split_seed=self.seed)
 
 
-def open_model(dataset: Dataset, trial: Trial, device: DeviceName) -> RunFolder:
-    """Returns the run directory of a surface's own model; `single.train_and_keep` fills it where it is not finished."""
-    from mnistfaces.experiments.train import open_training
+def train_model(dataset: Dataset, trial: Trial, device: DeviceName) -> Iterator[Event | Run]:
+    """Trains a surface's own model, or finds it, yielding how far it is, and at last its run.
 
+    Raises:
+        DataError: a class has too few images.
+        FileError: the disk refuses.
+    """
     every = max(1, trial.cell.training.epochs // MEASURED)
-    return open_training(dataset, trial, device=device, every=every, out=None)
+    folder = open_training(dataset, trial, device=device, every=every, out=None)
+    yield from train_and_keep(folder, dataset, trial)
 
 
 def problem_of(model: Run, dataset: Dataset) -> SoftmaxProblem:

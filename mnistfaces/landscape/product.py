@@ -8,12 +8,15 @@ on the tile, which keeps any range from overflowing; a product ends before it co
 n images, X and Y points along the first and second weight; inside a tile, x and y points.
 """
 
+import math
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces.landscape.plane import Floats, Plane
+from mnistfaces.progress import Advanced, Event, Stage, drained
 
 EDGE = 48
 """Points along the side of a tile."""
@@ -36,20 +39,29 @@ POINTS = 2048
 
 def cost_on_grid(plane: Plane, w1: Floats, w2: Floats) -> Floats:
     """Returns the summed cost in nats at every point of a grid, sorted axes (X,), (Y,) -> (Y, X)."""
+    return drained(evaluate_grid(plane, w1, w2))
+
+
+def evaluate_grid(plane: Plane, w1: Floats, w2: Floats) -> Iterator[Event | Floats]:
+    """Does what `cost_on_grid` does, yielding how many images are evaluated at how many points, at last the cost."""
     cost = np.full((len(w2), len(w1)), plane.constant)
     uses_first, uses_second = (plane.pixels != 0).T
+    both, first, second = uses_first & uses_second, uses_first & ~uses_second, uses_second & ~uses_first
+    across, down = (math.ceil(len(axis) / POINTS) for axis in (w1, w2))
+    evaluations = both.sum() * cost.size + first.sum() * len(w1) * down + second.sum() * len(w2) * across
+    yield Stage(name="evaluating every point", total=int(evaluations))
     nowhere = np.zeros(1)
     for top in range(0, len(w2), POINTS):
         for left in range(0, len(w1), POINTS):
             columns, rows = w1[left : left + POINTS], w2[top : top + POINTS]
             part = cost[top : top + POINTS, left : left + POINTS]
-            part += _cost(plane, uses_first & uses_second, columns, rows)
-            part += _cost(plane, uses_first & ~uses_second, columns, nowhere)
-            part += _cost(plane, uses_second & ~uses_first, nowhere, rows)
-    return cost
+            part += yield from _cost(plane, both, columns, rows)
+            part += yield from _cost(plane, first, columns, nowhere)  # (1, X)
+            part += yield from _cost(plane, second, nowhere, rows)  # (Y, 1)
+    yield cost
 
 
-def _cost(plane: Plane, members: NDArray[np.bool_], w1: Floats, w2: Floats) -> Floats:
+def _cost(plane: Plane, members: NDArray[np.bool_], w1: Floats, w2: Floats) -> Generator[Event, None, Floats]:
     """Returns the cost of some of the plane's images, (Y, X)."""
     cost = np.zeros((len(w2), len(w1)))
     largest = plane.largest_pixels()
@@ -57,12 +69,14 @@ def _cost(plane: Plane, members: NDArray[np.bool_], w1: Floats, w2: Floats) -> F
     for target in range(plane.offsets.shape[1] + 1):
         alike = np.flatnonzero(members & (plane.target == target))
         for start in range(0, len(alike), IMAGES):
-            alpha, beta, beside_one = _factors(plane, alike[start : start + IMAGES], target, w1, w2)
+            block = alike[start : start + IMAGES]
+            alpha, beta, beside_one = _factors(plane, block, target, w1, w2)
             across = [_Side.of(alpha[:, column]) for column in columns]
             down = [_Side.of(beta[:, row]) for row in rows]
             for row, y in zip(rows, down, strict=True):
                 for column, x in zip(columns, across, strict=True):
                     cost[row, column] += _tile(x, y, beside_one=beside_one)
+            yield Advanced(amount=len(block) * cost.size)
     return cost
 
 

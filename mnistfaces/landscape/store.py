@@ -19,8 +19,11 @@ from mnistfaces.landscape.result import Method, Origin, Surface
 KIND = "surface"
 
 
-def save_surface(path: Path, surface: Surface) -> None:
+def save_surface(path: Path, surface: Surface) -> str:
     """Writes a surface as `.npz`: `w1` (X,), `w2` (Y,), `loss` (Y, X), the trained point, and its plane.
+
+    Returns:
+        The file's SHA-256.
 
     Raises:
         FileError: the folder or the disk refuses; an older file stays as it was.
@@ -39,7 +42,7 @@ def save_surface(path: Path, surface: Surface) -> None:
         "seconds": surface.seconds,
         "origin": dataclasses.asdict(surface.origin),
     }
-    write_npz(
+    return write_npz(
         path,
         {
             "w1": surface.w1,

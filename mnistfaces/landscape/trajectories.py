@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -14,8 +14,11 @@ from mnistfaces.files import sha256_of_file, write_text
 from mnistfaces.landscape import Descent, Mode, Path, projected_path, restricted_path
 from mnistfaces.landscape.contours import Contour
 from mnistfaces.landscape.models import model_of, problem_of
+from mnistfaces.progress import Advanced, Event, Note, Stage
+from mnistfaces.runs.configuration import configuration
+from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.models import dataset_of
-from mnistfaces.runs.runs import RESULTS, RunFolder, configuration, load_run
+from mnistfaces.runs.runs import RESULTS, load_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +59,10 @@ def trajectories(
     data_dir: FilePath | None = None,
     out: FilePath | None = None,
     force: bool = False,
-) -> list[Path]:
+) -> Iterator[Event | list[Path]]:
     """Descends on a kept surface and keeps the paths, or finds them where they were kept before.
+
+    Yields how far it is, and at last the paths.
 
     Args:
         contour: the surface.
@@ -81,17 +86,37 @@ def trajectories(
         mode=request.mode,
     )
     folder = RunFolder(asked, [RESULTS], out=out, force=force)
-    if folder.finished and not force:
-        return paths_of(load_run(folder.path).rows(), descents, request.mode)
-    if request.mode == "restricted":
-        paths = [restricted_path(contour.surface, descent) for descent in descents]
-    else:
+    with folder:
+        yield from folder.claim()
+        if folder.finished:
+            yield Note(message=f"the paths were kept before: {folder.path}", detail=True)
+            paths = paths_of(load_run(folder.path).rows(), descents, request.mode)
+        else:
+            paths = yield from _descend(contour, descents, request.mode, data_dir)
+            lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows_of(paths))
+            folder.finish({RESULTS: write_text(folder.path / RESULTS, lines)})
+    if request.mode == "projected":
+        furthest = max(path.distance[-1] for path in paths)
+        yield Note(message=f"the paths end up to {furthest:.4g} away from the surface's plane")
+    yield paths
+
+
+def _descend(
+    contour: Contour, descents: Sequence[Descent], mode: Mode, data_dir: FilePath | None
+) -> Generator[Event, None, list[Path]]:
+    problem = None
+    if mode == "projected":
+        yield Stage(name="reading the model and its images")
         model = model_of(contour.surface)
         problem = problem_of(model, dataset_of(model, data_dir))
-        paths = [projected_path(contour.surface, problem, descent) for descent in descents]
-    folder.claim()
-    write_text(folder.path / RESULTS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows_of(paths)))
-    folder.finish()
+    yield Stage(name="descending", total=len(descents))
+    paths = []
+    for descent in descents:
+        if problem is None:
+            paths.append(restricted_path(contour.surface, descent))
+        else:
+            paths.append(projected_path(contour.surface, problem, descent))
+        yield Advanced(amount=1)
     return paths
 
 

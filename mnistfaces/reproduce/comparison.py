@@ -6,6 +6,9 @@ from mnistfaces.reproduce.published import ACCURACIES
 from mnistfaces.reproduce.records import Finding
 from mnistfaces.statistics.proportions import independent_difference, wilson
 
+PRINTED = 0.001
+"""The last printed digit of a published accuracy."""
+
 FEWER = 0.75
 """Ours counts as trained on fewer images where it had less than this share of the report's."""
 
@@ -14,18 +17,21 @@ def judge(finding: Finding) -> dict[str, Any]:
     """Returns the row that shows a published figure beside ours.
 
     The interval of the difference holds for accuracies: ours by its own interval, the published one by Wilson's on
-    the images it was measured on, the two independent. `agrees` is whether it contains 0; None without one.
+    the images it was measured on, the two independent. `agrees` is whether it contains 0; None without one. Where
+    the report's own draw is repeated, it is whether the two are equal in every printed digit.
     """
     published, value, interval = finding.figure, finding.value, finding.interval
     difference = value - published.value if value is not None else None
     bounds = None
-    if value is not None and published.quantity in ACCURACIES and published.images is not None:
+    if value is not None and not finding.exact and published.quantity in ACCURACIES and published.images is not None:
         images = published.images
         interval = interval or (wilson(value * finding.images, finding.images) if finding.images else None)
         if interval is not None:
             theirs = wilson(published.value * images, images)
             bounds = independent_difference(value, interval, published.value, theirs)
     agrees = bounds[0] <= 0 <= bounds[1] if bounds else None
+    if finding.exact and difference is not None:
+        agrees = abs(difference) < PRINTED / 2
     return {
         "part": published.part,
         "quantity": published.quantity,
@@ -42,6 +48,7 @@ def judge(finding: Finding) -> dict[str, Any]:
         "agrees": agrees,
         "table": published.table,
         "command": finding.line or None,
+        "draw": "published" if finding.exact else "corrected",
     }
 
 

@@ -13,9 +13,10 @@ from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
 from mnistfaces.plots import figures
 from mnistfaces.plots.training import image_sheet
 from mnistfaces.plots.weights import save_weight_figures
+from mnistfaces.progress import Event
 from mnistfaces.reproduce.models import describe_curve, draw_curve, train_model
 from mnistfaces.reproduce.published import published_at
-from mnistfaces.reproduce.records import Drawing, Event, Finding, Listing, Part, Remark, Setup, Step
+from mnistfaces.reproduce.records import Drawing, Finding, Found, Listing, Part, Remark, Setup, Step
 from mnistfaces.reproduce.tables import table_steps
 
 GRADCHECK_STEPS = (0.1, 0.01, 0.001, 0.0001)
@@ -27,7 +28,7 @@ MOMENTUM_CURVE = Cell(training=DIGITS_TRAINING.with_(momentum=0.9), split=DIGITS
 EMBEDDED = "The embedded sample: mnf fetch digits gets all of MNIST, --scale full takes it."
 
 
-def count_images(setup: Setup) -> Iterator[Event]:
+def count_images(setup: Setup) -> Iterator[Event | Found]:
     """Yields the numbers of images and a sheet of them (Part 1, Figures 1 to 10)."""
     dataset = setup.load("digits")
     line = f"mnf samples {setup.name('digits')} --per-class {SHEET_IMAGES} --plot samples.png"
@@ -41,7 +42,7 @@ def count_images(setup: Setup) -> Iterator[Event]:
     yield Drawing(file="samples.png", caption="Figures 1 to 10: random images of each digit.", alt=alt, line=line)
 
 
-def count_weights(setup: Setup) -> Iterator[Event]:
+def count_weights(setup: Setup) -> Iterator[Event | Found]:
     """Yields the sizes of the network (Part 2)."""
     dataset = setup.load("digits")
     weights, biases = (int(np.prod(shape)) for shape in Softmax(dataset.inputs.shape[1], len(dataset.classes)).shapes)
@@ -50,7 +51,7 @@ def count_weights(setup: Setup) -> Iterator[Event]:
         yield Finding(figure=figure, value=value, line="mnf reproduce 2")
 
 
-def compare_gradients(setup: Setup) -> Iterator[Event]:
+def compare_gradients(setup: Setup) -> Iterator[Event | Found]:
     """Yields the error of the gradient for each step, and that wrong gradients are caught (Part 3)."""
     name = setup.name("digits")
     problem = SoftmaxCost(setup.load("digits"), seed=0)
@@ -82,20 +83,20 @@ def compare_gradients(setup: Setup) -> Iterator[Event]:
     yield Listing(title="What the check makes of wrong gradients (h = 0.001)", rows=tuple(rows))
 
 
-def draw_learning(setup: Setup, cell: Cell, file: str, caption: str) -> Iterator[Event]:
+def draw_learning(setup: Setup, cell: Cell, file: str, caption: str) -> Iterator[Event | Found]:
     """Yields the learning curve of a softmax regression, and what it shows."""
     run = yield from train_model(setup, "digits", cell)
     yield draw_curve(setup, run, "digits", cell, file=file, caption=caption)
     yield Remark(text=describe_curve(run, caption.split(":", maxsplit=1)[0]))
 
 
-def draw_calm_learning(setup: Setup) -> Iterator[Event]:
+def draw_calm_learning(setup: Setup) -> Iterator[Event | Found]:
     """Yields the curve at a rate that converges, where the published one does not: on the full training set."""
     if setup.scale == "full":
         yield from draw_learning(setup, CALM_CURVE, "curve-1e-6.png", "Beside Figure 11: the same at lr 1e-6.")
 
 
-def draw_class_weights(setup: Setup) -> Iterator[Event]:
+def draw_class_weights(setup: Setup) -> Iterator[Event | Found]:
     """Yields the ten weight images of the model of Figure 11 (Figure 12)."""
     run = yield from train_model(setup, "digits", PUBLISHED_CURVE)
     drawn = draw_weights(run, UnitsRequest(), data_dir=setup.data_dir)

@@ -11,9 +11,10 @@ from mnistfaces.datasets.base import class_number
 from mnistfaces.experiments.trials import Cell
 from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
 from mnistfaces.plots.weights import save_weight_figures
+from mnistfaces.progress import Event
 from mnistfaces.reproduce.models import draw_curve, train_model
 from mnistfaces.reproduce.published import published_at
-from mnistfaces.reproduce.records import Drawing, Event, Finding, Listing, Part, Remark, Role, Setup, Step
+from mnistfaces.reproduce.records import Drawing, Finding, Found, Listing, Part, Remark, Role, Setup, Step
 from mnistfaces.reproduce.tables import table_steps
 from mnistfaces.runs.models import classes_of, network_of
 from mnistfaces.runs.runs import Run
@@ -27,7 +28,7 @@ ACTORS = ("baldwin", "bracco")
 UNITS = UnitsRequest(classes=ACTORS, top=4)
 
 
-def draw_learning(setup: Setup, role: Role, file: str, caption: str) -> Iterator[Event]:
+def draw_learning(setup: Setup, role: Role, file: str, caption: str) -> Iterator[Event | Found]:
     """Yields the learning curve of the network on faces or on their features (Figures 20 and 23)."""
     run = yield from train_model(setup, role, CURVES[role])
     yield draw_curve(setup, run, role, CURVES[role], file=file, caption=caption)
@@ -39,7 +40,7 @@ def draw_learning(setup: Setup, role: Role, file: str, caption: str) -> Iterator
         yield Remark(text=f"The features are those of {setup.features.name}{f' ({made})' if made else ''}.")
 
 
-def draw_hidden_units(setup: Setup) -> Iterator[Event]:
+def draw_hidden_units(setup: Setup) -> Iterator[Event | Found]:
     """Yields the hidden units that matter most for two actors, and how loudly they speak (Figures 21 and 22)."""
     run = yield from train_model(setup, "faces", CURVES["faces"])
     drawn = draw_weights(run, UNITS, data_dir=setup.data_dir)

@@ -5,15 +5,16 @@ from collections.abc import Iterator, Sequence
 from mnistfaces.inspection.backprop import Growth, fit_growth, measure
 from mnistfaces.plots import figures
 from mnistfaces.plots.backprop import backprop_figure
+from mnistfaces.progress import Event
 from mnistfaces.reproduce.published import published_in
-from mnistfaces.reproduce.records import Drawing, Event, Finding, Listing, Part, Remark, Setup, Step
+from mnistfaces.reproduce.records import Drawing, Finding, Found, Listing, Part, Remark, Setup, Step
 
 LINE = "mnf reproduce 7"
 LAWS = {"K^p": "K^{:.2f}", "N^p": "N^{:.2f}", "N g^N": "N {:.2f}^N"}
 """How a fitted law is written."""
 
 
-def compare_costs(setup: Setup) -> Iterator[Event]:
+def compare_costs(setup: Setup) -> Iterator[Event | Found]:
     """Yields the fitted growth of both ways to a gradient, and its figure."""
     costs = list(measure())
     growths = list(fit_growth(costs))

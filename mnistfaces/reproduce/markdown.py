@@ -37,6 +37,7 @@ def build_markdown(records: Sequence[PartRecord], scale: Scale, figures: str) ->
             f"{summary.agree} of {summary.agree + summary.differ} accuracies agree."
         ),
         "",
+        *([summary.repeated, ""] if summary.repeated else []),
         "## The seconds then and now",
         "",
         *_rows(

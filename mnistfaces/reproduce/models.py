@@ -1,18 +1,15 @@
 """The kept models that the figures are drawn of: trained once, found again by the same configuration."""
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
 from mnistfaces.experiments.commands import train_line
 from mnistfaces.experiments.train import HISTORY, first_rise, load_history, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
 from mnistfaces.plots import figures
 from mnistfaces.plots.training import learning_curve
-from mnistfaces.reproduce.records import Advanced, Drawing, Event, Role, Setup
-from mnistfaces.runs.runs import Run, RunFolder, load_run
-
-if TYPE_CHECKING:
-    from mnistfaces.datasets.base import Dataset
+from mnistfaces.progress import Event, result_of
+from mnistfaces.reproduce.records import Drawing, Role, Setup
+from mnistfaces.runs.runs import Run
 
 
 def train_model(setup: Setup, role: Role, cell: Cell) -> Generator[Event, None, Run]:
@@ -24,21 +21,7 @@ def train_model(setup: Setup, role: Role, cell: Cell) -> Generator[Event, None, 
     dataset = setup.load(role, **vars(cell.data))
     trial = Trial(cell=cell, seed=0, split_seed=0)
     folder = open_training(dataset, trial, device=setup.device, every=None, out=None)
-    return (yield from fill(folder, dataset, trial))
-
-
-def fill(folder: RunFolder, dataset: "Dataset", trial: Trial) -> Generator[Event, None, Run]:
-    """Trains what a run directory was opened for unless it is finished, yielding how far it is; returns its run.
-
-    Raises:
-        DataError: a class has too few images for the split.
-    """
-    if not folder.finished:
-        epochs = trial.cell.training.epochs
-        for record in train_and_keep(folder, dataset, trial):
-            if not isinstance(record, dict):
-                yield Advanced(what=f"{dataset.name}, lr {trial.cell.training.lr:g}", share=record.number / epochs)
-    return load_run(folder.path)
+    return (yield from result_of(train_and_keep(folder, dataset, trial)))
 
 
 def draw_curve(setup: Setup, run: Run, role: Role, cell: Cell, *, file: str, caption: str) -> Drawing:

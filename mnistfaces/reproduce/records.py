@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mnistfaces.config import DeviceName, Scale
+from mnistfaces.config import DeviceName, Protocol, Scale
 from mnistfaces.datasets import load_dataset
 from mnistfaces.errors import DataError
+from mnistfaces.files.schema import parse_json, problem_of
+from mnistfaces.files.seals import CHECK, is_whole
+from mnistfaces.progress import Event
 from mnistfaces.reproduce.published import Published
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ class Setup:
         device: where to compute.
         data_dir: where data live.
         features: the features of Part 10.
+        draw: whether Tables 1 and 2 are measured on the images that the report drew, by its own descent.
     """
 
     scale: Scale
@@ -40,6 +44,7 @@ class Setup:
     device: DeviceName = "cpu"
     data_dir: Path | None = None
     features: Path = FEATURES
+    draw: Protocol = "corrected"
 
     def name(self, role: Role) -> str:
         """Returns the dataset of a role as a user would type it."""
@@ -61,14 +66,6 @@ class Setup:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Advanced:
-    """How far a step of a part is: what it does now, and which share of it is done, 0 to 1."""
-
-    what: str
-    share: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Finding:
     """What came out where the report has a figure.
 
@@ -82,6 +79,7 @@ class Finding:
         status: how the training ended, or `not_run`.
         note: what a reader should know of this number.
         line: the command that gives it.
+        exact: whether the report's own images and descent gave it, so that it must be equal.
     """
 
     figure: Published
@@ -93,6 +91,7 @@ class Finding:
     status: str = "ok"
     note: str = ""
     line: str = ""
+    exact: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +127,8 @@ class Playground:
     caption: str
 
 
-Event = Advanced | Finding | Drawing | Listing | Remark | Playground
+Found = Finding | Drawing | Listing | Remark | Playground
+"""What a part of the report comes to: its results, besides the events of long work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +144,7 @@ class Step:
 
     name: str
     seconds: float
-    work: Callable[[Setup], Iterator[Event]]
+    work: Callable[[Setup], Iterator[Event | Found]]
     tables: tuple[str, ...] = ()
 
 
@@ -192,3 +192,15 @@ class PartRecord:
     remarks: tuple[str, ...]
     playgrounds: tuple[dict[str, Any], ...]
     missing: tuple[str, ...]
+
+
+def load_record(path: Path) -> PartRecord | None:
+    """Returns a kept part, or None where there is none or it is damaged: it is done again."""
+    try:
+        value = parse_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if problem_of(value, dict[str, Any]) or (CHECK in value and not is_whole(value)):
+        return None
+    known = {name: one for name, one in value.items() if name != CHECK}
+    return None if problem_of(known, PartRecord) else PartRecord(**known)

@@ -64,6 +64,7 @@ def _summary(summary: Summary, scale: Scale) -> str:
         times = f"{show_duration(fastest.then)} then, {show_duration(fastest.now)} now"
         tiles[f"times as fast as then: {fastest.table}, {times}"] = f"{fastest.then / fastest.now:,.0f}"
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in tiles.items())
+    repeated = f"<p>{escape(summary.repeated)}</p>" if summary.repeated else ""
     quick = (
         "<p>This is the quick run: the embedded digits, at most three seeds, and no long trainings. "
         "<code>mnf reproduce --scale full</code> is the published protocol.</p>"
@@ -71,7 +72,7 @@ def _summary(summary: Summary, scale: Scale) -> str:
         else ""
     )
     return (
-        f'<section id="summary" aria-label="Summary"><dl class="tiles">{cells}</dl>{quick}'
+        f'<section id="summary" aria-label="Summary">{repeated}<dl class="tiles">{cells}</dl>{quick}'
         "<p>An accuracy agrees where the 95 % interval of the difference, ours less the published one, contains 0; the "
         "published value is taken with Wilson&rsquo;s interval on the images it was measured on. "
         '<span class="agree">✓</span> agrees, <span class="differ">≠</span> differs, with the reason below the table; '

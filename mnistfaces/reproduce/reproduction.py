@@ -2,33 +2,37 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mnistfaces.config import DeviceName, Scale
-from mnistfaces.errors import DataError, RunError
+from mnistfaces.config import DeviceName, Protocol, Scale
+from mnistfaces.errors import DataError
 from mnistfaces.files import hash_of, write_json, write_text
+from mnistfaces.files.seals import seal
+from mnistfaces.progress import Advanced, Event, Note, Stage
 from mnistfaces.reproduce.comparison import judge
 from mnistfaces.reproduce.markdown import build_markdown
 from mnistfaces.reproduce.parts import PARTS
 from mnistfaces.reproduce.published import Published, published_in
 from mnistfaces.reproduce.records import (
     FEATURES,
-    Advanced,
     Drawing,
-    Event,
     Finding,
+    Found,
     Listing,
     Part,
     PartRecord,
     Playground,
     Remark,
     Setup,
+    load_record,
 )
 from mnistfaces.reproduce.report_page import build_report
-from mnistfaces.runs.runs import RESULTS, RunFolder, configuration, read_json
+from mnistfaces.runs.configuration import configuration
+from mnistfaces.runs.folder import RunFolder
+from mnistfaces.runs.runs import RESULTS
 
 PAGE = "report.html"
 MARKDOWN = "report.md"
@@ -47,6 +51,7 @@ class ReproduceConfig:
         device: where to compute; `cpu`, `cuda` or `mps`.
         data_dir: where data live.
         features: the features of Part 10.
+        draw: `published` measures Tables 1 and 2 on the images that the report drew, by its own descent.
         out: the folder; None names it after the scale and the device.
         force: replaces what another configuration, or an earlier reproduction, left there.
     """
@@ -56,6 +61,7 @@ class ReproduceConfig:
     device: DeviceName = "cpu"
     data_dir: Path | None = None
     features: Path = FEATURES
+    draw: Protocol = "corrected"
     out: Path | None = None
     force: bool = False
 
@@ -72,48 +78,49 @@ class Reproduction:
         """Opens the folder and reads which parts are done.
 
         Raises:
-            RunError: another configuration's results are in the folder, or a kept part is damaged.
+            RunError: another configuration's results are in the folder.
         """
         self.config = config
-        asked = configuration("reproduce", scale=config.scale, device=config.device)
-        self.folder = RunFolder(asked, [PAGE, MARKDOWN, RESULTS], out=config.out, force=config.force)
+        drawn = {} if config.draw == "corrected" else {"draw": config.draw}
+        asked = configuration("reproduce", scale=config.scale, device=config.device, **drawn)
+        files = [PAGE, MARKDOWN, RESULTS]
+        self.folder = RunFolder(asked, files, out=config.out, force=config.force, grows=f"{KEPT}/*.json")
         self.setup = Setup(
             scale=config.scale,
             figures=self.folder.path / FIGURES,
             device=config.device,
             data_dir=config.data_dir,
             features=config.features,
+            draw=config.draw,
         )
         self.records: dict[int, PartRecord] = {}
         if not self.folder.replaces:
             for number in PARTS:
-                if (path := self._path(number)).exists():
-                    self.records[number] = _load_record(path)
+                if (record := load_record(self._path(number))) is not None:
+                    self.records[number] = record
 
     @property
     def page(self) -> Path:
         """Returns where the page is."""
         return self.folder.path / PAGE
 
-    def run(self) -> Iterator[Advanced | PartRecord]:
+    def run(self) -> Iterator[Event | PartRecord]:
         """Does the parts that were asked for, yielding how far the whole is, and each part once it is on the disk.
 
         Raises:
             FileError: the disk refuses.
         """
-        self.folder.claim()
-        total = sum(step.seconds for number in self.config.parts for step in PARTS[number].steps)
-        before = 0.0
-        for number in self.config.parts:
-            part = PARTS[number]
-            seconds = sum(step.seconds for step in part.steps)
-            if not self._is_done(part):
-                for event in self._do(part):
-                    share = (before + event.share * seconds) / total
-                    yield Advanced(what=f"Part {number}: {event.what}", share=share)
-            before += seconds
-            yield Advanced(what=f"Part {number}", share=before / total)
-            yield self.records[number]
+        parts = [PARTS[number] for number in self.config.parts]
+        with self.folder:
+            yield from self.folder.claim()
+            yield Stage(name="reproduce", total=sum(step.seconds for part in parts for step in part.steps))
+            for part in parts:
+                if self._is_done(part):
+                    yield Note(message=f"part {part.number} was done before", detail=True)
+                    yield Advanced(amount=sum(step.seconds for step in part.steps))
+                else:
+                    yield from self._do(part)
+                yield self.records[part.number]
 
     def finish(self) -> None:
         """Writes the page, its Markdown and all rows.
@@ -123,12 +130,16 @@ class Reproduction:
         """
         records = [self.records.get(number) or _untried(part) for number, part in PARTS.items()]
         rows = [row for record in records for row in record.rows]
-        write_text(self.folder.path / RESULTS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))
-        write_text(self.folder.path / MARKDOWN, build_markdown(records, self.config.scale, FIGURES))
-        write_text(self.page, build_report(records, self.config.scale, self.setup.figures))
-        kept = [self._path(number) for number in self.records]
-        drawn = sorted(self.setup.figures.glob("*.*"))
-        self.folder.finish([path.relative_to(self.folder.path).as_posix() for path in (*kept, *drawn)])
+        texts = {
+            RESULTS: "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows),
+            MARKDOWN: build_markdown(records, self.config.scale, FIGURES),
+            PAGE: build_report(records, self.config.scale, self.setup.figures),
+        }
+        with self.folder:
+            for _ in self.folder.claim():
+                pass
+            wrote = {name: write_text(self.folder.path / name, text) for name, text in texts.items()}
+            self.folder.finish(wrote, [f"{FIGURES}/{path.name}" for path in sorted(self.setup.figures.glob("[!.]*.*"))])
 
     def _path(self, number: int) -> Path:
         return self.folder.path / KEPT / f"{number}.json"
@@ -146,43 +157,70 @@ class Reproduction:
             return ""
         return hash_of([version("mnistfaces"), fingerprints, [asdict(figure) for figure in published_in(part.number)]])
 
-    def _do(self, part: Part) -> Iterator[Advanced]:
-        """Does a part and keeps it, yielding which share of it is done."""
-        total, before = sum(step.seconds for step in part.steps), 0.0
-        events: list[Event] = []
+    def _do(self, part: Part) -> Iterator[Event]:
+        """Does a part and keeps it, yielding how many of its steps' seconds are done."""
+        found: list[Found] = []
         missing: dict[str, str] = {}
         for step in part.steps:
-            yield Advanced(what=step.name, share=before / total)
+            share = _Share(step.seconds, f"Part {part.number}: {step.name}")
+            yield share.grown()
             try:
                 for event in step.work(self.setup):
-                    if isinstance(event, Advanced):
-                        yield Advanced(what=step.name, share=(before + event.share * step.seconds) / total)
+                    if isinstance(event, Note):
+                        yield replace(event, detail=True)
+                    elif isinstance(event, Stage | Advanced):
+                        yield share.grown(event)
                     else:
-                        events.append(event)
+                        found.append(event)
             except DataError as error:
                 missing[str(error)] = ""
-                events += _not_run(_unreached(part, step.tables, events), str(error))
-            before += step.seconds
-        self.records[part.number] = _record(part, self._identity(part), events, tuple(missing))
-        write_json(self._path(part.number), asdict(self.records[part.number]))
+                found += _not_run(_unreached(part, step.tables, found), str(error))
+            yield share.ended()
+        self.records[part.number] = _record(part, self._identity(part), found, tuple(missing))
+        write_json(self._path(part.number), seal(asdict(self.records[part.number])))
 
 
-def _unreached(part: Part, tables: tuple[str, ...], events: Sequence[Event]) -> list[Published]:
+class _Share:
+    """How much of a step is done, in its seconds: stages that nobody foresaw never take back what was told."""
+
+    def __init__(self, seconds: float, what: str) -> None:
+        self.seconds, self.what = seconds, what
+        self.told = self.done = self.total = 0.0
+
+    def grown(self, event: Stage | Advanced | None = None) -> Advanced:
+        """Counts what a stage will have to do, or has done; returns how much more of the step that makes."""
+        if isinstance(event, Stage):
+            self.total += event.total or 0
+        elif event is not None:
+            self.done += event.amount
+        share = self.done / self.total if self.total else 0.0
+        return self._told(max(self.told, share * self.seconds), event.detail if isinstance(event, Advanced) else "")
+
+    def ended(self) -> Advanced:
+        """Returns the rest of the step."""
+        return self._told(self.seconds, "")
+
+    def _told(self, seconds: float, detail: str) -> Advanced:
+        amount, self.told = seconds - self.told, seconds
+        return Advanced(amount=amount, detail=f"{self.what} {detail}".rstrip())
+
+
+def _unreached(part: Part, tables: tuple[str, ...], found: Sequence[Found]) -> list[Published]:
     """Returns the published figures of some tables that no finding reaches."""
-    found = {event.figure for event in events if isinstance(event, Finding)}
-    return [figure for figure in published_in(part.number, tables) if figure not in found]
+    reached = {each.figure for each in found if isinstance(each, Finding)}
+    return [figure for figure in published_in(part.number, tables) if figure not in reached]
 
 
 def _not_run(figures: Iterable[Published], why: str) -> list[Finding]:
     return [Finding(figure=figure, value=None, status=NOT_RUN, note=why) for figure in figures]
 
 
-def _record(part: Part, identity: str, events: Sequence[Event], missing: tuple[str, ...]) -> PartRecord:
+def _record(part: Part, identity: str, found: Sequence[Found], missing: tuple[str, ...]) -> PartRecord:
     """Returns what is kept of a part; every published figure has its finding, or the part is at fault."""
-    findings = {event.figure: event for event in events if isinstance(event, Finding)}
+    findings = {each.figure: each for each in found if isinstance(each, Finding)}
 
     def kept(kind: type[Drawing] | type[Listing] | type[Playground]) -> tuple[dict[str, Any], ...]:
-        return tuple(asdict(event) for event in events if isinstance(event, kind))
+        return tuple(asdict(each) for each in found if isinstance(each, kind))
 
     return PartRecord(
         number=part.number,
@@ -190,22 +228,10 @@ def _record(part: Part, identity: str, events: Sequence[Event], missing: tuple[s
         rows=tuple(judge(findings[figure]) for figure in published_in(part.number)),
         drawings=kept(Drawing),
         listings=kept(Listing),
-        remarks=tuple(event.text for event in events if isinstance(event, Remark)),
+        remarks=tuple(each.text for each in found if isinstance(each, Remark)),
         playgrounds=kept(Playground),
         missing=missing,
     )
-
-
-def _load_record(path: Path) -> PartRecord:
-    """Returns a kept part.
-
-    Raises:
-        RunError: the file is damaged, or no part of a report.
-    """
-    try:
-        return PartRecord(**read_json(path))
-    except TypeError as error:
-        raise RunError(f"{path} is no part of a report: do it again with --force") from error
 
 
 def _untried(part: Part) -> PartRecord:

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 from mnistfaces.errors import UsageError
 from mnistfaces.experiments.commands import train_line
-from mnistfaces.landscape import Path, parse_weight
+from mnistfaces.landscape import Path, models, parse_weight
 from mnistfaces.landscape.contours import Contour, ContourRequest, contour, pair_of
-from mnistfaces.landscape.models import ModelRequest, open_model
 from mnistfaces.landscape.trajectories import TrajectoryRequest, trajectories
 from mnistfaces.pages.playground import REPORT_SETTINGS, save_page
 from mnistfaces.plots import figures
 from mnistfaces.plots.landscape import contour_figure, paths_figure
+from mnistfaces.progress import Event, result_of
 from mnistfaces.reproduce.digits import PUBLISHED_CURVE
-from mnistfaces.reproduce.models import fill, train_model
+from mnistfaces.reproduce.models import train_model
 from mnistfaces.reproduce.published import published_at
-from mnistfaces.reproduce.records import Drawing, Event, Finding, Listing, Part, Playground, Remark, Setup, Step
+from mnistfaces.reproduce.records import Drawing, Finding, Found, Listing, Part, Playground, Remark, Setup, Step
 
 Names = tuple[str, str]
 
@@ -43,12 +43,12 @@ def build_surface(setup: Setup, names: Names) -> Generator[Event, None, Contour]
         DataError: the digits are not here.
     """
     dataset = setup.load("digits")
-    trial = ModelRequest().trial(dataset.kind)
-    model = yield from fill(open_model(dataset, trial, setup.device), dataset, trial)
-    return contour(dataset, model, ContourRequest(pair=pair_of(dataset, names)))
+    trial = models.ModelRequest().trial(dataset.kind)
+    model = yield from result_of(models.train_model(dataset, trial, setup.device))
+    return (yield from result_of(contour(dataset, model, ContourRequest(pair=pair_of(dataset, names)))))
 
 
-def draw_surface(setup: Setup, scene: Scene) -> Generator[Event, None, Contour]:
+def draw_surface(setup: Setup, scene: Scene) -> Generator[Event | Found, None, Contour]:
     """Yields the contours of a scene; returns its surface."""
     found = yield from build_surface(setup, scene.names)
     figures.save(contour_figure(found.surface), setup.figures / scene.file)
@@ -65,10 +65,10 @@ def draw_surface(setup: Setup, scene: Scene) -> Generator[Event, None, Contour]:
 
 def draw_paths(
     setup: Setup, scene: Scene, found: Contour, settings: Sequence[tuple[float, float]]
-) -> Generator[Event, None, list[Path]]:
+) -> Generator[Event | Found, None, list[Path]]:
     """Yields a figure of the vanilla and the momentum path of some settings; returns all paths of the grid."""
     request = TrajectoryRequest(lrs=RATES, momenta=MOMENTA)
-    paths = trajectories(found, request, data_dir=setup.data_dir)
+    paths = yield from result_of(trajectories(found, request, data_dir=setup.data_dir))
     wanted = {(lr, beta) for lr, momentum in settings for beta in (0.0, momentum)}
     chosen = [path for path in paths if (path.descent.lr, path.descent.momentum) in wanted]
     figures.save(paths_figure(found.surface, chosen), setup.figures / scene.file)
@@ -84,7 +84,7 @@ def draw_paths(
     return paths
 
 
-def study_figure_14(setup: Setup) -> Iterator[Event]:
+def study_figure_14(setup: Setup) -> Iterator[Event | Found]:
     """Yields the surface of the true pair, its seconds, its trained weights, and its playground (Figure 14)."""
     scene = Scene(names=TRUE_PAIR, file="contour.png", caption="Figure 14: digit 5, pixels (13,14) and (15,14).")
     found = yield from draw_surface(setup, scene)
@@ -104,7 +104,7 @@ def study_figure_14(setup: Setup) -> Iterator[Event]:
         yield Playground(file="playground.html", caption="The surface of Figure 14 to play with.")
 
 
-def _trained_weights(setup: Setup) -> Iterator[Event]:
+def _trained_weights(setup: Setup) -> Iterator[Event | Found]:
     """Yields the two weights of Part 4's model of the full training set."""
     run = yield from train_model(setup, "digits", PUBLISHED_CURVE)
     dataset = setup.load("digits")
@@ -120,13 +120,13 @@ def _trained_weights(setup: Setup) -> Iterator[Event]:
         )
 
 
-def study_coded_pair(setup: Setup) -> Iterator[Event]:
+def study_coded_pair(setup: Setup) -> Iterator[Event | Found]:
     """Yields the surface that the published code drew."""
     caption = "What the published code drew as Figure 14: 13 x 14 and 15 x 14 are the pixels (6,14) and (7,14)."
     yield from draw_surface(setup, Scene(names=CODED_PAIR, file="contour-coded.png", caption=caption))
 
 
-def study_paths(setup: Setup) -> Iterator[Event]:
+def study_paths(setup: Setup) -> Iterator[Event | Found]:
     """Yields the paths of Figures 15 to 17, and where they end."""
     found = yield from build_surface(setup, TRUE_PAIR)
     paths: list[Path] = []
@@ -137,7 +137,7 @@ def study_paths(setup: Setup) -> Iterator[Event]:
     yield _ends("Digit 5, pixels (13,14) and (15,14)", paths)
 
 
-def study_digit_1(setup: Setup) -> Iterator[Event]:
+def study_digit_1(setup: Setup) -> Iterator[Event | Found]:
     """Yields the flat pair, and those where momentum is said not to help (Figures 18 and 19)."""
     flat = Scene(
         names=FLAT_PAIR, file="contour-flat.png", caption="Digit 1, pixels (0,0) and (1,0): no image uses them."

@@ -11,6 +11,7 @@ TABLES = (
         lists={"lr": (1e-2, 1e-3, 1e-4, 1e-5), "epochs": (100, 1_000, 10_000, 100_000)},
         split={"test_per_class": 50},
         seconds=500,
+        repeatable=True,
     ),
     Table(
         names=("Elsewhere",),
@@ -28,6 +29,7 @@ TABLES = (
         lists={"momentum": (0.9, 0.99, 0.999, 0.9999)},
         split={"test_per_class": 50},
         seconds=15,
+        repeatable=True,
     ),
     Table(
         names=("Table 3",),

@@ -38,6 +38,8 @@ class Predictions:
     Attributes:
         trials: (T,) the trials' keys.
         train_n: (T,) images that each was trained on.
+        pool_n: (T,) images among which those that train and those that test were drawn; 0 where no image that tests
+            could ever train, -1 where a file of an older release does not say.
         ids: (M,) names of the images.
         labels: (M,) their classes.
         groups: (M,) near-duplicates share a number.
@@ -47,6 +49,7 @@ class Predictions:
 
     trials: NDArray[np.str_]
     train_n: NDArray[np.int64]
+    pool_n: NDArray[np.int64]
     ids: NDArray[np.str_]
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
@@ -74,6 +77,7 @@ class Predictions:
         return cls(
             trials=np.array([trial.key for trial in answers], np.str_),
             train_n=np.array([len(trial.split.train) for trial in answers], np.int64),
+            pool_n=np.array([_pool_of(dataset, trial.split) for trial in answers], np.int64),
             ids=dataset.ids[images],
             labels=dataset.labels[images],
             groups=dataset.groups[images],
@@ -98,6 +102,7 @@ class Predictions:
         return cls(
             trials=np.concatenate([part.trials for part in parts]),
             train_n=np.concatenate([part.train_n for part in parts]),
+            pool_n=np.concatenate([part.pool_n for part in parts]),
             ids=ids,
             labels=np.concatenate([part.labels for part in apart])[first],
             groups=np.concatenate([part.groups for part in apart])[first],
@@ -131,6 +136,7 @@ class Predictions:
             ids=ids,
             groups=groups,
             train_n=int(self.train_n[row]),
+            pool_n=int(self.pool_n[row]) if self.pool_n[row] >= 0 else None,
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -143,15 +149,20 @@ class Predictions:
         return Predictions(**{**self.arrays(), **{name: getattr(self, name)[rows] for name in PER_TRIAL}})
 
 
-PER_TRIAL = ("trials", "train_n", "side", "predicted")
+PER_TRIAL = ("trials", "train_n", "pool_n", "side", "predicted")
 SMALL = 32 << 20
 """Predictions of no more than so many bytes are compressed; more are mapped from the disk when they are read."""
 
 
-def save_predictions(path: Path, predictions: Predictions) -> None:
-    """Writes predictions, whole or not at all."""
+def _pool_of(dataset: Dataset, split: Split) -> int:
+    """Returns how many images could have trained or tested; 0 where the test images are the data's own."""
+    return 0 if dataset.given_test[split.test].all() else int(np.count_nonzero(~dataset.given_test))
+
+
+def save_predictions(path: Path, predictions: Predictions) -> str:
+    """Writes predictions, whole or not at all; returns the file's SHA-256."""
     arrays = predictions.arrays()
-    write_npz(path, arrays, compressed=sum(array.nbytes for array in arrays.values()) <= SMALL)
+    return write_npz(path, arrays, compressed=sum(array.nbytes for array in arrays.values()) <= SMALL)
 
 
 def load_predictions(path: Path) -> Predictions:
@@ -162,7 +173,22 @@ def load_predictions(path: Path) -> Predictions:
         RunError: it does not hold predictions.
     """
     arrays: Mapping[str, NDArray[np.generic]] = read_npz(path)
+    arrays = {"pool_n": np.full(np.shape(arrays.get("train_n", [])), -1), **arrays}
     if set(arrays) != set(Predictions.__dataclass_fields__):
         raise RunError(f"{path} does not hold predictions: it has {', '.join(sorted(arrays))}")
     known: dict[str, Any] = dict(arrays)
-    return Predictions(**known)
+    predictions = Predictions(**known)
+    if not _fits_together(predictions):
+        raise RunError(f"{path} does not hold predictions: its arrays do not fit together")
+    return predictions
+
+
+def _fits_together(found: Predictions) -> bool:
+    """Returns whether the arrays have the shapes and types that the legend tells of."""
+    count, images = found.trials.shape, found.ids.shape
+    shapes = {"side": count + images, "predicted": count + images}
+    return len(count) == len(images) == 1 and all(
+        array.dtype.kind in ("U" if name in ("trials", "ids") else "iu")
+        and array.shape == shapes.get(name, count if name in PER_TRIAL else images)
+        for name, array in found.arrays().items()
+    )

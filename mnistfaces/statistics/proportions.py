@@ -6,7 +6,11 @@ Accuracies are fractions in [0, 1].
 import math
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import bdtr, betaincinv, ndtri
+
+Floats = NDArray[np.float64]
 
 LEVEL = 0.95
 FEWEST_DISCORDANT = 6  # 2 / 2**6 = 0.03 is the first exact McNemar p below 0.05
@@ -14,10 +18,25 @@ FEWEST_DISCORDANT = 6  # 2 / 2**6 = 0.03 is the first exact McNemar p below 0.05
 
 def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
     """Returns the score interval of a proportion, `successes` (fractions allowed) of `n` (Wilson 1927)."""
-    z2 = float(ndtri((1 + level) / 2)) ** 2
-    centre = (successes + z2 / 2) / (n + z2)
-    half = math.sqrt(z2 * (successes * (n - successes) / n + z2 / 4)) / (n + z2)
-    return (0.0 if successes <= 0 else centre - half), (1.0 if successes >= n else centre + half)
+    low, high = score_limits(np.array(successes / n), np.array(1 / n), ndtri((1 + level) / 2))
+    return float(low), float(high)
+
+
+def score_limits(share: Floats, ratio: Floats, quantile: Floats) -> tuple[Floats, Floats]:
+    """Returns the limits q that solve (share - q)^2 = quantile^2 ratio q (1 - q).
+
+    Wilson's interval (1927) for a ratio of 1 / n; for estimates that vary more or less than a binomial share,
+    Korn and Graubard's (1998) effective n, the quantile being Student's. The limits hold `share` and stay in [0, 1].
+
+    Args:
+        share: any shape; in [0, 1].
+        ratio: of the variance of `share` to share (1 - share).
+        quantile: of the standardised error.
+    """
+    stretch = quantile**2 * ratio
+    centre = (share + stretch / 2) / (1 + stretch)
+    half = np.sqrt(stretch * (share * (1 - share) + stretch / 4)) / (1 + stretch)
+    return np.where(share <= 0, 0.0, centre - half), np.where(share >= 1, 1.0, centre + half)
 
 
 def independent_difference(

@@ -1,40 +1,23 @@
-"""Test results of trials, and their means over units, trials and test sets.
+"""Test results of trials: of one trial by image, of many cells in the same trials by unit.
 
-n images of a test set, U units (near-duplicates are one, its score their mean), T trials, S test sets.
+n images of a test set; C cells, T trials, U units. A unit is an image; near-duplicates are one unit, which counts
+once: its score is the mean over its images.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Self
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces.errors import DataError
 
-Design = Literal["one", "seeds", "splits"]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Values:
-    """A number per test image of one trial: 1 for right and 0 for wrong, or a difference of two such.
-
-    Attributes:
-        values: (n,) float64.
-        ids: (n,) strings, one distinct name an image.
-        groups: (n,) int64; near-duplicates share a number and count as one unit.
-        train_n: images that the trial was trained on.
-    """
-
-    values: Floats
-    ids: NDArray[np.str_]
-    groups: NDArray[np.int64]
-    train_n: int
-
-    def magnitudes(self) -> "Values":
-        """Returns the values without their signs."""
-        return Values(values=np.abs(self.values), ids=self.ids, groups=self.groups, train_n=self.train_n)
+BLOCK_BYTES = 64 << 20
+"""Cells are taken by blocks whose scores, as float64, stay under this."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,12 +29,15 @@ class TrialScores:
         ids: (n,) strings, one distinct name an image.
         groups: (n,) int64; near-duplicates share a number and count as one unit.
         train_n: images that the trial was trained on.
+        pool_n: images among which those that train and those that test were drawn; 0 where no image that tests
+            could ever have trained; None where nobody wrote it down, which is taken for `train_n` and n together.
     """
 
-    correct: NDArray[np.bool_]
+    correct: Bools
     ids: NDArray[np.str_]
     groups: NDArray[np.int64]
     train_n: int
+    pool_n: int | None = None
 
     def __post_init__(self) -> None:
         """Raises DataError for scores that no trial can have."""
@@ -60,121 +46,143 @@ class TrialScores:
             raise DataError("a trial has {} scores, {} image ids and {} group numbers".format(*sizes))
         if not sizes[0] or self.train_n < 1:
             raise DataError("a trial needs at least one test image and one training image")
-        if len(set(self.ids.tolist())) < len(self.ids):
-            names, counts = np.unique(self.ids, return_counts=True)
-            raise DataError(f"image {names[counts.argmax()]} is scored {counts.max()} times in one trial")
 
-    def values(self) -> Values:
-        """Returns 1 for each image that was right, 0 for each that was wrong."""
-        return Values(values=self.correct.astype(np.float64), ids=self.ids, groups=self.groups, train_n=self.train_n)
+    def traded(self) -> float:
+        """Returns test images for each training image, as far as the two trade places from trial to trial.
 
-
-def subtract(a: Sequence[TrialScores], b: Sequence[TrialScores]) -> list[Values]:
-    """Returns a's scores less b's, image by image, in a's order; a single trial meets each of the other side.
-
-    Raises:
-        DataError: the trials or their images do not match; the message says where.
-    """
-    if len(a) != len(b) and 1 not in (len(a), len(b)):
-        raise DataError(f"{len(a)} trials against {len(b)}: a paired comparison needs the same trials of both")
-    total = max(len(a), len(b)) if a and b else 0
-    differences = []
-    for number in range(total):
-        one, other = a[number % len(a)], b[number % len(b)]
-        order = _order_of(other.ids, one.ids)
-        if order is None:
-            alone = np.setxor1d(one.ids, other.ids)
-            side = "first" if alone[0] in one.ids else "second"
-            raise DataError(
-                f"trial {number + 1} of {total}: {len(alone)} test images are on one side only, such as "
-                f"{alone[0]} on the {side}: a paired comparison needs the same images on both"
-            )
-        differences.append(
-            Values(
-                values=one.correct.astype(np.float64) - other.correct[order],
-                ids=one.ids,
-                groups=one.groups,
-                train_n=min(one.train_n, other.train_n),
-            ),
-        )
-    return differences
+        The whole pool in use, that is Nadeau and Bengio's (2003) ratio. Where small training sets are drawn from a
+        large pool, two trials hardly share an image: then it is shared training images for each that is not.
+        """
+        if self.pool_n == 0:
+            return 0.0
+        pool = max(self.pool_n or 0, self.train_n + len(self.ids))
+        return min(len(self.ids) / self.train_n, self.train_n / (pool - self.train_n))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scores:
-    """Means of some trials' values, and the design that decides how sure they are.
+class Board:
+    """What cells answered in the same trials.
 
     Attributes:
-        design: `one` trial (or several alike on every unit), `seeds` on one test set, or several `splits`.
-        mean: over the trials, of the mean over all images of each.
-        of_units: (U,) means over the test sets that hold the unit.
-        of_sets: (T,) means over the units of each trial; with several test sets, (S,), of each of those.
-        overlap: test images for each training image.
-        n: distinct test images.
+        values: (C, T, U) the share of a unit's images that a trial had right; 0 where it did not test the unit.
+        tested: (T, U) whether a trial tested the unit.
+        ended: (C, T) False for a trial that failed: all its answers are wrong.
+        traded: (C, T) `TrialScores.traded` of each.
+        images: distinct images in all units.
     """
 
-    design: Design
-    mean: float
-    of_units: Floats
-    of_sets: Floats
-    overlap: float
-    n: int
+    values: NDArray[Any]
+    tested: Bools
+    ended: Bools
+    traded: Floats
+    images: int
 
     @classmethod
-    def of(cls, trials: Sequence[Values]) -> Self:
-        """Reads the design off the trials and averages.
+    def of(cls, cells: Sequence[Sequence[TrialScores | None]]) -> Self:
+        """Returns the board of C cells with T trials each; None for a trial that failed.
+
+        Images that some cell did not test in a trial are left out of it for all, and so are trials that all failed.
 
         Raises:
-            DataError: there is no trial.
+            DataError: nothing is left to judge, or a trial scores an image twice.
         """
-        if not trials:
+        columns = [_shared(column) for column in zip(*cells, strict=True) if any(column)]
+        columns = [column for column in columns if len(column.ids)]
+        if not columns:
             raise DataError("there is no trial to judge")
-        sets = _by_test_set(trials)
-        reduced = [_unit_means(np.stack([t.values for t in s]), s[0].groups) for s in sets]  # S of (T, U)
-        of_trials = reduced[0][1]
-        if len(sets) == 1:
-            design: Design = "one" if (of_trials == of_trials[0]).all() else "seeds"
-            of_units, of_sets = of_trials.mean(axis=0), of_trials.mean(axis=1)  # (U,), (T,)
-        else:
-            design = "splits"
-            numbers, place = np.unique(np.concatenate([units for units, _ in reduced]), return_inverse=True)
-            means = np.concatenate([values.mean(axis=0) for _, values in reduced])
-            of_units = np.bincount(place, means) / np.bincount(place, minlength=len(numbers))  # (U,)
-            of_sets = np.array([values.mean() for _, values in reduced])  # (S,)
+        units = np.unique(np.concatenate([column.groups for column in columns]))
+        single = all(len(np.unique(column.groups)) == len(column.groups) for column in columns)
+        shape = len(cells), len(columns), len(units)
+        values = np.zeros(shape, np.uint8 if single else np.float64)  # 0 and 1 take a byte
+        tested = np.zeros(shape[1:], np.bool_)
+        for number, column in enumerate(columns):
+            present, means = _unit_means(column.correct, column.groups)  # (u,), (C, u)
+            places = np.searchsorted(units, present)
+            values[:, number, places], tested[number, places] = means, True
         return cls(
-            design=design,
-            mean=float(np.mean([t.values.mean() for t in trials])),
-            of_units=of_units,
-            of_sets=of_sets,
-            overlap=sum(len(t.ids) for t in trials) / sum(t.train_n for t in trials),
-            n=len(np.unique(np.concatenate([s[0].ids for s in sets]))),
+            values=values,
+            tested=tested,
+            ended=np.stack([column.ended for column in columns], axis=1),
+            traded=np.stack([column.traded for column in columns], axis=1),
+            images=len(np.unique(np.concatenate([column.ids for column in columns]))),
         )
 
+    def __len__(self) -> int:
+        return len(self.values)
 
-def _by_test_set(trials: Sequence[Values]) -> list[list[Values]]:
-    """Returns the trials that share their test images together, the images of each list in one order."""
-    sets: list[list[Values]] = []
-    for trial in trials:
-        for known in sets:
-            order = _order_of(trial.ids, known[0].ids)
-            if order is not None:
-                known.append(
-                    Values(
-                        values=trial.values[order],
-                        ids=known[0].ids,
-                        groups=known[0].groups,
-                        train_n=trial.train_n,
-                    )
-                )
-                break
-        else:
-            sets.append([trial])
-    return sets
+    def only(self, cells: NDArray[np.intp] | slice, trials: NDArray[np.intp] | slice = slice(None)) -> "Board":
+        """Returns some cells in some of the trials; units that those do not test stay, untested."""
+        return replace(
+            self,
+            values=self.values[cells][:, trials],
+            tested=self.tested[trials],
+            ended=self.ended[cells][:, trials],
+            traded=self.traded[cells][:, trials],
+        )
+
+    def by_test_set(self) -> "Board":
+        """Returns a board whose trials are test sets: several that share one are averaged. One test set: as it is."""
+        sets, place = np.unique(self.tested, axis=0, return_inverse=True)
+        place = place.reshape(-1)
+        if len(sets) in (1, len(place)):
+            return self
+        weight = (place == np.arange(len(sets))[:, np.newaxis]) / np.bincount(place)[:, np.newaxis]  # (S, T)
+        return replace(
+            self,
+            values=np.einsum("st,ctu->csu", weight, self.values),
+            tested=sets,
+            ended=np.ones((len(self), len(sets)), np.bool_),
+            traded=self.traded @ weight.T,
+        )
+
+    def blocks(self) -> Iterator[slice]:
+        """Yields slices of cells that are worked on together."""
+        size = max(1, BLOCK_BYTES // (8 * self.values[0].size))
+        yield from (slice(start, start + size) for start in range(0, len(self), size))
 
 
-def _order_of(ids: NDArray[np.str_], wanted: NDArray[np.str_]) -> NDArray[np.intp] | slice | None:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Column:
+    """One trial of all cells on the n images that each of them tested: `correct` is (C, n)."""
+
+    correct: Bools
+    ids: NDArray[np.str_]
+    groups: NDArray[np.int64]
+    ended: Bools
+    traded: Floats
+
+
+def _shared(column: Sequence[TrialScores | None]) -> _Column:
+    known = [scores for scores in column if scores is not None]
+    for ids in {id(scores.ids): scores.ids for scores in known}.values():  # trials share their arrays of names
+        names, counts = np.unique(ids, return_counts=True)
+        if len(names) < len(ids):
+            raise DataError(f"image {names[counts.argmax()]} is scored {counts.max()} times in one trial")
+    ids = known[0].ids
+    for other in known[1:]:
+        if order_of(other.ids, ids) is None:
+            ids = ids[np.isin(ids, other.ids)]
+    kept = slice(None) if len(ids) == len(known[0].ids) else np.isin(known[0].ids, ids)
+    correct = np.zeros((len(column), len(ids)), np.bool_)
+    for row, scores in enumerate(column):
+        if scores is not None:
+            order = order_of(scores.ids, ids)
+            if order is None:  # it tested more than all have in common
+                inside = np.flatnonzero(np.isin(scores.ids, ids))
+                order = inside[order_of(scores.ids[inside], ids)]
+            correct[row] = scores.correct[order]
+    return _Column(
+        correct=correct,
+        ids=ids,
+        groups=known[0].groups[kept],
+        ended=np.array([scores is not None for scores in column]),
+        traded=np.array([scores.traded() if scores is not None else known[0].traded() for scores in column]),
+    )
+
+
+def order_of(ids: NDArray[np.str_], wanted: NDArray[np.str_]) -> NDArray[np.intp] | slice | None:
     """Returns what puts `ids` into the order of `wanted`; None if they are other images."""
-    if np.array_equal(ids, wanted):
+    if ids is wanted or np.array_equal(ids, wanted):
         return slice(None)
     if len(ids) != len(wanted):
         return None
@@ -186,8 +194,10 @@ def _order_of(ids: NDArray[np.str_], wanted: NDArray[np.str_]) -> NDArray[np.int
     return placed
 
 
-def _unit_means(values: Floats, groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
-    """Returns the groups present, (U,), and the means of (T, n) values within each, (T, U)."""
+def _unit_means(values: Bools, groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Returns the groups present, (u,), and the means of (C, n) values within each, (C, u)."""
     order = np.argsort(groups, kind="stable")
     units, first, counts = np.unique(groups[order], return_index=True, return_counts=True)
-    return units, np.add.reduceat(values[:, order], first, axis=1) / counts
+    if len(units) == len(groups):
+        return units, values[:, order]
+    return units, np.add.reduceat(values[:, order].astype(np.float64), first, axis=1) / counts

@@ -121,7 +121,7 @@ def test_a_long_work_off_a_terminal_says_a_plain_line_now_and_then(
 ) -> None:
     clock = iter([0.0, *range(1, 40)])
     monkeypatch.setattr("mnistfaces.cli._progress.time.monotonic", lambda: float(next(clock)))
-    with Output("auto").progress("training", 30) as bar:
+    with Output("auto").busy("training", 30) as bar:
         for _ in range(25):
             bar.advance()
     lines = capsys.readouterr().err.splitlines()

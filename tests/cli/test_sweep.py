@@ -123,7 +123,16 @@ def test_folds_say_what_choosing_inside_each_gives(mnf: Mnf) -> None:
     summary = json.loads((mnf.folder / "out" / "summary.json").read_text())
     assert summary["nested"]["n"] == 4000
     assert summary["nested"]["low"] < summary["nested"]["accuracy"] < summary["nested"]["high"]
-    assert f"{summary['nested']['accuracy']:.1%}" in done.stderr
+    assert "through the other draws the test images took part in choosing: quote nested" in done.stderr
+    assert f"test accuracy {summary['nested']['accuracy']:.1%}" in done.stderr
+
+
+def test_a_test_set_of_its_own_took_no_part_in_choosing(mnf: Mnf) -> None:
+    done = mnf("sweep", "digits-sample", "--seeds", 2, "--lr", "1e-4,1e-5", "--epochs", 3, "--out", "out")
+    assert "the test images took no part in choosing" in done.stderr
+    assert "1000 test images, one is worth 0.1 points; " in done.stderr
+    told = sum(row["tied"] for row in json.loads((mnf.folder / "out" / "summary.json").read_text())["cells"])
+    assert f"{told} of 2 cells cannot be told from the most accurate (~)" in done.stderr
 
 
 def test_a_reader_that_leaves_after_one_line_ends_the_sweep_quietly(mnf: Mnf) -> None:
@@ -290,3 +299,27 @@ def test_verbose_says_what_trains_together_and_seconds_stay_shared_after_growth(
     done = mnf(*small, "--lr", "1e-3,1e-4")
     assert "stack 1 of 1: 2 softmax models (2 settings, 1 draws), 3 epochs on 100 images" in done.stderr
     assert {row["timing"] for row in mnf(*small, "--lr", "1e-3,1e-4,1e-5").rows} == {"shared"}
+
+
+def test_a_slurm_array_is_a_partition_of_the_cells(mnf: Mnf) -> None:
+    asked = ("sweep", "digits-sample", "--train-per-class", 5, "--epochs", 2, "--lr", "log:1e-5:1e-2:8", "--out", "out")
+    shown = []
+    for task in (4, 6, 8):  # sbatch --array=4-8:2
+        array = {"ID": task, "COUNT": 3, "MIN": 4, "MAX": 8, "STEP": 2}
+        slurm = {f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in array.items()}
+        shown += mnf(*asked, "--shard", "auto", env=slurm).rows
+    assert sorted(row["lr"] for row in shown) == sorted({row["lr"] for row in shown})
+    gathered = mnf(*asked)
+    assert "8 trials on digits-sample, 0 to do" in gathered.stderr
+    assert len(gathered.rows) == len(shown) == 8
+
+
+def test_processes_beside_this_one_give_the_same_rows(swept: tuple[Mnf, Answer]) -> None:
+    mnf, alone = swept
+    jobs = os.cpu_count() or 1  # one thread each, as in the other
+    spread = mnf("sweep", *SMALL, "--out", "spread", "--jobs", jobs)
+    assert numbers(spread.rows) == numbers(alone.rows)
+    planned = mnf("sweep", *SMALL, "--lr", "1e-5", "--out", "spread", "--jobs", jobs, "--dry-run")
+    assert f"in {jobs} processes of 1 threads on this machine" in planned.stderr
+    assert "8 trials, 8 done" not in planned.stderr
+    assert "MB on the disk" in planned.stderr

@@ -11,7 +11,7 @@ from mnistfaces.errors import DataError, RunError
 from mnistfaces.evaluation.compare import Contender, compare, load_contenders
 from mnistfaces.experiments.sweep import Sweep, SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid
-from mnistfaces.statistics.intervals import paired_difference
+from mnistfaces.statistics.differences import paired_difference
 from mnistfaces.statistics.scores import TrialScores
 
 DATASET = make_dataset((30, 30, 30), seed=4)

@@ -1,14 +1,15 @@
 """Every option: what is asked is in the row, what is in the row is in the line, and the line asks for it again."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from small_data import make_dataset
 from typed_lines import cells_of
 
-from mnistfaces.config import DataConfig, DatasetKind, SplitConfig, TrainConfig
+from mnistfaces.config import DataConfig, DatasetKind, OptimizerName, SplitConfig, TrainConfig
 from mnistfaces.datasets.splits import draw_split
+from mnistfaces.errors import UsageError
 from mnistfaces.experiments.commands import default_cell, sweep_line, train_line, without_folds
 from mnistfaces.experiments.trials import OPTIONS, SWEPT, Cell, build_cells
 
@@ -61,6 +62,33 @@ def test_what_is_asked_is_in_the_row_and_the_line_of_the_row_asks_for_it_again(k
     assert line.startswith(f"mnf {command} 'a set'")
     (again,), _ = cells_of(line, kind)
     assert again == cell
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.01, 0.1])
+@pytest.mark.parametrize("optimizer", get_args(OptimizerName))
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_line_of_every_optimizer_asks_for_its_own_numbers_again(
+    kind: DatasetKind, optimizer: OptimizerName, decay: float
+) -> None:
+    for cell in (default_cell(kind).with_(optimizer=optimizer), default_cell(kind).with_(weight_decay=decay)):
+        again = cell.with_(optimizer=optimizer, weight_decay=decay)
+        assert cells_of(train_line(again, "data", kind, 0), kind)[0] == (again,)
+
+
+def test_each_optimizer_of_a_list_has_its_own_numbers_and_a_momentum_is_for_those_that_take_one() -> None:
+    common, every = default_cell("digits"), get_args(OptimizerName)
+    unsaid = [cell.training for cell in build_cells({"optimizer": every}, common)]
+    assert [(training.momentum, training.weight_decay) for training in unsaid] == [
+        *((0.0, 0.0), (0.9, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.01))
+    ]
+    cells = build_cells({"momentum": (0.5, 0.99), "optimizer": ("gd", "nesterov", "adam")}, common)
+    assert [(cell.training.optimizer, cell.training.momentum) for cell in cells] == [
+        *(("gd", 0.5), ("nesterov", 0.5), ("adam", 0.0), ("gd", 0.99), ("nesterov", 0.99))
+    ]
+    with pytest.raises(UsageError, match="--momentum goes with --optimizer gd or nesterov, not with adam"):
+        build_cells({"momentum": (0.5,), "optimizer": ("adam",)}, common)
+    with pytest.raises(UsageError, match="--momentum must be above 0 for --optimizer nesterov"):
+        build_cells({"momentum": (0.0, 0.5), "optimizer": ("gd", "nesterov")}, common)
 
 
 @pytest.mark.parametrize("name", SWEPT)

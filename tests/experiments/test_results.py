@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from mnistfaces.config import SplitConfig, TrainConfig
-from mnistfaces.experiments.results import CellResult, count_tested, find_best, find_ties, nested_row
+from mnistfaces.experiments.results import (
+    CellResult,
+    cautions,
+    count_tested,
+    find_best,
+    find_tied,
+    nested_row,
+    trades_places,
+)
 from mnistfaces.experiments.trials import Cell
 from mnistfaces.statistics.scores import TrialScores
 
@@ -72,23 +80,64 @@ def test_the_best_is_never_chosen_by_test() -> None:
     assert find_best(cells) == 1
 
 
-def test_cells_are_tied_unless_the_paired_difference_tells_them_apart() -> None:
-    assert find_ties([result(record(), right=7), result(record(), right=6), result(record(), right=0)], 0) == [
+def test_a_cell_does_not_win_by_its_survivors() -> None:
+    lucky = result(record(0, val_accuracy=0.95), record(1, "diverged"), record(2, "diverged"))
+    steady = result(*(record(seed, val_accuracy=0.8) for seed in range(3)))
+    assert find_best([lucky, steady]) == 1
+    assert find_best([lucky]) == 0
+
+
+def test_cells_are_tied_with_the_best_unless_they_are_told_from_it() -> None:
+    assert find_tied([result(record(), right=7), result(record(), right=6), result(record(), right=0)]) == [
         True,
         True,
         False,
     ]
-    assert find_ties([result(record())], None) == [None]
-    assert find_ties([result(record()), result(record(0, "diverged"))], 0) == [True, False]
+    assert find_tied([result(record(0, "diverged"))]) == [None]
+    assert find_tied([result(record()), result(record(0, "diverged"))]) == [True, False]
     assert count_tested(result(record(0), record(1))) == 10
 
 
-def test_nested_accuracy_needs_the_same_trials_and_validation_everywhere() -> None:
-    fine = result(record(0), record(1))
+def test_one_diverged_trial_does_not_erase_the_nested_accuracy() -> None:
+    fine = result(record(0), record(1), right=8)
+    broken = result(record(0, val_accuracy=0.9), record(1, "diverged"), right=6)
+    nested = nested_row([fine, broken])
+    assert nested is not None
+    assert (nested["chosen"], nested["accuracy"]) == ([1, 0], pytest.approx(0.7))
     assert nested_row([fine, fine]) is not None
-    assert nested_row([fine, result(record(0))]) is None
-    assert nested_row([fine, result(record(0, val_accuracy=None, val_loss=None), record(1))]) is None
+    assert nested_row([result(record(0, val_accuracy=None, val_loss=None), record(1, "diverged"))]) is None
     assert nested_row([]) is None
-    chosen = nested_row([result(record(val_accuracy=0.1), right=9), result(record(val_accuracy=0.2), right=4)])
-    assert chosen is not None
-    assert (chosen["chosen"], chosen["accuracy"]) == ([1], 0.4)
+
+
+def test_near_duplicates_count_once_in_a_cells_accuracy() -> None:
+    names = np.array([f"i{number}" for number in range(10)])
+    crowd = TrialScores(correct=np.arange(10) < 4, ids=names, groups=np.minimum(np.arange(10), 4), train_n=100)
+    row = CellResult(CELL, [record()], {(0, 0): crowd}).row(1)
+    assert row["test_accuracy"] == pytest.approx(4 / 5)
+    assert row["test_low"] < 0.8 < row["test_high"]
+
+
+def drawn(right: int, images: range, pool_n: int | None = None) -> TrialScores:
+    names = np.array([f"i{number}" for number in images])
+    correct = np.arange(len(names)) < right
+    return TrialScores(correct=correct, ids=names, groups=np.array(images), train_n=100, pool_n=pool_n)
+
+
+@pytest.mark.parametrize(("pool_n", "trade"), [(0, False), (150, True), (None, True)])
+def test_images_trade_places_where_they_are_redrawn_from_a_pool_that_also_trains(
+    pool_n: int | None, *, trade: bool
+) -> None:
+    apart = {(seed, 0): drawn(5, range(10 * seed, 10 * seed + 10), pool_n) for seed in range(3)}
+    assert trades_places(CellResult(CELL, [record(seed) for seed in range(3)], apart)) == trade
+    same = {(seed, 0): drawn(5, range(10), pool_n) for seed in range(3)}
+    assert not trades_places(CellResult(CELL, [record(seed) for seed in range(3)], same))
+
+
+def test_what_an_interval_cannot_know_is_said() -> None:
+    names = range(1000)
+    wild = CellResult(CELL, [record(0), record(1)], {(0, 0): drawn(900, names), (1, 0): drawn(700, names)})
+    tame = CellResult(CELL, [record(0), record(1)], {(0, 0): drawn(900, names), (1, 0): drawn(899, names)})
+    assert "2 trials that differ by more than their images explain" in " ".join(cautions(wild))
+    assert cautions(tame) == []
+    collapsed = result(record(0), record(1, "collapsed"), record(2))
+    assert cautions(collapsed) == ["1 of 3 trials of the best cell collapsed: its mean and interval describe no run"]

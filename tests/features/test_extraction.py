@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from filelock import FileLock
 from numpy.typing import NDArray
 from pictures import draw_picture, make_folder
 from PIL import Image
@@ -25,6 +24,7 @@ from mnistfaces.features import extraction
 from mnistfaces.features.network import Recipe, rebuild_network
 from mnistfaces.features.sources import FilesSource
 from mnistfaces.features.target import Extracted
+from mnistfaces.files.locks import Lease
 from mnistfaces.progress import Advanced, Event, Stage
 
 SMALL = ExtractConfig(
@@ -196,10 +196,11 @@ def test_images_of_which_none_can_be_read_leave_nothing_behind(tmp_path: Path) -
 
 
 def test_a_second_process_is_told_to_wait(folder: Path, tmp_path: Path) -> None:
-    lock = tmp_path / ".f.npz.partial" / ".lock"
-    lock.parent.mkdir()
-    with FileLock(lock), pytest.raises(FileError, match="another process"):
+    lease = Lease(tmp_path / ".f.npz.partial" / ".lock")
+    assert lease.take() is None
+    with pytest.raises(FileError, match=rf"f\.npz is being made by process {os.getpid()} on "):
         extract(folder, tmp_path / "f.npz")
+    lease.release()
 
 
 def test_a_full_disk_is_one_line_and_the_old_file_stays(

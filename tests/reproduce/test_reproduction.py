@@ -2,16 +2,17 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mnistfaces.errors import DataError, RunError
+from mnistfaces.progress import Advanced, Event, Note, Stage
 from mnistfaces.reproduce.parts import PARTS
 from mnistfaces.reproduce.published import load_published, published_in
-from mnistfaces.reproduce.records import Advanced, Event, Finding, PartRecord, Setup, Step
+from mnistfaces.reproduce.records import Finding, Found, PartRecord, Setup, Step
 from mnistfaces.reproduce.reproduction import ReproduceConfig, Reproduction
 
 EARLY = (1, 2, 3)
@@ -58,7 +59,7 @@ def test_the_whole_lists_every_published_figure_whatever_was_asked(here: Path) -
 def test_a_part_is_done_once_and_the_folder_grows(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = done(Reproduction(config(here, 1, 2)))
 
-    def never(_setup: Setup) -> Iterator[Event]:
+    def never(_setup: Setup) -> Iterator[Event | Found]:
         raise AssertionError("done before")
 
     for number in (1, 2):
@@ -88,10 +89,11 @@ def test_full_scale_takes_the_full_digits_and_says_how_to_get_them(here: Path) -
 def test_a_part_is_tried_again_once_its_data_are_there(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = published_in(2)
 
-    def work(_setup: Setup) -> Iterator[Event]:
+    def work(_setup: Setup) -> Iterator[Event | Found]:
         if not (here / "data").exists():
             raise DataError("no data: get them")
-        yield Advanced(what="half", share=0.5)
+        yield Stage(name="half", total=2)
+        yield Advanced(amount=1)
         yield from (Finding(figure=figure, value=figure.value) for figure in figures)
 
     step = Step(name="step", seconds=1, work=work, tables=("Part 2",))
@@ -106,7 +108,7 @@ def test_a_part_is_tried_again_once_its_data_are_there(here: Path, monkeypatch: 
 def test_a_step_without_data_keeps_what_other_steps_found(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = published_in(2)
 
-    def half(_setup: Setup) -> Iterator[Event]:
+    def half(_setup: Setup) -> Iterator[Event | Found]:
         yield Finding(figure=first, value=1)
         raise DataError("the rest is not here")
 
@@ -119,9 +121,33 @@ def test_a_step_without_data_keeps_what_other_steps_found(here: Path, monkeypatc
 
 
 def test_progress_grows_to_the_whole(here: Path) -> None:
-    shares = [event.share for event in Reproduction(config(here, *EARLY)).run() if isinstance(event, Advanced)]
-    assert shares == sorted(shares)
-    assert shares[-1] == pytest.approx(1)
+    stage, *events = (
+        event for event in Reproduction(config(here, *EARLY)).run() if isinstance(event, Stage | Advanced)
+    )
+    amounts = [event.amount for event in events if isinstance(event, Advanced)]
+    assert isinstance(stage, Stage)
+    assert len(amounts) == len(events)
+    assert min(amounts) >= 0
+    assert sum(amounts) == pytest.approx(stage.total)
+
+
+def test_a_step_of_several_stages_grows_and_never_shrinks(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(_setup: Setup) -> Iterator[Event | Found]:
+        yield Stage(name="first", total=4)
+        yield Advanced(amount=4)
+        yield Stage(name="second", total=12)
+        yield Advanced(amount=4, detail="loss 2")
+        yield Note(message="kept")
+        yield Stage(name="without a total")
+        yield Advanced(amount=8)
+        yield from (Finding(figure=figure, value=figure.value) for figure in published_in(2))
+
+    step = Step(name="step", seconds=10, work=work, tables=("Part 2",))
+    monkeypatch.setitem(PARTS, 2, replace(PARTS[2], roles=(), steps=(step,)))
+    events = list(Reproduction(config(here, 2)).run())
+    assert [event.amount for event in events if isinstance(event, Advanced)] == [0, 0, 10, 0, 0, 0, 0, 0]
+    assert [event.detail for event in events if isinstance(event, Advanced)][4] == "Part 2: step loss 2"
+    assert [event.detail for event in events if isinstance(event, Note)] == [True]
 
 
 def test_another_scale_does_not_overwrite_a_report(here: Path) -> None:
@@ -130,17 +156,26 @@ def test_another_scale_does_not_overwrite_a_report(here: Path) -> None:
         Reproduction(config(here, 2, scale="full"))
 
 
-def test_a_damaged_part_is_one_line_and_force_replaces_it(here: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: "{",
+        lambda _: "[]",
+        lambda _: "{}",
+        lambda _: "[" * 100_000,
+        lambda _: '{"number": 2, "strange": 1}',
+        lambda text: text.replace("7840", "7841"),
+        lambda text: text.replace("7840", "9" * 400),
+    ],
+    ids=["half", "a list", "nothing", "deep", "strange", "a digit", "400 digits"],
+)
+def test_a_damaged_part_is_not_believed_and_the_same_command_does_it_again(
+    here: Path, damage: Callable[[str], str]
+) -> None:
     done(Reproduction(config(here, 2)))
-    (here / "report" / "parts" / "2.json").write_text("{")
-    with pytest.raises(RunError, match=r"2\.json"):
-        Reproduction(config(here, 2))
-    assert done(Reproduction(config(here, 2, force=True)))[0].rows[0]["measured"] == 7840
-
-
-@pytest.mark.parametrize("content", ["[]", "{}", '{"number": 2}', '{"number": 2, "strange": 1}'])
-def test_a_part_that_is_not_a_record_is_one_line(here: Path, content: str) -> None:
-    done(Reproduction(config(here, 2)))
-    (here / "report" / "parts" / "2.json").write_text(content)
-    with pytest.raises(RunError, match=r"2\.json"):
-        Reproduction(config(here, 2))
+    path = here / "report" / "parts" / "2.json"
+    whole = path.read_text()
+    path.write_text(damage(whole))
+    assert Reproduction(config(here, 2)).records == {}
+    assert done(Reproduction(config(here, 2)))[0].rows[0]["measured"] == 7840
+    assert path.read_text() == whole

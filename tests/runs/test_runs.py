@@ -14,7 +14,9 @@ from mnistfaces.engine.training import fit
 from mnistfaces.errors import RunError
 from mnistfaces.experiments.train import HISTORY, first_rise, load_history, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
-from mnistfaces.runs.runs import Run, RunFolder, find_runs, load_run
+from mnistfaces.files.seals import seal
+from mnistfaces.runs.folder import RunFolder
+from mnistfaces.runs.runs import Run, find_runs, load_run
 
 DIGITS = sample_of(8)
 SPLIT = SplitConfig(train_per_class=4, val_per_class=2)
@@ -30,7 +32,10 @@ def train(out: Path | None, *, force: bool = False, **training: Any) -> RunFolde
 
 
 def edit(path: Path, **changes: Any) -> None:  # noqa: ANN401  as above
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    """Changes what a configuration says, as its writer could."""
+    config = {**json.loads(path.read_text()), **changes}
+    del config["check"]
+    path.write_text(json.dumps(seal(config)))
 
 
 def test_a_kept_run_gives_back_what_was_trained(tmp_path: Path) -> None:
@@ -68,7 +73,9 @@ def test_folders_are_named_after_what_decides_the_numbers(tmp_path: Path, monkey
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "predictions.npz", "results.ndjson"])
 @pytest.mark.parametrize("how", ["damaged", "gone"])
-def test_a_file_that_is_not_the_one_written_is_refused_and_force_mends_it(tmp_path: Path, name: str, how: str) -> None:
+def test_a_file_that_is_not_the_one_written_is_refused_and_the_same_command_mends_it(
+    tmp_path: Path, name: str, how: str
+) -> None:
     train(tmp_path)
     path = tmp_path / name
     before = path.read_bytes()
@@ -82,9 +89,9 @@ def test_a_file_that_is_not_the_one_written_is_refused_and_force_mends_it(tmp_pa
         run.predictions()
         run.rows()
 
-    with pytest.raises(RunError, match=rf"{name} .*run its command again with --force"):
+    with pytest.raises(RunError, match=rf"{name} .*run its command again$"):
         read(load_run(tmp_path))
-    train(tmp_path, force=True)
+    train(tmp_path)
     read(load_run(tmp_path))
 
 
@@ -118,12 +125,12 @@ def test_last_is_the_newest_finished_run_that_a_command_can_use(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     older, newer, other, unfinished = (train(None, lr=lr).path for lr in (0.1, 0.2, 0.3, 0.4))
-    edit(other / "config.json", command="contour")
+    edit(other / "config.json", command="trajectory")
     edit(unfinished / "config.json", sha256={})
     for age, path in enumerate((unfinished, other, newer, older)):
         os.utime(path / "config.json", (1000 - age, 1000 - age))
     assert [run.path for run in find_runs("last", ("train", "sweep"))] == [newer]
-    assert [run.path for run in find_runs("last", ("contour",))] == [other]
+    assert [run.path for run in find_runs("last", ("trajectory",))] == [other]
     with pytest.raises(RunError, match=r"no finished run of mnf sweep under ./runs"):
         find_runs("last", ("sweep",))
 

@@ -3,17 +3,24 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import baycomp
 import numpy as np
+import pandas as pd
 import pytest
 from answered import trial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+from statsmodels.stats.proportion import proportion_confint
 
 from mnistfaces.errors import DataError
-from mnistfaces.statistics.intervals import accuracy_interval, paired_difference, verdict
+from mnistfaces.statistics.differences import equivalence, paired_difference, verdict
+from mnistfaces.statistics.intervals import accuracy_interval
 from mnistfaces.statistics.proportions import tango, wilson
-from mnistfaces.statistics.scores import TrialScores
+from mnistfaces.statistics.scores import Board, TrialScores
+from mnistfaces.statistics.variance import _block_parts, parts_of
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import bench_statistics as simulation
@@ -35,10 +42,14 @@ def random_trials(seed: int, trials: int = 5, images: int = 60) -> Trials:
     return [trial(rng.random(images) < easy) for _ in range(trials)]
 
 
-def random_splits(seed: int, splits: int = 6, train_n: int = 600) -> Trials:
+def random_splits(seed: int, splits: int = 6, train_n: int = 600, pool_n: int | None = None) -> Trials:
     rng = np.random.default_rng(seed)
     chance = np.clip(rng.normal(0.7, 0.15, splits), 0, 1)
-    return [trial(rng.random(50) < p, rng.choice(200, 50, replace=False), train_n=train_n) for p in chance]
+    images = [rng.choice(200, 50, replace=False) for _ in chance]
+    return [
+        trial(rng.random(50) < p, tested, train_n=train_n, pool_n=pool_n)
+        for p, tested in zip(chance, images, strict=True)
+    ]
 
 
 # Intervals of an accuracy.
@@ -47,49 +58,114 @@ def random_splits(seed: int, splits: int = 6, train_n: int = 600) -> Trials:
 def test_one_trial_has_the_wilson_interval() -> None:
     interval = accuracy_interval([trial(np.arange(120) < 101)])
     assert (interval.mean, interval.n, interval.units, interval.design) == (101 / 120, 120, 120, "one")
-    assert (interval.low, interval.high) == wilson(101, 120)
+    assert (interval.low, interval.high) == pytest.approx(wilson(101, 120), rel=1e-12)
+    assert (interval.low, interval.high) == pytest.approx(proportion_confint(101, 120, method="wilson"), rel=1e-12)
 
 
-def test_seeds_on_one_test_set_add_the_variance_over_images_and_over_seeds() -> None:
-    trials = random_trials(0)
-    right = np.stack([t.correct for t in trials]).astype(float)  # (5, 60)
-    with_four = np.append(right.mean(axis=0), [0, 0, 1, 1])
-    images, seeds = with_four.var(ddof=1) / 64 * (60 + 4 - 1) / (64 - 1), right.mean(axis=1).var(ddof=1) / 5
-    freedom = (images + seeds) ** 2 / (images**2 / 63 + seeds**2 / 4)
-    reference = stats.t.interval(0.95, freedom, loc=with_four.mean(), scale=math.sqrt(images + seeds))
-    interval = accuracy_interval(trials)
-    assert (interval.low, interval.high) == pytest.approx(reference, rel=1e-12)
-    assert (interval.mean, interval.design) == (pytest.approx(right.mean()), "seeds")
+def analysis_of_variance(trials: Trials) -> tuple[float, float, float]:
+    """Returns the mean squares of images, trials and residuals, by statsmodels."""
+    rows = [
+        {"right": float(right), "image": name, "trial": number}
+        for number, t in enumerate(trials)
+        for right, name in zip(t.correct, t.ids, strict=True)
+    ]
+    table = anova_lm(ols("right ~ C(image) + C(trial)", pd.DataFrame(rows)).fit())
+    images, seeds, residuals = (table["sum_sq"] / table["df"]).tolist()
+    return images, seeds, residuals
 
 
-def test_seeds_on_10000_images_differ_little_from_the_plain_sum_of_variances() -> None:
-    trials = random_trials(1, images=10_000)
-    interval = accuracy_interval(trials)
-    assert (interval.low, interval.high) == pytest.approx(simulation.none_added(trials), abs=3e-4)
+@pytest.mark.parametrize("wildness", [0.0, 0.3])
+def test_images_and_seeds_are_the_crossed_parts_of_an_analysis_of_variance(wildness: float) -> None:
+    rng = np.random.default_rng(0)
+    easy, luck = rng.beta(2.4, 0.6, 40), wildness * rng.normal(size=5)
+    trials = [trial(rng.random(40) < easy + shift) for shift in luck]
+    images, seeds, residuals = analysis_of_variance(trials)
+    parts = parts_of(Board.of([trials]))
+    assert parts.images[0] == pytest.approx(images / 200)
+    assert parts.trials[0] == pytest.approx(max(0, (seeds - residuals) / 200), abs=1e-12)  # the residual counts once
+    whole = parts.images[0] + parts.trials[0]
+    assert parts.freedom()[0] == pytest.approx(whole**2 / (parts.images[0] ** 2 / 39 + parts.trials[0] ** 2 / 4))
+    assert (parts.trials[0] > 0) == (wildness > 0)
 
 
-def test_splits_have_the_corrected_resampled_interval() -> None:
-    trials = random_splits(0, train_n=150)
-    accuracies = [t.correct.mean() for t in trials]
-    scale = math.sqrt(np.var(accuracies, ddof=1) * (1 / 6 + 50 / 150))
-    reference = stats.t.interval(0.95, 5, loc=np.mean(accuracies), scale=scale)
-    interval = accuracy_interval(trials)
-    assert (interval.low, interval.high) == pytest.approx(reference, rel=1e-12)
-    assert interval.design == "splits"
-    assert interval.n == len(np.unique(np.concatenate([t.ids for t in trials])))
+def test_folds_that_differ_more_than_their_images_have_the_ordinary_standard_error() -> None:
+    shares = [0.5, 0.9, 0.7, 0.99]
+    folds = [trial(np.arange(100) < 100 * p, np.arange(100) + 100 * k, pool_n=0) for k, p in enumerate(shares)]
+    parts = parts_of(Board.of([folds]))
+    assert math.sqrt(parts.images[0] + parts.trials[0]) == pytest.approx(stats.sem([t.correct.mean() for t in folds]))
 
 
-def test_splits_without_overlap_have_the_ordinary_t_interval() -> None:
-    trials = random_splits(1, train_n=HUGE)
-    reference = stats.ttest_1samp([t.correct.mean() for t in trials], 0).confidence_interval()
-    interval = accuracy_interval(trials)
-    assert (interval.low, interval.high) == pytest.approx((reference.low, reference.high), rel=1e-6)
-
-
-def test_folds_that_agree_by_luck_say_no_more_than_their_images() -> None:
-    folds = [trial(np.arange(20) < 16, np.arange(20) + 20 * fold) for fold in range(5)]
+def test_folds_that_agree_have_the_variance_within_folds() -> None:
+    folds = [trial(np.arange(20) < 16, np.arange(20) + 20 * fold, pool_n=0) for fold in range(5)]
+    parts = parts_of(Board.of([folds]))
+    assert (parts.images[0], parts.trials[0]) == (pytest.approx(0.16 / 100 * 20 / 19), 0)
     interval = accuracy_interval(folds)
-    assert (interval.low, interval.high) == wilson(80, 100)
+    assert (interval.low, interval.high) == pytest.approx(wilson(80, 100), abs=0.004)
+
+
+def test_images_tested_twice_count_twice() -> None:
+    rng = np.random.default_rng(0)
+    trials = [trial(rng.random(30) < 0.7, rng.permutation(50)[:30], pool_n=0) for _ in range(6)]
+    residual = dict.fromkeys(range(50), 0.0)
+    for t in trials:
+        for right, image in zip(t.correct, t.groups, strict=True):
+            residual[image] += (right - t.correct.mean()) / 30 / 6
+    expected = sum(value**2 for value in residual.values()) * 30 / 29
+    parts = parts_of(Board.of([trials]))
+    assert parts.images[0] == pytest.approx(expected)
+
+
+def test_what_is_due_to_trials_is_estimated_without_bias_whatever_images_they_share() -> None:
+    rng = np.random.default_rng(5)
+    found = []
+    for _ in range(3000):
+        image, trials = rng.normal(size=60), []
+        for luck in 0.2 * rng.normal(size=5):
+            tested = rng.permutation(60)[:30]
+            values = image[tested] + luck + 0.5 * rng.normal(size=30)
+            trials.append((tested, values))
+        values_, tested_ = np.zeros((1, 5, 60)), np.zeros((5, 60), bool)
+        for number, (tested, values) in enumerate(trials):
+            values_[0, number, tested], tested_[number, tested] = values, True
+        found.append(unfloored(values_, tested_))
+    assert np.mean(found) == pytest.approx(0.04, abs=0.005)
+
+
+def unfloored(values: np.ndarray, tested: np.ndarray) -> float:
+    """Returns the part of one trial before it is kept from falling below 0: by adding a spread that outweighs it."""
+    shift = np.array([-2, -1, 0, 1, 2.0])[:, np.newaxis]
+    block = _block_parts(values + shift * tested, tested)
+    means = block[0] - shift.T
+    return float(block[2][0] - block[0].var(ddof=1) + means.var(ddof=1))
+
+
+def test_pools_apart_pay_for_no_overlap_and_shared_ones_do() -> None:
+    widths = {}
+    for pool_n in (0, 250):
+        interval = accuracy_interval(random_splits(0, train_n=200, pool_n=pool_n))
+        widths[pool_n] = interval.high - interval.low
+    assert 1.3 < widths[250] / widths[0] < 1.7
+    small = accuracy_interval(random_splits(0, train_n=200, pool_n=60_000))  # hardly a training image is shared
+    assert small.high - small.low == pytest.approx(widths[0], rel=0.02)
+
+
+def test_near_duplicates_count_once_in_the_mean_as_in_the_interval() -> None:
+    images = np.arange(110)
+    crowd = trial(images < 10, groups=np.minimum(images, 10))  # 100 copies of the only image that is wrong
+    interval = accuracy_interval([crowd])
+    assert (interval.units, interval.n, interval.mean) == (11, 110, pytest.approx(10 / 11))
+    assert (interval.low, interval.high) == pytest.approx(wilson(10, 11))
+
+
+def test_persons_who_are_partly_right_have_their_own_variance() -> None:
+    rng = np.random.default_rng(0)
+    right = rng.random(600) < np.repeat(rng.beta(18, 2, 30), 20)
+    interval = accuracy_interval([trial(right, groups=np.repeat(np.arange(30), 20))])
+    shares = right.reshape(30, 20).mean(axis=1)
+    reference = stats.t.interval(0.95, 29, loc=shares.mean(), scale=stats.sem(shares))
+    assert (interval.low, interval.high) == pytest.approx(reference, abs=0.017)  # skewed, as Wilson's
+    assert interval.high - interval.low == pytest.approx(reference[1] - reference[0], rel=0.2)
+    assert interval.high - interval.low < 0.5 * np.subtract(*wilson(shares.sum(), 30)[::-1])
 
 
 def test_seeds_of_one_fold_are_averaged_before_folds_are_compared() -> None:
@@ -101,21 +177,6 @@ def test_seeds_of_one_fold_are_averaged_before_folds_are_compared() -> None:
 def test_a_deterministic_fit_repeated_is_one_trial() -> None:
     answers = trial(np.arange(120) < 101)
     assert accuracy_interval([answers] * 7) == accuracy_interval([answers])
-
-
-def test_near_duplicates_count_once() -> None:
-    right = np.arange(60) < 48
-    doubled = trial(np.repeat(right, 2), groups=np.repeat(np.arange(60), 2))
-    interval = accuracy_interval([doubled])
-    assert (interval.low, interval.high) == wilson(48, 60)
-    assert (interval.mean, interval.n, interval.units) == (0.8, 120, 60)
-
-
-def test_an_interval_reaches_the_mean_over_images_where_near_duplicates_weigh_it_down() -> None:
-    images = np.arange(110)
-    crowd = trial(images < 10, groups=np.minimum(images, 10))  # 100 copies of the only image that is wrong
-    interval = accuracy_interval([crowd])
-    assert (interval.units, interval.low, interval.high) == (11, 10 / 110, wilson(10, 11)[1])
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -142,7 +203,11 @@ def test_an_interval_lies_in_0_to_1_and_holds_the_mean(data: st.DataObject) -> N
     interval = accuracy_interval(trials)
     assert 0 <= interval.low <= interval.mean <= interval.high <= 1
     assert interval.high - interval.low > 0.01
-    assert interval.mean == pytest.approx(np.mean([t.correct.mean() for t in trials]))
+    units = [
+        np.bincount(t.groups, t.correct)[np.unique(t.groups)] / np.unique(t.groups, return_counts=True)[1]
+        for t in trials
+    ]
+    assert interval.mean == pytest.approx(np.mean([values.mean() for values in units]))
 
 
 # Paired differences.
@@ -180,7 +245,7 @@ def test_the_interval_of_many_trials_holds_0_exactly_when_p_is_above_005(
     for seed in range(150):
         a = draw(seed)
         rng = np.random.default_rng(seed + 1000)
-        misses = [rng.random(len(t.ids)) < 0.12 for t in a]
+        misses = [rng.random(len(t.ids)) < 0.03 for t in a]
         b = [trial(t.correct & ~missed, t.groups, train_n=t.train_n) for missed, t in zip(misses, a, strict=True)]
         result = paired_difference(a, b)
         assert (result.low <= 0 <= result.high) == (result.p > 0.05)
@@ -202,25 +267,52 @@ def test_swapping_the_two_models_turns_the_sign() -> None:
 def test_seeds_are_compared_by_both_variances_of_their_differences() -> None:
     a, b = random_trials(0), random_trials(1)
     difference = np.stack([x.correct.astype(float) - y.correct for x, y in zip(a, b, strict=True)])
-    per_image = difference.mean(axis=0)
-    centre = per_image.sum() / 62
-    images = ((per_image @ per_image + 1) / 62 - centre**2) / 61  # half a pair of each outcome added
-    seeds = difference.mean(axis=1).var(ddof=1) / 5
-    freedom = (images + seeds) ** 2 / (images**2 / 61 + seeds**2 / 4)
+    images = difference.mean(axis=0).var(ddof=1) / 60
+    residual = difference - difference.mean(axis=0) - difference.mean(axis=1, keepdims=True) + difference.mean()
+    seeds = max(0, difference.mean(axis=1).var(ddof=1) - (residual**2).sum() / (59 * 4) / 60) / 5
+    images += 1 / 60**2  # half a pair of each outcome added
+    freedom = (images + seeds) ** 2 / (images**2 / 59 + seeds**2 / 4)
+    centre, error = difference.sum(axis=1).mean() / 62, math.sqrt(images + seeds)
     result = paired_difference(a, b)
-    reference = stats.t.interval(0.95, freedom, loc=centre, scale=math.sqrt(images + seeds))
+    reference = stats.t.interval(0.95, freedom, loc=centre, scale=error)
     assert (result.low, result.high) == pytest.approx(reference)
-    assert result.p == pytest.approx(2 * stats.t.sf(abs(centre) / math.sqrt(images + seeds), freedom))
+    assert result.p == pytest.approx(2 * stats.t.sf(abs(centre) / error, freedom))
+    above = difference.mean(axis=1)
+    assert result.above == np.mean(above > 0) + np.mean(above == 0) / 2
 
 
-def test_splits_without_overlap_have_the_ordinary_paired_t_test() -> None:
-    a = random_splits(0, train_n=HUGE)
-    rng = np.random.default_rng(5)
-    b = [trial(rng.random(50) < 0.65, t.groups, train_n=HUGE) for t in a]
-    reference = stats.ttest_rel([t.correct.mean() for t in a], [t.correct.mean() for t in b])
+def folds_alike_within(shares: list[tuple[float, float]], size: int) -> tuple[Trials, Trials]:
+    """Returns two models whose images of a fold all fare alike but for the fold: nothing but trials varies."""
+    sides: tuple[Trials, Trials] = [], []
+    train_n = size * (len(shares) - 1)
+    for fold, share in enumerate(shares):
+        for side, right in zip(sides, share, strict=True):
+            images = np.arange(size) + size * fold
+            side.append(trial(np.full(size, right), images, train_n=train_n, pool_n=size * len(shares)))
+    return sides
+
+
+def test_folds_that_differ_only_as_wholes_have_nadeau_and_bengios_test() -> None:
+    a, b = folds_alike_within([(1, 0), (1, 1), (1, 0), (1, 1), (0, 0)], 20_000)
+    x, y = (np.array([t.correct.mean() for t in side]) for side in (a, b))
+    # baycomp's posterior with a flat prior is Student's t of the corrected test.
+    worse, better = baycomp.two_on_single(y, x, runs=1)
+    assert paired_difference(a, b).p == pytest.approx(2 * min(worse, better), rel=1e-3)
+
+
+def test_55_and_85_percent_over_three_splits_are_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    images = [rng.permutation(937)[:120] for _ in range(3)]
+    a, b = (
+        [
+            trial(rng.random(120) < p + shift, names, train_n=654, pool_n=937)
+            for names, shift in zip(images, luck, strict=True)
+        ]
+        for p, luck in ((0.556, (-0.06, 0.0, 0.06)), (0.847, (0.02, -0.03, 0.01)))
+    )
     result = paired_difference(a, b)
-    assert result.p == pytest.approx(reference.pvalue, rel=1e-6)
-    assert (result.low, result.high) == pytest.approx(tuple(reference.confidence_interval()), rel=1e-6)
+    assert result.p < 0.01
+    assert all(paired_difference(a[t : t + 1], b[t : t + 1]).p < 1e-3 for t in range(3))
 
 
 def test_images_are_matched_by_name_whatever_their_order() -> None:
@@ -277,7 +369,7 @@ def test_what_does_not_match_is_named() -> None:
 
 def test_scores_that_no_trial_can_have_are_refused() -> None:
     with pytest.raises(DataError, match="image-4 is scored 2 times"):
-        trial([True] * 3, [4, 5, 4])
+        accuracy_interval([trial([True] * 3, [4, 5, 4])])
     with pytest.raises(DataError, match="at least one test image"):
         trial([])
     with pytest.raises(DataError, match="at least one test image"):
@@ -286,9 +378,21 @@ def test_scores_that_no_trial_can_have_are_refused() -> None:
         trial([True] * 3, [1, 2])
 
 
+def test_equality_is_shown_by_two_one_sided_tests_and_not_by_a_high_p() -> None:
+    few, many = (paired_difference(*one_pair(b, b, n), level=0.9) for b, n in ((3, 120), (30, 12_000)))
+    assert equivalence(few, 0.01, p=few.p, names=("a", "b")).startswith("not enough data: neither a difference nor")
+    assert equivalence(many, 0.01, p=many.p, names=("a", "b")) == "equal within 1 point"
+    clear = paired_difference(*one_pair(40, 1, 120), level=0.9)
+    assert equivalence(clear, 0.02, p=clear.p, names=("a", "b")).startswith("a is better")
+    # Liu et al. (2002): both one-sided score tests at 5 % are the 90 % score interval.
+    assert max(-many.low, many.high) == pytest.approx(1.6449 * math.sqrt(60) / 12_000, rel=0.07)
+
+
 def test_verdict_is_one_plain_sentence() -> None:
-    assert verdict(paired_difference(*one_pair(9, 1, 120))) == "a is better"
-    assert verdict(paired_difference(*one_pair(1, 9, 120)), "slow", "fast") == "fast is better"
+    alone = " is better (these two models, not their settings: one seed)"
+    assert verdict(paired_difference(*one_pair(9, 1, 120))) == f"a{alone}"
+    assert verdict(paired_difference(*one_pair(1, 9, 120)), "slow", "fast") == f"fast{alone}"
+    assert verdict(paired_difference(random_trials(0), [trial(np.zeros(60))])) == "a is better (5 trials)"
     few = "cannot be told apart (fewer than 6 discordant of 120 images)"
     assert verdict(paired_difference(*one_pair(5, 0, 120))) == few
     many = "cannot be told apart (p = 0.42, 14 discordant of 120 images)"

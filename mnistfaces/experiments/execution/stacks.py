@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
     from mnistfaces.engine.training import Epoch
 
-LONG_EPOCHS, TOLD = 1000, 20  # trainings of at least LONG_EPOCHS epochs report progress TOLD times
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
@@ -48,15 +46,14 @@ def train_group(
         device: where to compute.
         keep_weights: whether each trial's weights are kept.
     """
-    from mnistfaces.engine.training import fit
+    from mnistfaces.engine.training import train_stack
 
-    last, before = group.epochs[-1], 0
-    every = last // TOLD if last >= LONG_EPOCHS else None
     drawn = [draws.of(key) for key in group.draws]
-    for epoch in fit(dataset, group.cells, drawn, checkpoints=group.epochs, every=every, device=device):
-        yield Advanced(amount=group.size * (epoch.number - before))
-        before = epoch.number
-        checkpoint = _checkpoint(group, epoch, dataset, draws, device, keep_weights=keep_weights)
+    for event in train_stack(dataset, group.cells, drawn, checkpoints=group.epochs, device=device):
+        if isinstance(event, Advanced):
+            yield Advanced(amount=group.size * event.amount)
+            continue
+        checkpoint = _checkpoint(group, event, dataset, draws, device, keep_weights=keep_weights)
         if checkpoint.records:
             yield checkpoint
 

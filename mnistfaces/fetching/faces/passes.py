@@ -31,13 +31,43 @@ from mnistfaces.fetching.web.hosts import Settled, Unit
 from mnistfaces.fetching.web.policy import Outcome, is_host_failure
 from mnistfaces.fetching.web.states import State
 from mnistfaces.fetching.web.urls import host_of
-from mnistfaces.files import Ledger, hash_of, read_records
+from mnistfaces.files import hash_of
+from mnistfaces.files.ledger import Ledger, read_records
 from mnistfaces.progress import Advanced
 
 NEVER_ELSEWHERE: frozenset[State] = frozenset({"opted_out"})
 """What a site asked not to be used is not taken from another place either."""
 
 NOT_ON_THE_WEB: frozenset[State] = frozenset({"bad_url", "private_address"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestRecord:
+    """What a line of the ledger says of a request that ended.
+
+    Attributes:
+        unit: hash of source, URL and SHA-256.
+        source: that was asked.
+        state: how it ended.
+        status: of HTTP; None without an answer.
+        sha256: that the list gives.
+        url: that was asked for.
+        tries: how often.
+        bytes: that came.
+        detail: what went wrong.
+        time: when, in seconds since 1970.
+    """
+
+    unit: str
+    source: str
+    state: State
+    status: int | None
+    sha256: str
+    url: str
+    tries: int
+    bytes: int
+    detail: str
+    time: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +119,11 @@ class FacesPass:
         if not self.config.dry_run:
             self._lock()
             self._clear_unfinished()
-            self.ledger = Ledger(ledger)
+            self.ledger = Ledger(ledger, RequestRecord)
             records = self.ledger.records
         elif ledger.exists():
-            records = read_records(ledger)
-        self.records: dict[str, Mapping[str, Any]] = {str(record.get("unit")): record for record in records}
+            records = read_records(ledger, RequestRecord)
+        self.records: dict[str, Mapping[str, Any]] = {record["unit"]: record for record in records}
         self.crops: CropPlan = self._plan_crops()
         return self
 

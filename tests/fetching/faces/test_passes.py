@@ -24,12 +24,13 @@ from mnistfaces.errors import DataError, FetchError, FileError, UsageError
 from mnistfaces.fetching.faces import sources
 from mnistfaces.fetching.faces.fetch import FacesRequest, fetch_faces
 from mnistfaces.fetching.faces.lists import read_lists
+from mnistfaces.fetching.faces.passes import RequestRecord
 from mnistfaces.fetching.faces.report import write_report
 from mnistfaces.fetching.faces.sources import read_sources
 from mnistfaces.fetching.web.client import Client
 from mnistfaces.fetching.web.policy import Rules
 from mnistfaces.fetching.web.states import STATES
-from mnistfaces.files import Ledger
+from mnistfaces.files.ledger import Ledger
 from mnistfaces.progress import Advanced
 
 
@@ -297,8 +298,8 @@ def test_a_torn_ledger_loses_at_most_the_unit_that_was_torn(web: RudeServer, tmp
 
 @pytest.mark.usefixtures("web")
 def test_a_ledger_of_strange_records_breaks_nothing(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "data" / "faces" / "ledger.ndjson")
-    for record in ({}, {"unit": 5, "state": None}, {"unit": "x", "state": "new", "url": 7, "status": "y"}):
+    ledger = Ledger(tmp_path / "data" / "faces" / "ledger.ndjson", RequestRecord)
+    for record in ({"x": 1}, {"unit": 5, "state": None}, {"unit": "x", "state": "new", "url": 7, "status": "y"}):
         ledger.append(record)
     assert states(fetch(tmp_path))["ok"] == 3
 
@@ -379,7 +380,7 @@ def test_nothing_is_decoded_whose_sha256_is_not_the_listed_one(
     web: RudeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decode, seen = images.decode, []
-    monkeypatch.setattr(images, "decode", lambda content, **how: seen.append(content) or decode(content, **how))
+    monkeypatch.setattr(images, "decode", lambda content, **more: seen.append(content) or decode(content, **more))
     web.routes["http://host3.example/3.jpg"] = send(reply(picture(77)))
     fetch(tmp_path)
     assert {hashlib.sha256(content).hexdigest() for content in seen} == {SHAS[0], SHAS[2], SHAS[4]}

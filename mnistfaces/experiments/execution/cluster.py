@@ -1,0 +1,183 @@
+"""Workers of a Dask cluster: one that is there, by its scheduler's address, or one of this machine's own."""
+
+import contextlib
+import logging
+import os
+import platform
+import queue
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import Future
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from mnistfaces.config import DeviceName
+from mnistfaces.devices import processor_name
+from mnistfaces.errors import WorkerError
+from mnistfaces.experiments.execution.stacks import Checkpoint
+from mnistfaces.experiments.execution.tasks import Terms, train_task, version
+from mnistfaces.experiments.plan import Group
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+REACH_SECONDS = 10
+COUNT_SECONDS = 1.0  # between two looks at how many workers there are
+DEATHS_ALLOWED = 2  # of a stack's workers, after which our own scheduler gives the stack up
+
+
+class Cluster:
+    """The workers of a Dask cluster.
+
+    Attributes:
+        address: of the scheduler; None starts a cluster on this machine.
+        threads: of each worker.
+        retries: none of ours: the scheduler sends a stack again whose worker died (`allowed-failures`).
+        deaths: the exceptions that tell that it gave up.
+    """
+
+    retries = 0
+    deaths: tuple[type[Exception], ...] = ()
+
+    def __init__(self, address: str | None, count: int | None, device: DeviceName) -> None:
+        """Connects to nothing yet.
+
+        Args:
+            address: of the scheduler; None starts a cluster on this machine.
+            count: of workers of a cluster on this machine; None is one a core.
+            device: where they are to compute.
+
+        Raises:
+            WorkerError: Dask is not installed.
+        """
+        try:
+            from distributed import KilledWorker
+        except ImportError as error:
+            raise WorkerError("--engine dask needs Dask: pip install 'mnistfaces[dask]'") from error
+        self.deaths = (KilledWorker,)
+        self.address, self.threads = address, 1
+        self._wanted = count or os.cpu_count() or 1
+        self._resources = {"GPU": 1} if device == "cuda" else None
+        self._open = contextlib.ExitStack()
+        self._topic = f"mnistfaces-{uuid.uuid4().hex}"
+        self._told: queue.SimpleQueue[tuple[int, float]] = queue.SimpleQueue()
+        self._counted, self._count = 0.0, 0
+
+    def __enter__(self) -> Self:
+        """Connects, or starts the cluster first, and asks every worker which version of us it has.
+
+        Raises:
+            WorkerError: the scheduler cannot be reached, or a worker has another version.
+        """
+        with contextlib.ExitStack() as opened:
+            self._scheduler = self.address or opened.enter_context(_local_cluster(self._wanted))
+            self._client = opened.enter_context(_client(self._scheduler))
+            self._refuse_other_versions()
+            self._client.subscribe_topic(self._topic, self._hear)
+            self._open = opened.pop_all()
+        self._executor = self._client.get_executor(pure=False, resources=self._resources)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Gives up the stacks in flight, disconnects, and ends a cluster of our own."""
+        if kind is not None:
+            self._executor.shutdown(wait=False)
+        self._open.close()
+
+    @property
+    def count(self) -> int:
+        """Returns the number of workers now; 1 while there is none, so that one that joins finds work."""
+        if time.monotonic() - self._counted > COUNT_SECONDS:
+            with contextlib.suppress(OSError, TimeoutError):
+                self._count = len(self._client.nthreads())
+            self._counted = time.monotonic()
+        return max(1, self._count)
+
+    def submit(self, terms: Terms, number: int, group: Group) -> Future[list[Checkpoint]]:
+        """Sends a stack to the scheduler."""
+        sent: Future[list[Checkpoint]] = self._executor.submit(_work, self._topic, terms, number, group)
+        return sent
+
+    def told(self) -> Iterator[tuple[int, float]]:
+        """Yields what the workers told since the last call."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                yield self._told.get_nowait()
+
+    def where(self) -> str:
+        """Returns in words where stacks are trained."""
+        hosts = sorted({facts["host"] for facts in self._facts().values()})
+        return (
+            f"on {self.count} workers of the Dask cluster at {self._scheduler} ({', '.join(hosts) or 'none there yet'})"
+        )
+
+    def lost(self) -> Exception:
+        """Returns the error of a scheduler that went away."""
+        return WorkerError(
+            f"the Dask scheduler at {self._scheduler} went away; finished work is kept: "
+            "the same command goes on from there"
+        )
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        number, done = event[1]
+        self._told.put((number, done))
+
+    def _facts(self) -> dict[str, Any]:
+        return dict(self._client.run(_facts, on_error="return"))
+
+    def _refuse_other_versions(self) -> None:
+        ours = version()
+        for worker, facts in self._facts().items():
+            theirs = facts["version"] if isinstance(facts, dict) else f"another mnistfaces, or none ({facts})"
+            if theirs != ours:
+                raise WorkerError(
+                    f"worker {worker} of {self._scheduler} has {theirs}, here is {ours}: install the same there"
+                )
+        self.threads = min(self._client.nthreads().values(), default=1)
+
+
+@contextlib.contextmanager
+def _local_cluster(count: int) -> Iterator[str]:
+    """Yields the address of a cluster on the loopback."""
+    import dask
+    from distributed import LocalCluster
+
+    settings = {"distributed.scheduler.allowed-failures": DEATHS_ALLOWED}
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=max(1, (os.cpu_count() or 1) // count),
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+    ):
+        yield cluster.scheduler_address
+
+
+@contextlib.contextmanager
+def _client(address: str) -> "Iterator[Client]":
+    from distributed import Client
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said in one line of ours
+    try:
+        client = Client(address, timeout=REACH_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise WorkerError(f"no Dask scheduler answers at {address}: start one with `dask scheduler`") from error
+    with client:
+        yield client
+
+
+def _facts() -> dict[str, str]:
+    """Returns what a worker says of itself."""
+    return {"version": version(), "host": platform.node(), "processor": processor_name("cpu")}
+
+
+def _work(topic: str, terms: Terms, number: int, group: Group) -> list[Checkpoint]:
+    from distributed import get_worker
+
+    worker = get_worker()
+    return train_task(terms, group, lambda done: worker.log_event(topic, [number, done]))

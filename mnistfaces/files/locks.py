@@ -1,0 +1,207 @@
+"""One writer at a time: a lease on a folder that ends with its process, and says who holds it.
+
+The operating system's lock on a file is taken where the file system has one; it ends with its holder, however that
+ends. Where there is none (some network file systems) a file that only one process can create stands in for it; it is
+taken over when its holder was a process of this machine that is no more.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import platform
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mnistfaces.files.processes import is_alive
+from mnistfaces.files.schema import parse_json, problem_of
+
+UNSUPPORTED = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
+TAKEN = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+SETTLING_SECONDS = 0.05
+"""How long two processes that take over the same dead holder's file need, at most, to see who came last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """The process that holds a lease.
+
+    Attributes:
+        pid: its number; 0 where it is not known.
+        host: the machine.
+        since: when it took the lease, in UTC.
+    """
+
+    pid: int
+    host: str
+    since: str
+
+    def __str__(self) -> str:
+        """Returns who it is, in words."""
+        if not self.pid:
+            return "another process"
+        return f"process {self.pid} on {self.host or 'this machine'}, since {self.since} UTC"
+
+    @property
+    def is_this_process(self) -> bool:
+        """Whether it is the asking process itself."""
+        return self.pid == os.getpid() and self.host == platform.node()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was a process of this machine and is no more."""
+        return self.host == platform.node() and not is_alive(self.pid)
+
+
+UNKNOWN = Holder(pid=0, host="", since="")
+
+
+class Lease:
+    """The right to write, which one process at a time has.
+
+    Attributes:
+        path: the file that stands for it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+        self._created: str | None = None
+
+    def __del__(self) -> None:
+        self.release()
+
+    def take(self) -> Holder | None:
+        """Takes the lease; returns None, or the process that has it.
+
+        Raises:
+            OSError: the folder or the disk refuses.
+        """
+        if self.is_held:
+            return None
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        try:
+            _lock(descriptor)
+            if not _is_at(descriptor, self.path):  # its last holder took the file away
+                os.close(descriptor)
+                return self.take()
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno in TAKEN:
+                return _read(self.path) or UNKNOWN
+            if error.errno in UNSUPPORTED:
+                return self._create()
+            raise
+        self._descriptor = descriptor
+        with contextlib.suppress(OSError):  # a full disk does not keep a process from what it may do
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, _me().encode())
+        return None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process has it, by this object."""
+        return self._descriptor is not None or self._created is not None
+
+    def release(self) -> None:
+        """Gives it back; nothing happens where it was not held."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):  # Windows lets no open file go
+                self.path.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = None
+        if self._created is not None:
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
+                self._standing.unlink(missing_ok=True)
+            self._created = None
+
+    def holder(self) -> Holder | None:
+        """Returns the process that has the lease, or None where it is free.
+
+        Raises:
+            OSError: the folder or the disk refuses.
+        """
+        if not (self.path.exists() or self._standing.exists()) or (holder := self.take()) is None:
+            self.release()
+            return None
+        return holder
+
+    @property
+    def _standing(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.held")
+
+    def _create(self) -> Holder | None:
+        """Takes the lease by creating a file that must not be there, or returns who has it."""
+        me, standing = _me(), self._standing
+        if (holder := self._try_to_create(me)) is None:
+            return None
+        if not holder.is_gone:
+            return holder
+        aside = standing.with_name(f"{standing.name}.{secrets.token_hex(4)}")
+        with contextlib.suppress(OSError):
+            standing.replace(aside)
+            aside.unlink()
+        if (holder := self._try_to_create(me)) is not None:
+            return holder
+        time.sleep(SETTLING_SECONDS)
+        if (other := _read(standing)) != _read_text(me):  # a second process took the dead one's file away, and ours
+            self._created = None
+            return other or UNKNOWN
+        return None
+
+    def _try_to_create(self, me: str) -> Holder | None:
+        try:
+            descriptor = os.open(self._standing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            return _read(self._standing) or UNKNOWN
+        with os.fdopen(descriptor, "w") as file:
+            file.write(me)
+        self._created = me
+        return None
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Returns whether an open file is the one that bears a name now."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    return False
+
+
+def _me() -> str:
+    since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return json.dumps(asdict(Holder(pid=os.getpid(), host=platform.node(), since=since)))
+
+
+def _read(path: Path) -> Holder | None:
+    try:
+        return _read_text(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _read_text(text: str) -> Holder | None:
+    value = parse_json(text.encode())
+    return None if problem_of(value, Holder) else Holder(**value)
+
+
+def _lock(descriptor: int) -> None:
+    """Locks a file for this process alone, without waiting.
+
+    Raises:
+        OSError: another has it, or the file system knows no locks.
+    """
+    if os.name == "nt":
+        import msvcrt
+
+        os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # far behind the text, which others read
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

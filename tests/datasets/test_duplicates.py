@@ -1,0 +1,99 @@
+"""Copies of a picture are found, other pictures are not: on digits, on drawn faces, and on real photographs."""
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnistfaces import images
+from mnistfaces.datasets.duplicates import likeness, near_duplicates
+from mnistfaces.datasets.sample import load_sample
+
+Pixels = NDArray[np.uint8]
+SHARED = Path(os.environ.get("MNF_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "faces"
+
+
+def cropped(share: float) -> Callable[[Pixels, np.random.Generator], Pixels]:
+    def copy(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+        side = len(pixels)
+        cuts = np.rint(rng.uniform(0, share, 4) * side).astype(int)
+        cuts[rng.integers(4)] = round(share * side)
+        return pixels[cuts[0] : side - cuts[1], cuts[2] : side - cuts[3]]
+
+    return copy
+
+
+def encoded_again(pixels: Pixels, _rng: np.random.Generator) -> Pixels:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=40)
+    return np.asarray(Image.open(file))
+
+
+def darker(pixels: Pixels, _rng: np.random.Generator) -> Pixels:
+    return (255 * (pixels / 255) ** 1.4).astype(np.uint8)
+
+
+COPIES: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
+    **{f"cropped by {percent} %": cropped(percent / 100) for percent in (1, 2, 3, 5)},
+    "mirrored": lambda pixels, _: pixels[:, ::-1],
+    "encoded again": encoded_again,
+    "darker": darker,
+}
+
+
+def thumbnail(pixels: Pixels) -> Pixels:
+    return images.resize(pixels, images.THUMBNAIL)
+
+
+def recall(pictures: list[Pixels], copy: Callable[[Pixels, np.random.Generator], Pixels]) -> float:
+    """The share of pictures whose copy is found among all pictures and all copies."""
+    rng = np.random.default_rng(0)
+    count = len(pictures)
+    both = [*pictures, *(copy(picture, rng) for picture in pictures)]
+    pairs = set(near_duplicates(np.stack([thumbnail(picture) for picture in both])))
+    return sum((number, count + number) in pairs for number in range(count)) / count
+
+
+@pytest.fixture(scope="module")
+def digits() -> list[Pixels]:
+    return [np.kron(row.reshape(28, 28), np.ones((4, 4), np.uint8)) for row in load_sample().inputs[::50]]
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_copies_of_digits_are_found(digits: list[Pixels], name: str) -> None:
+    assert recall(digits, COPIES[name]) >= 0.97
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason=f"the photographs are not at {SHARED}")
+@pytest.mark.parametrize("name", COPIES)
+def test_copies_of_photographs_are_found(name: str) -> None:
+    photographs = []
+    for path in sorted((SHARED / "web").iterdir())[:150]:
+        try:
+            gray = images.luma(images.centre_square(images.decode(path.read_bytes())))
+        except images.Undecodable:
+            continue
+        photographs.append(images.resize(gray, min(len(gray), 400)))
+    assert recall(photographs, COPIES[name]) >= (0.9 if name == "darker" else 0.94)
+
+
+def test_different_digits_are_different_pictures() -> None:
+    inputs = load_sample().inputs[::2].reshape(-1, 28, 28)
+    pairs = near_duplicates(np.stack([thumbnail(picture) for picture in inputs]))
+    assert len(pairs) <= 20  # of 3,123,750
+
+
+def test_a_picture_is_like_itself_and_its_negative_is_not(digits: list[Pixels]) -> None:
+    whole = np.stack([thumbnail(picture) for picture in digits]).astype(np.float32)
+    assert likeness(whole, whole) == pytest.approx(1, abs=1e-4)
+    assert likeness(whole, 255 - whole).max() < 0.9
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_few_pictures_and_pictures_without_a_content_are_no_bug(count: int) -> None:
+    assert near_duplicates(np.full((count, 32, 32), 7, np.uint8)) == []

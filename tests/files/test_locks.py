@@ -1,0 +1,115 @@
+"""One writer at a time: who holds a lease, how it ends, and what happens where a file system knows no locks."""
+
+import errno
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnistfaces.files.locks import Holder, Lease
+
+HOLD = """
+import sys, time
+from pathlib import Path
+{prepare}
+from mnistfaces.files.locks import Lease
+lease = Lease(Path(sys.argv[1]))
+holder = lease.take()
+print("held" if holder is None else holder.pid, flush=True)
+sys.stdin.read()
+lease.release()
+"""
+
+NO_LOCKS = """
+import errno, fcntl
+def flock(*_): raise OSError(errno.ENOTSUP, "Operation not supported")
+fcntl.flock = flock
+"""
+
+
+def hold(path: Path, prepare: str) -> "subprocess.Popen[str]":
+    """Starts a process that takes a lease and holds it until its stdin is closed; its first line says who has it."""
+    command = [sys.executable, "-c", HOLD.format(prepare=prepare), str(path)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("prepare", ["", NO_LOCKS], ids=["locks", "no locks"])
+def test_one_process_has_the_lease_until_it_ends_however_it_ends(tmp_path: Path, prepare: str) -> None:
+    path = tmp_path / "folder" / ".lock"
+    with hold(path, prepare) as first:
+        assert first.stdout.readline() == "held\n"
+        with hold(path, prepare) as second:
+            assert second.stdout.readline() == f"{first.pid}\n"
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    with hold(path, prepare) as third:
+        assert third.stdout.readline() == "held\n"
+        third.stdin.close()
+        third.wait()
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.fixture(params=["locks", "no locks"])
+def lease(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lease:
+    if request.param == "no locks":
+
+        def refuse(*_: Any) -> None:  # noqa: ANN401  whatever is passed
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr("fcntl.flock", refuse)
+    return Lease(tmp_path / ".lock")
+
+
+def test_a_lease_is_had_once_and_says_who_has_it(lease: Lease) -> None:
+    assert lease.take() is None
+    assert lease.take() is None  # who has it has it
+    other = Lease(lease.path)
+    holder = other.take()
+    assert holder is not None
+    assert holder.is_this_process
+    assert str(holder).startswith(f"process {os.getpid()} on {platform.node()}, since 20")
+    assert not other.is_held
+    lease.release()
+    assert other.holder() is None
+    assert other.take() is None
+    other.release()
+
+
+def test_a_lease_that_is_forgotten_is_given_back(lease: Lease) -> None:
+    assert Lease(lease.path).take() is None
+    assert lease.take() is None
+    lease.release()
+
+
+@pytest.mark.parametrize(
+    ("pid", "host", "taken"),
+    [(0, platform.node(), False), (2**22 + 1, platform.node(), True), (2**22 + 1, "elsewhere", False), (1, "", False)],
+    ids=["no process", "gone", "on another machine", "unknown"],
+)
+def test_only_a_process_of_this_machine_that_is_gone_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int, host: str, taken: bool
+) -> None:
+    def refuse(*_: Any) -> None:  # noqa: ANN401  whatever is passed
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    holder = {"pid": pid, "host": host, "since": "2026-01-01 00:00:00"}
+    (tmp_path / ".lock.held").write_text(json.dumps(holder))
+    lease = Lease(tmp_path / ".lock")
+    assert lease.take() == (None if taken else Holder(**holder))
+    lease.release()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "[" * 5000, '{"pid": "x"}', "\0", "9" * 400])
+def test_a_damaged_note_of_the_holder_is_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    monkeypatch.setattr("fcntl.flock", lambda *_: (_ for _ in ()).throw(OSError(errno.EAGAIN, "taken")))
+    (tmp_path / ".lock").write_text(content)
+    assert str(Lease(tmp_path / ".lock").take()) == "another process"

@@ -1,0 +1,38 @@
+"""Closed names are closed: each has one registry, which answers every name of its Literal and no other."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import pytest
+
+from mnistfaces import config
+from mnistfaces.engine.optim import OPTIMIZERS
+from mnistfaces.errors import UsageError
+
+REGISTRIES: list[tuple[Any, Mapping[Any, object]]] = [
+    (config.OptimizerName, OPTIMIZERS),
+    (config.OptimizerName, config.OPTIMIZER_DEFAULTS),
+    (config.DatasetKind, config.DATASET_DEFAULTS),
+]
+
+
+@pytest.mark.parametrize(("names", "registry"), REGISTRIES)
+def test_a_registry_knows_every_name_of_its_literal_in_its_order_and_no_other(
+    names: Any,  # noqa: ANN401  a Literal is no type
+    registry: Mapping[Any, object],
+) -> None:
+    assert tuple(registry) == get_args(names)
+    with pytest.raises(KeyError):
+        registry["unknown"]
+
+
+@pytest.mark.parametrize("field", ["model", "optimizer", "activation", "reduction", "select", "dtype"])
+def test_a_training_refuses_an_unknown_name_and_tells_the_known(field: str) -> None:
+    with pytest.raises(UsageError, match=f"--{field} 'sgd' is not one of .*{getattr(config.TrainConfig(), field)}"):
+        config.TrainConfig(**{field: "sgd"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("field", ["backbone", "preprocess", "dtype", "device"])
+def test_an_extraction_refuses_an_unknown_name_and_tells_the_known(field: str) -> None:
+    with pytest.raises(UsageError, match=f"--{field} 'resnet' is not one of .*, "):
+        config.ExtractConfig(**{field: "resnet"})  # type: ignore[arg-type]
