@@ -16,7 +16,10 @@ Activation = Literal["relu", "tanh"]
 Selection = Literal["last", "best"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DtypeName = Literal["float32", "float64"]
-DatasetKind = Literal["digits", "faces", "images", "features"]
+DatasetKind = Literal["digits", "faces", "images", "arrays", "features"]
+SideName = Literal["train", "val", "test"]
+LayoutName = Literal["classes", "splits", "metadata"]
+ReadAs = Literal["image", "features"]
 Criterion = Literal["weight", "activation", "ablation"]
 Status = Literal["ok", "stopped", "collapsed", "diverged", "failed"]
 BackboneName = Literal["alexnet", "squeezenet1_1", "pixels"]
@@ -67,6 +70,12 @@ OPTIMIZER_DEFAULTS: Mapping[OptimizerName, OptimizerDefaults] = {
     "adam": OptimizerDefaults(),
     "adamw": OptimizerDefaults(weight_decay=0.01),
 }
+
+FOLDS_ARITHMETIC = 1
+"""Raised whenever the same configuration with folds would give other numbers; part of the hash of runs with folds.
+
+1: the validation images rotate with the folds.
+"""
 
 
 def _require(condition: bool, message: str) -> None:
@@ -219,21 +228,42 @@ class TrainConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """In which form the images of a dataset are taken.
+    """In which form the images of a dataset are taken, and how data of one's own are read.
 
     Attributes:
         res: pixels a side of faces and folders; None is 32, and all there is of a dataset that has but one form.
         color: RGB (True) or gray (False) for faces and folders; None is gray up to 64 pixels.
+        layout: how a folder is read: `classes`, `splits` or `metadata`; None is what it looks like.
+        read_as: whether numbers are an `image` or `features`; None is what they look like.
+        label_column: of a table or of metadata; None is `label`.
+        group_by: a column, or a regular expression on the image's name: images that share its value stay together.
     """
 
     res: int | None = option(None, "Pixels per side of faces and folders.", swept=True, unset="32")
     color: bool | None = option(
         None, "Channels of faces and folders.", flags="--color/--gray", unset="gray up to 64 pixels"
     )
+    layout: LayoutName | None = option(None, "How a folder is read.", unset="as it looks")
+    read_as: ReadAs | None = option(None, "What numbers stand for.", flags="--as", unset="as they look")
+    label_column: str | None = option(None, "Column of the labels, of a table or of metadata.", unset="label")
+    group_by: str | None = option(
+        None,
+        "Column, or regular expression on the image's name: images that share it stay on one side of a split.",
+        unset="near-duplicates alone",
+    )
 
     def __post_init__(self) -> None:
         """Raises UsageError for a size that no image can have."""
         _require(self.res is None or 1 <= self.res <= MAX_RES, f"--res must be from 1 to {MAX_RES}")
+
+    def asked(self) -> dict[str, object]:
+        """Returns the fields that are not the default."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    @property
+    def reading(self) -> dict[str, str]:
+        """Returns the fields that say how data of one's own are read, where they are not the default."""
+        return {name: str(value) for name, value in self.asked().items() if name not in ("res", "color")}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-Kind = Literal["number", "whole", "name", "flag"]
+Kind = Literal["number", "whole", "name", "flag", "text"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,8 @@ class Declaration:
         help: what the option means, without its default.
         swept: whether it takes a list, of which every value is a cell of the grid.
         word: what stands for None on the command line, such as `all`.
-        flags: both spellings of a yes-or-no option of which None is neither.
+        flags: both spellings of a yes-or-no option of which None is neither; or the spelling of an option whose
+            name cannot be a field's.
         unset: what the help says of the default where the configurations do not show it.
         needs: the choice that makes the option count, where some models or optimizers ignore it.
     """
@@ -55,6 +56,8 @@ class Option:
     @property
     def spelled(self) -> str:
         """Returns how it is typed."""
+        if self.declaration.flags is not None and self.kind != "flag":
+            return self.declaration.flags
         return f"--{self.name.replace('_', '-')}"
 
     @property
@@ -103,7 +106,9 @@ def _kind_of(hint: Any) -> tuple[Kind, tuple[str, ...]]:  # noqa: ANN401  a type
         return "name", get_args(hint)
     types = [part for part in get_args(hint) or (hint,) if part is not NoneType]
     choices = tuple(name for part in types if get_origin(part) is Literal for name in get_args(part))
-    for part, kind in ((bool, "flag"), (int, "whole"), (float, "number")):
+    for part, kind in ((bool, "flag"), (int, "whole"), (float, "number"), (str, "text")):
         if part in types:
             return kind, choices  # type: ignore[return-value]
+    if choices:
+        return "name", choices
     raise TypeError(f"no option can have the type {hint}")

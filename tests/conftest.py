@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sysconfig
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # bitwise claims hold at one number of threads
+os.environ["MNF_DATA_DIR"] = tempfile.mkdtemp(prefix="mnf-tests-")  # what is remembered of data of one's own
 
 INHERITED = ("PATH", "HOME", "LANG", "SYSTEMROOT", "TEMP", "TMPDIR", "LD_LIBRARY_PATH")
 IMPORT_LINE = re.compile(r"^import time:.*\| *([\w.]+)$")

@@ -7,7 +7,7 @@ import typer
 
 from mnistfaces.cli._lists import read_option
 from mnistfaces.cli._options import Asked, Tokens
-from mnistfaces.config import DatasetKind
+from mnistfaces.config import DataConfig, DatasetKind
 from mnistfaces.experiments.commands import default_cell
 from mnistfaces.experiments.trials import OPTIONS, SWEPT, Cell, build_cells
 
@@ -51,6 +51,20 @@ def _check_use(cells: tuple[Cell, ...], given: Mapping[str, Any]) -> None:
         if all(name in cell.training.ignored() for cell in cells):
             option = OPTIONS[name]
             raise typer.BadParameter(f"counts only with {option.declaration.needs}", param_hint=option.spelled)
+
+
+def read_data(asked: Asked) -> DataConfig:
+    """Returns the form of the data that a command without cells was asked for.
+
+    Raises:
+        typer.BadParameter: names the first bad token, or a list.
+        UsageError: a value cannot be meant.
+    """
+    given = {name: read_option(OPTIONS[name], typed) for name, typed in asked.items() if typed is not None}
+    for name, values in given.items():
+        if len(values) > 1:
+            raise typer.BadParameter("takes one value here, no list", param_hint=OPTIONS[name].spelled)
+    return DataConfig(**{name: values[0] for name, values in given.items()})
 
 
 def one_cell(cells: tuple[Cell, ...], command: str) -> Cell:

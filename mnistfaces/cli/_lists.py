@@ -16,7 +16,7 @@ def read_option(option: Option, typed: Any) -> tuple[Any, ...]:  # noqa: ANN401 
     Raises:
         typer.BadParameter: names the first bad token, or the option that takes but one.
     """
-    if option.kind == "flag":
+    if option.kind in ("flag", "text"):  # a text keeps its commas
         return (typed,)
     tokens = [typed] if isinstance(typed, str) else typed
     values = _distinct([value for piece in _pieces(tokens) for value in _values(option, piece)], option.spelled)

@@ -27,7 +27,7 @@ DatasetArgument = Annotated[
     str,
     typer.Argument(
         metavar="[DATASET]",
-        help="digits, digits-sample, digits-full, faces, faces-synthetic, a .npz of features, or a folder of images.",
+        help="A name (digits, digits-sample, digits-full, faces, faces-synthetic), or a folder or file of your own.",
         show_default=True,
     ),
 ]
@@ -66,6 +66,7 @@ Asked = dict[str, Any]
 
 TrainingOptions = Annotated[Asked, TrainConfig]
 ImageOptions = Annotated[Asked, SplitConfig, DataConfig]
+DataOptions = Annotated[Asked, DataConfig]
 IterationsOption = Annotated[
     Tokens, typer.Option("--iterations", metavar="LIST", help="The same as --epochs where batches are full.")
 ]
@@ -76,6 +77,10 @@ class Without:
     """Options of a configuration that a command has no use for, named beside the configuration."""
 
     names: tuple[str, ...]
+
+
+ReadingOptions = Annotated[Asked, DataConfig, Without(("res", "color"))]
+"""How data of one's own are read, for commands that know or have their own size and colour."""
 
 
 def flat(command: Callable[..., None]) -> Callable[..., None]:
@@ -131,7 +136,9 @@ def _typed(option: Option) -> Any:  # noqa: ANN401  a type
     if option.declaration.swept:
         return Annotated[Tokens, typer.Option(option.spelled, metavar="LIST", help=told)]
     words = [*option.choices, *filter(None, [option.declaration.word])]
-    metavar = "|".join(words if option.kind == "name" else [{"whole": "N", "number": "NUMBER"}[option.kind], *words])
+    metavar = "|".join(
+        words if option.kind == "name" else [{"whole": "N", "number": "NUMBER", "text": "TEXT"}[option.kind], *words]
+    )
     return Annotated[str | None, typer.Option(option.spelled, metavar=metavar, help=told)]
 
 

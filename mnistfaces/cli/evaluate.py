@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli._options import FIGURES, DataDirOption, OutputOptions, PlotOption, check_plot, flat
+from mnistfaces.cli._grid import read_data
+from mnistfaces.cli._options import FIGURES, DataDirOption, OutputOptions, PlotOption, ReadingOptions, check_plot, flat
 from mnistfaces.cli._output import Column, number, percent, text
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def evaluate(
             help="Misclassified images: a list as .csv, a sheet as .png, .svg or .pdf; may be repeated.",
         ),
     ] = None,
+    reading: ReadingOptions,
     data_dir: DataDirOption = None,
     output: OutputOptions = OutputOptions(),
 ) -> None:
@@ -53,6 +55,7 @@ def evaluate(
     Accuracy with its 95 % interval, precision and recall of every class, the confusion matrix, the mistakes.
     Of a DATASET the test images count, or all where it has no test set; images that trained the model are left out.
     """
+    form = read_data(reading)
     check_plot(plot)
     for file in mistakes or ():
         check_plot(file, (TABLE, *FIGURES), "--mistakes")
@@ -61,7 +64,7 @@ def evaluate(
 
     streams = output.open()
     model = models.find_run(run, ("train",), sys.stdin if run == "-" else ())
-    evaluation = evaluating.evaluate(model, dataset, data_dir=data_dir)
+    evaluation = evaluating.evaluate(model, dataset, reading=form, data_dir=data_dir)
     for note in (f"evaluated on {evaluation.what}", *evaluation.notes):
         streams.note(note)
     if plot is not None:

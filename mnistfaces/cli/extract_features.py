@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mnistfaces.cli._options import DataDirOption, DeviceOption, OutputOptions, flat
+from mnistfaces.cli._grid import read_data
+from mnistfaces.cli._options import DataDirOption, DeviceOption, OutputOptions, ReadingOptions, flat
 from mnistfaces.cli._output import number, text
 from mnistfaces.config import (
     BackboneName,
@@ -71,6 +72,7 @@ def extract_features(
         int | None, typer.Option("--jobs", help="Threads that decode images [default: one a core].")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of random weights.")] = ExtractConfig.seed,
+    reading: ReadingOptions,
     device: DeviceOption = ExtractConfig.device,
     force: Annotated[bool, typer.Option("--force", help="Replace what another extraction left at --out.")] = False,
     data_dir: DataDirOption = None,
@@ -99,7 +101,9 @@ def extract_features(
         seed=seed,
     )
     out_streams = output.open()
-    finished = out_streams.result(extract(_request(images), out, config, data_dir=data_dir, force=force))
+    form = read_data(reading)
+    events = extract(_request(images), out, config, reading=form, data_dir=data_dir, force=force)
+    finished = out_streams.result(events)
     out_streams.rows([asdict(finished)], COLUMNS)
     if finished.skipped:
         raise typer.Exit(LESS_THAN_ASKED)
@@ -107,8 +111,10 @@ def extract_features(
 
 def _request(images: list[str] | None) -> str | list[Path]:
     """Returns a dataset's name or folder, or image files."""
+    from mnistfaces.datasets.layouts import endings
+
     named = images or ["digits"]
     first = Path(named[0])
-    if len(named) > 1 or (first.is_file() and first.suffix != ".npz"):
+    if len(named) > 1 or (first.is_file() and not first.name.lower().endswith(endings())):
         return [Path(name) for name in named]
     return named[0]

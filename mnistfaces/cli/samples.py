@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli._options import DataDirOption, DatasetArgument, OutputOptions, PlotOption, check_plot, flat
+from mnistfaces.cli._grid import read_data
+from mnistfaces.cli._options import (
+    DataDirOption,
+    DataOptions,
+    DatasetArgument,
+    OutputOptions,
+    PlotOption,
+    check_plot,
+    flat,
+)
 from mnistfaces.datasets import kind_of, load_dataset
 
 if TYPE_CHECKING:
@@ -18,7 +27,7 @@ def samples(
     per_class: Annotated[int, typer.Option("--per-class", min=1, help="Images of each class on the sheet.")] = 12,
     plot: PlotOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which images are drawn.")] = 0,
-    res: Annotated[int | None, typer.Option("--res", min=1, help="Pixels a side of faces and folders.")] = None,
+    data: DataOptions,
     data_dir: DataDirOption = None,
     output: OutputOptions = OutputOptions(),
 ) -> None:
@@ -30,8 +39,9 @@ def samples(
     """
     streams = output.open()
     kind_of(dataset)
+    form = read_data(data)
     check_plot(plot)
-    images = load_dataset(dataset, data_dir=data_dir, res=res)
+    images = load_dataset(dataset, data_dir=data_dir, **vars(form))
     for line in images.notes():
         streams.note(line)
     streams.rows(_counts(images))

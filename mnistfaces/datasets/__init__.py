@@ -1,92 +1,106 @@
 """The datasets: one shape in memory (`base`), one on disk (`store`), and where each comes from."""
 
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistfaces.config import DatasetKind
+from mnistfaces.config import DataConfig, DatasetKind, LayoutName, ReadAs
 from mnistfaces.errors import UsageError
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
 
-NAMES: dict[str, DatasetKind] = {
-    "digits": "digits",
-    "digits-sample": "digits",
-    "digits-full": "digits",
-    "faces": "faces",
-    "faces-synthetic": "faces",
-}
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """A dataset that has a name.
+
+    Attributes:
+        names: what it is called; the loader is told which of them was meant.
+        kind: which defaults apply.
+        loader: `module:function` in this room, imported when it is used. It takes the name, the data folder and, for
+            faces, the resolution and the colour.
+    """
+
+    names: tuple[str, ...]
+    kind: DatasetKind
+    loader: str
+
+
+DATASETS: tuple[Named, ...] = (
+    Named(names=("digits", "digits-sample", "digits-full"), kind="digits", loader="digits:load_named"),
+    Named(names=("faces",), kind="faces", loader="faces:load_named"),
+    Named(names=("faces-synthetic",), kind="faces", loader="synthetic:load_named"),
+)
+
+NAMES: dict[str, DatasetKind] = {name: named.kind for named in DATASETS for name in named.names}
+
+RESIZED: tuple[DatasetKind, ...] = ("faces", "images")
+"""Datasets whose images are cut from files, at any resolution and in gray or colour."""
 
 
 def kind_of(name: str) -> DatasetKind:
-    """Returns what kind of dataset a name or path stands for, without opening it.
+    """Returns what kind of dataset a name or path stands for, without reading its images.
 
     Raises:
-        UsageError: it is neither a known name, nor a folder, nor an `.npz` that is there.
+        UsageError: it is neither a known name, nor a folder, nor a file of data that is there.
     """
     if name in NAMES:
         return NAMES[name]
     path = Path(name)
-    if path.is_dir():
-        return "images"
-    if path.suffix == ".npz" and path.is_file():
-        return "features"
-    raise UsageError(
-        f"no dataset {name!r}: give {', '.join(NAMES)}, a .npz of features, or a folder with one subfolder a class"
-    )
+    if not name.strip() or "\0" in name or not path.exists():
+        raise UsageError(f"no dataset {name!r}: give {', '.join(NAMES)}, or a folder or file that is there")
+    from mnistfaces.datasets.layouts import kind_of_path
+
+    return kind_of_path(path)
 
 
-def load_dataset(
-    name: str = "digits", *, data_dir: Path | None = None, res: int | None = None, color: bool | None = None
+def load_dataset(  # noqa: PLR0913  the fields of DataConfig, by name
+    name: str | Path = "digits",
+    *,
+    data_dir: Path | None = None,
+    res: int | None = None,
+    color: bool | None = None,
+    layout: LayoutName | None = None,
+    read_as: ReadAs | None = None,
+    label_column: str | None = None,
+    group_by: str | None = None,
 ) -> "Dataset":
     """Returns a dataset by name or path.
 
     Args:
         name: `digits` (the full MNIST where it was fetched, else the embedded sample), `digits-sample`,
-            `digits-full`, `faces`, `faces-synthetic`, a `.npz` of features, or a folder with one subfolder of
-            images a class.
+            `digits-full`, `faces`, `faces-synthetic`, or the path of a folder or file of one of the known layouts.
         data_dir: where data live; None is $MNF_DATA_DIR, else the platform's user data folder.
-        res: pixels a side of faces and folders; None is 32.
-        color: RGB (True) or gray (False) for faces and folders; None is gray up to 64 pixels.
+        res: pixels a side of faces and image files; None is 32.
+        color: RGB (True) or gray (False) for faces and image files; None is gray up to 64 pixels.
+        layout: how a folder is read; None is as it looks.
+        read_as: whether numbers are an `image` or `features`; None is as they look.
+        label_column: of a table or of metadata; None is `label`.
+        group_by: a column, or a regular expression on the image's name: images that share it stay together.
 
     Raises:
-        UsageError: there is no such dataset, or `res` or `color` do not apply to it.
-        DataError: it is not on this machine yet, or damaged; the message says what to type.
+        UsageError: there is no such dataset, or an option does not apply to it.
+        DataError: it is not on this machine yet, damaged, or can be read in two ways; the message says what to type.
     """
+    name = str(name)
     kind = kind_of(name)
-    if kind in ("digits", "features") and (res is not None or color is not None):
-        raise UsageError(f"--res, --color and --gray are for faces and folders of images, not for {name}")
-    if kind == "features":
-        from mnistfaces.datasets.store import open_dataset
-
-        return open_dataset(Path(name))
-    if kind == "images":
-        from mnistfaces.datasets.folder import load_folder
-
-        return load_folder(Path(name), res, color)
-    if kind == "faces":
-        return _load_faces(name, data_dir, res, color)
-    return _load_digits(name, data_dir)
-
-
-def _load_faces(name: str, data_dir: Path | None, res: int | None, color: bool | None) -> "Dataset":
+    if kind not in RESIZED and (res is not None or color is not None):
+        raise UsageError(f"--res, --color and --gray are for faces and files of images, not for {name}")
+    from mnistfaces.datasets.assembly import regrouped
+    from mnistfaces.datasets.own import load_own
     from mnistfaces.datasets.store import data_dir as resolve
 
-    if name == "faces-synthetic":
-        from mnistfaces.datasets.synthetic import load_synthetic
-
-        return load_synthetic(resolve(data_dir), res, color)
-    from mnistfaces.datasets.faces import load_faces
-
-    return load_faces(resolve(data_dir), res, color)
-
-
-def _load_digits(name: str, data_dir: Path | None) -> "Dataset":
-    from mnistfaces.datasets.digits import digits_path, load_digits
-    from mnistfaces.datasets.sample import load_sample
-    from mnistfaces.datasets.store import data_dir as resolve
-
+    config = DataConfig(
+        res=res, color=color, layout=layout, read_as=read_as, label_column=label_column, group_by=group_by
+    )
     folder = resolve(data_dir)
-    if name == "digits-sample" or (name == "digits" and not digits_path(folder).exists()):
-        return load_sample()
-    return load_digits(folder)
+    if name not in NAMES:
+        return load_own(Path(name), config, data_dir=folder)
+    if layout or read_as or label_column:
+        raise UsageError(f"--layout, --as and --label-column are for data of your own, not for {name}")
+    module, function = next(named.loader for named in DATASETS if name in named.names).split(":")
+    load = getattr(import_module(f"mnistfaces.datasets.{module}"), function)
+    form = (res, color) if kind in RESIZED else ()
+    return regrouped(load(name, folder, *form), config)

@@ -3,7 +3,7 @@
 N images, D inputs an image, C classes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from mnistfaces.config import DatasetKind
 from mnistfaces.errors import DataError
 
 FULL_INTENSITY = 255
+MOST_LISTED = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,11 +29,14 @@ class Dataset:
         classes: C names, in class order.
         ids: (N,) strings, one distinct name an image.
         shape: of one image: (H, W), (H, W, 3), or (F,) for features.
-        groups: (N,) int64; images of one group are near-duplicates and never stand on two sides of a split.
+        groups: (N,) int64; images of one group are near-duplicates, or of one person, and never stand on two sides
+            of a drawn split.
         given_test: (N,) bool; the test set that the data bring along; all False when they bring none.
+        given_val: (N,) bool; the validation set that the data bring along; None when they bring none.
         fingerprint: SHA-256 of the content.
         meta: where it came from: source, licence, and for features the recipe that made them.
         sha256: (N,) strings, of the files that the images were cut from; None where there are none.
+        remarks: sentences on what was not read, for people; no part of what the dataset is.
     """
 
     name: str
@@ -47,6 +51,8 @@ class Dataset:
     fingerprint: str
     meta: Mapping[str, Any] = field(default_factory=dict)
     sha256: NDArray[np.str_] | None = None
+    given_val: NDArray[np.bool_] | None = None
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -71,12 +77,38 @@ class Dataset:
         return chosen.reshape(-1, *self.shape)
 
     def notes(self) -> list[str]:
-        """Returns what a person should know of the data: files that could not be read, things that were assumed."""
-        notes = [f"{self.name}: {assumed}" for assumed in self.meta.get("assumed", [])]
+        """Returns what a person should know of the data: what was assumed, what is left out, what stays together."""
+        notes = [f"{self.name}: {said}" for said in (*self.meta.get("assumed", []), *self.remarks)]
         if self.meta.get("skipped"):
             named = "; ".join(self.meta.get("skipped_files", []))
             notes.append(f"{self.name}: {self.meta['skipped']} files were left out: {named}")
+        if (groups := self.count_groups(np.arange(len(self)))) < len(self):
+            notes.append(
+                f"{self.name}: {groups} groups stand behind the {len(self)} images; "
+                "images of one group stay on one side of a drawn split"
+            )
+        if crossing := self.count_crossing():
+            notes.append(
+                f"{self.name}: {crossing} groups stand on more than one side of the split that the data bring, "
+                "which is kept as given: its test accuracy may flatter"
+            )
         return notes
+
+    def count_groups(self, indices: NDArray[np.int64]) -> int:
+        """Returns how many groups stand behind some images: near-duplicates count once."""
+        return len(np.unique(self.groups[indices]))
+
+    def given_sides(self) -> NDArray[np.str_]:
+        """Returns `train`, `val` or `test` for each image, as the data bring it, (N,); all "" when they bring none."""
+        if not self.given_test.any() and self.given_val is None:
+            return np.full(len(self), "")
+        sides = np.where(self.given_test, "test", "train")
+        return sides if self.given_val is None else np.where(self.given_val, "val", sides)
+
+    def count_crossing(self) -> int:
+        """Returns how many groups stand on several sides of the split that the data bring."""
+        pairs = np.unique(np.stack([self.groups, np.unique(self.given_sides(), return_inverse=True)[1]]), axis=1)
+        return int(np.count_nonzero(np.unique(pairs[0], return_counts=True)[1] > 1))
 
     def draw_images(self, per_class: int, seed: int) -> dict[str, NDArray[np.uint8]]:
         """Returns some random images of each class, by its name, (n, H, W) or (n, H, W, 3).
@@ -105,4 +137,10 @@ def class_number(classes: tuple[str, ...], name: str) -> int:
         return by_surname[0]
     if wanted.isdecimal() and int(wanted) < len(classes):
         return int(wanted)
-    raise DataError(f"no class is called {name!r}: the classes are {', '.join(classes)}")
+    raise DataError(f"no class is called {name!r}: the classes are {listed(classes)}")
+
+
+def listed(words: Sequence[str]) -> str:
+    """Returns words with commas between; of many only the first."""
+    more = f", … ({len(words)} in all)" if len(words) > MOST_LISTED else ""
+    return ", ".join(words[:MOST_LISTED]) + more

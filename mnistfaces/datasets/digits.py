@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.store import fingerprint_of, open_dataset, save_dataset
+from mnistfaces.datasets.cache import open_verified
+from mnistfaces.datasets.sample import load_sample
+from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError
 
 PIXELS = 784
@@ -89,6 +91,17 @@ def digits_path(data_dir: Path) -> Path:
     return data_dir / "digits.npz"
 
 
+def load_named(name: str, data_dir: Path) -> Dataset:
+    """Returns `digits-full`, `digits-sample`, or for `digits` the full set where it was fetched, else the sample.
+
+    Raises:
+        DataError: the full set was asked for and not fetched, or its file is no longer what was fetched.
+    """
+    if name == "digits-sample" or (name == "digits" and not digits_path(data_dir).exists()):
+        return load_sample()
+    return load_digits(data_dir)
+
+
 def load_digits(data_dir: Path, edition: Edition = MNIST) -> Dataset:
     """Returns the dataset `digits-full`, its images mapped from the file.
 
@@ -99,7 +112,7 @@ def load_digits(data_dir: Path, edition: Edition = MNIST) -> Dataset:
     if not path.exists():
         raise DataError(f"the full MNIST is not in {data_dir}: get it with `mnf fetch digits`")
     try:
-        dataset = open_dataset(path)
+        dataset = open_verified(path, data_dir)
     except DataError as error:
         raise DataError(f"{error}: get it again with `mnf fetch digits`") from error
     if dataset.fingerprint != edition.fingerprint:

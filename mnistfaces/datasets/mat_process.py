@@ -27,7 +27,7 @@ def read_arrays(source: str, names: list[str]) -> dict[str, Any]:
     """Returns the arrays of these names; an absent one is left out.
 
     Raises:
-        ValueError: names the first array that cannot be read or is not made of bytes.
+        ValueError: names the first array that cannot be read or is not made of numbers.
     """
     import numpy as np
     from scipy.io import loadmat
@@ -41,10 +41,10 @@ def read_arrays(source: str, names: list[str]) -> dict[str, Any]:
         if name not in found:
             continue
         array = found[name]
-        if not isinstance(array, np.ndarray) or array.dtype != np.uint8:
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
             held = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else "no plain array"
-            raise ValueError(f"{name} is {held}, not of uint8")
-        arrays[name] = np.ascontiguousarray(array)
+            raise ValueError(f"{name} is {held}, not of numbers")
+        arrays[name] = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     return arrays
 
 

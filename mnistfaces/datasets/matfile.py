@@ -1,4 +1,4 @@
-"""Arrays of bytes out of a MATLAB v5 file that nobody vouches for."""
+"""Arrays of numbers out of a MATLAB v5 file that nobody vouches for."""
 
 import os
 import subprocess
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces.arrays import read_npz
@@ -22,7 +21,7 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 """Opens a v7.3 file, at its start or after a block of 512 bytes."""
 
 
-def read_mat(path: Path, names: Sequence[str], seconds: float = SECONDS) -> dict[str, NDArray[np.uint8]]:
+def read_mat(path: Path, names: Sequence[str], seconds: float = SECONDS) -> dict[str, NDArray[Any]]:
     """Returns arrays of a MATLAB file by name; one that the file does not hold is left out.
 
     Args:
@@ -43,7 +42,7 @@ def read_mat(path: Path, names: Sequence[str], seconds: float = SECONDS) -> dict
     if head.startswith((b"MATLAB 7.3", HDF5)) or head[512:] == HDF5:
         raise DataError(f"{path} is a MATLAB v7.3 file, which is not read: save it with -v7 or -v6")
     if size > SIZE_LIMIT:
-        raise DataError(f"{path} has {size} bytes, more than any mnist_all.mat")
+        raise DataError(f"{path} has {size} bytes, more than {SIZE_LIMIT}")
     try:
         temporary = tempfile.TemporaryDirectory(prefix="mnf-", ignore_cleanup_errors=True)
     except OSError as error:

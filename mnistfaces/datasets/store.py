@@ -8,6 +8,7 @@ N images, D inputs an image, C classes.
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 from mnistfaces.arrays import read_npz, row_blocks, write_npz
 from mnistfaces.config import DatasetKind
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.foreign import complete
 from mnistfaces.errors import DataError
 from mnistfaces.files import hash_of
 
@@ -44,6 +44,8 @@ def fingerprint_of(dataset: Dataset) -> str:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         for block in row_blocks(array):
             digest.update(block.view(np.uint8).data)
+    if dataset.given_val is not None:  # one that brings none has the fingerprint that it always had
+        digest.update(b"given_val" + dataset.given_val.tobytes())
     digest.update(hash_of([list(dataset.classes), list(dataset.shape)]).encode())
     return digest.hexdigest()
 
@@ -55,14 +57,15 @@ def save_dataset(path: Path, dataset: Dataset, *, compressed: bool = False) -> N
         FileError: the folder or the disk refuses.
     """
     size = len(dataset)
-    split = np.where(dataset.given_test, "test", "train") if dataset.given_test.any() else np.full(size, "")
-    own = {"name": dataset.name, "kind": dataset.kind, "fingerprint": dataset.fingerprint}
+    own: dict[str, object] = {"name": dataset.name, "kind": dataset.kind, "fingerprint": dataset.fingerprint}
+    if dataset.remarks:
+        own["remarks"] = list(dataset.remarks)
     members = {
         "labels": dataset.labels,
         "classes": np.array(dataset.classes),
         "names": dataset.ids,
         "groups": dataset.groups,
-        "split": split,
+        "split": dataset.given_sides(),
         "sha256": np.full(size, "") if dataset.sha256 is None else dataset.sha256,
         "shape": np.array(dataset.shape, np.int64),
         "meta": np.array(json.dumps({**dataset.meta, **own}, sort_keys=True, allow_nan=False)),
@@ -73,8 +76,6 @@ def save_dataset(path: Path, dataset: Dataset, *, compressed: bool = False) -> N
 
 def open_dataset(path: Path) -> Dataset:
     """Returns the dataset in a file, its inputs mapped where they lie uncompressed.
-
-    A file made elsewhere needs only `features`, and `labels` or `name`: `meta["assumed"]` says what was assumed.
 
     Raises:
         DataError: no such file, a damaged one, or one that is no dataset; the message names the member.
@@ -97,9 +98,6 @@ def _require(condition: object, message: str) -> None:
 
 def _dataset(members: Mapping[str, NDArray[Any]], stem: str) -> Dataset:
     inputs = _typed(members, "features", "uf", 2)
-    assumed: list[str] = []
-    if "meta" not in members:
-        members, assumed = complete(members)
     _require(inputs.dtype.kind == "f" or inputs.dtype == np.uint8, "'features' are neither floats nor bytes")
     size, width = inputs.shape
     labels = _typed(members, "labels", "iu", 1, size).astype(np.int64, copy=False)
@@ -112,8 +110,6 @@ def _dataset(members: Mapping[str, NDArray[Any]], stem: str) -> Dataset:
     sha256 = _typed(members, "sha256", "U", 1, size) if "sha256" in members else np.full(size, "")
     shape = tuple(_typed(members, "shape", "iu", 1).tolist()) if "shape" in members else (width,)
     meta = _meta(members)
-    if assumed:
-        meta["assumed"] = assumed
     kind = meta.pop("kind", "features")
     _require(kind in get_args(DatasetKind), f"'meta' names the unknown kind {kind!r}")
     dataset = Dataset(
@@ -129,12 +125,15 @@ def _dataset(members: Mapping[str, NDArray[Any]], stem: str) -> Dataset:
         fingerprint=str(meta.pop("fingerprint", "")),
         meta=meta,
         sha256=sha256 if (sha256 != "").any() else None,
+        given_val=split == "val" if (split == "val").any() else None,
+        remarks=_remarks(meta),
     )
     _require(
-        dataset.given_test.any() or not (split == "train").any(),
+        np.isin(split, ["test", "val"]).any() or not (split == "train").any(),
         "'split' names images to train but none to test",
     )
-    _require(np.isin(split, ["", "train", "test"]).all(), "'split' holds more than train, test and nothing")
+    _require(np.isin(split, ["", "train", "val", "test"]).all(), "'split' holds more than train, val, test and nothing")
+    _require(not size or np.isin(split, ["", "train"]).any(), "'split' names no image to train on")
     _check(dataset)
     if not dataset.fingerprint:
         object.__setattr__(dataset, "fingerprint", fingerprint_of(dataset))
@@ -162,6 +161,21 @@ def _meta(members: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         raise _NoDatasetError(f"'meta' is not JSON: {error}") from error
     _require(isinstance(meta, dict), "'meta' is not a JSON object")
     return dict(meta)
+
+
+def _remarks(meta: dict[str, Any]) -> tuple[str, ...]:
+    remarks = meta.pop("remarks", [])
+    _require(isinstance(remarks, list), "'meta' has remarks that are no list")
+    return tuple(map(str, remarks))
+
+
+def is_native(path: Path) -> bool:
+    """Returns whether a file has the `meta` that `save_dataset` writes, by its directory alone."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "meta.npy" in archive.namelist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return False
 
 
 def _check(dataset: Dataset) -> None:

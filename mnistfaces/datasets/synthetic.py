@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from mnistfaces import images
 from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.cache import open_verified
 from mnistfaces.datasets.store import data_dir as data_folder
-from mnistfaces.datasets.store import fingerprint_of, open_dataset, save_dataset
+from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.datasets.variants import Variant, options_of, variant_of
 from mnistfaces.errors import DataError
 
@@ -212,6 +213,11 @@ def save_synthetic(folder: Path, dataset: Dataset) -> Path:
     return path
 
 
+def load_named(name: str, data_dir: Path, res: int | None, color: bool | None) -> Dataset:  # noqa: ARG001  it has one name
+    """Returns what `load_synthetic` does, as the registry of datasets calls it."""
+    return load_synthetic(data_dir, res, color)
+
+
 def load_synthetic(data_dir: Path | None = None, res: int | None = None, color: bool | None = None) -> Dataset:
     """Returns the synthetic faces that were made, ready to train on.
 
@@ -219,10 +225,11 @@ def load_synthetic(data_dir: Path | None = None, res: int | None = None, color: 
         DataError: there are none of this resolution and colour; the message says how to make them.
     """
     variant = variant_of(res, color)
-    path = synthetic_path(data_folder(data_dir), variant)
+    folder = data_folder(data_dir)
+    path = synthetic_path(folder, variant)
     if not path.exists():
         raise DataError(
             f"no synthetic faces of {variant.label} pixels in {path.parent}: "
             f"type mnf fetch faces --synthetic {options_of(variant)}"
         )
-    return open_dataset(path)
+    return open_verified(path, folder)

@@ -14,12 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistfaces.config import DataConfig
 from mnistfaces.datasets import kind_of, load_dataset
 from mnistfaces.datasets.base import Dataset, class_number
 from mnistfaces.errors import DataError, MnistFacesError, RunError
 from mnistfaces.evaluation.confusion import class_scores, confusion_matrix
 from mnistfaces.files import write_text
-from mnistfaces.runs.models import classes_of, dataset_of, form_of, network_of, origin_of, shape_of, split_of
+from mnistfaces.runs.models import (
+    classes_of,
+    dataset_of,
+    form_of,
+    network_of,
+    origin_of,
+    reading_of,
+    shape_of,
+    split_of,
+)
 from mnistfaces.runs.network import Network
 from mnistfaces.runs.predictions import TESTED
 from mnistfaces.runs.runs import Run
@@ -82,7 +92,9 @@ class Evaluation:
         return [*rows, {"class": "all", "precision": None, "recall": None, "support": len(self.labels), **ours}]
 
 
-def evaluate(run: Run, name: str | None = None, *, data_dir: Path | None = None) -> Evaluation:
+def evaluate(
+    run: Run, name: str | None = None, *, reading: DataConfig = DataConfig(), data_dir: Path | None = None
+) -> Evaluation:
     """Returns what a kept model answers on the images it was tested on, or on those of a dataset.
 
     Of a dataset these are its test images, or all where it has no test set of its own; the images that trained
@@ -91,6 +103,7 @@ def evaluate(run: Run, name: str | None = None, *, data_dir: Path | None = None)
     Args:
         run: which model.
         name: of a dataset, or its path; None is the run's own test images, for which no dataset is opened.
+        reading: how the data at a path are read; without it as the run read its own, where that was of the same kind.
         data_dir: where data live.
 
     Raises:
@@ -101,9 +114,10 @@ def evaluate(run: Run, name: str | None = None, *, data_dir: Path | None = None)
     if name is None:
         return _evaluate_kept(run)
     kind, shape = kind_of(name), shape_of(run)
-    if kind != "features" and len(shape) == 1:
+    if kind not in ("features", "arrays") and len(shape) == 1:
         raise DataError(f"{run.path} takes {shape[0]} features: extract those of {name} first, mnf extract-features")
-    dataset = load_dataset(name, data_dir=data_dir, **form_of(kind, shape))
+    asked = reading.reading or (reading_of(run) if kind == origin_of(run)["kind"] else {})
+    dataset = load_dataset(name, data_dir=data_dir, **form_of(kind, shape), **asked)
     if dataset.fingerprint == origin_of(run)["fingerprint"]:
         return _evaluate_kept(run, dataset)
     return _evaluate_other(run, network, dataset, data_dir)

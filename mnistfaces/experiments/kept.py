@@ -35,6 +35,7 @@ class TrialRecord:
         part: the file that has its answers.
         host: the machine that trained it.
         processor: of that machine.
+        test_groups: groups of near-duplicates, or of one person, behind the test images; None before it was counted.
     """
 
     trial: str
@@ -56,6 +57,7 @@ class TrialRecord:
     part: FileName
     host: str | None = None
     processor: str | None = None
+    test_groups: int | None = None
 
 
 class Parts:

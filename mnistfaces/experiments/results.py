@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 METRICS = ("train_loss", "val_loss", "test_loss", "train_accuracy", "val_accuracy", "test_accuracy")
 TEST_FIELDS = ("test_accuracy", "test_accuracy_std", "test_low", "test_high")
-COUNTS = ("train_n", "val_n", "test_n")
+COUNTS = ("train_n", "val_n", "test_n", "test_groups")
 
 FEW_TRIALS = 3
 """So few trials tell too little of their own spread where it outweighs that of the images."""
@@ -48,7 +48,7 @@ class CellResult:
 
     def mean(self, field: str) -> float | None:
         """Returns the mean of a field over the trials that have it; None where none does."""
-        values = [record[field] for record in self.finite if record[field] is not None]
+        values = [record[field] for record in self.finite if record.get(field) is not None]
         return fmean(values) if values else None
 
     def row(self, asked: int, **same: object) -> Row:

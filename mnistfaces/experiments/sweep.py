@@ -29,7 +29,7 @@ from mnistfaces.experiments.results import (
     nested_row,
     trades_places,
 )
-from mnistfaces.experiments.trials import SWEPT, Cell, Grid, LoadDataset, Row, Trial
+from mnistfaces.experiments.trials import SWEPT, Cell, Grid, LoadDataset, Row, Trial, folds_arithmetic
 from mnistfaces.files import hash_of, sha256_of_file, write_json, write_text
 from mnistfaces.files.ledger import Ledger
 from mnistfaces.progress import Event, Note, Stage
@@ -401,8 +401,7 @@ class Sweep:
         cell, swept = self.grid.cells[0], set(self.config.swept)
         division = settled(cell.split, self.dataset)
         fixed: dict[str, object] = {**cell.training.to_dict(), **asdict(division)}
-        if cell.data.color is not None:
-            fixed["color"] = cell.data.color
+        fixed |= {name: value for name, value in cell.data.asked().items() if name != "res"}
         return configuration(
             "sweep",
             datasets=[describe(dataset) for dataset in self.datasets.values()] if "res" not in swept else None,
@@ -413,6 +412,7 @@ class Sweep:
             fixed_split=self.grid.fixed_split,
             device=self.config.device,
             isolated=self.config.isolated,
+            **folds_arithmetic(division),
         )
 
 

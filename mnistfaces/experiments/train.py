@@ -60,8 +60,8 @@ def open_training(
 
 
 def _form(data: DataConfig) -> dict[str, object]:
-    """Returns what a configuration says of the form of the data; channels only where they were asked for."""
-    return {"res": data.res} if data.color is None else vars(data)
+    """Returns what a configuration says of the form of the data; all but the size only where it was asked for."""
+    return {"res": data.res, **data.asked()}
 
 
 def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterator[Event | Run]:
@@ -146,7 +146,7 @@ def _row(folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw, measure:
         **options,
         "dataset": dataset.name,
         "seed": trial.seed,
-        **measured_fields(measure, draw),
+        **measured_fields(measure, draw, dataset),
         **tested,
         "seconds": measure.seconds,
         "status": measure.status,

@@ -7,7 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import ARITHMETIC, MOST_TRIALS, OPTIMIZER_DEFAULTS, DataConfig, SplitConfig, TrainConfig
+from mnistfaces.config import (
+    ARITHMETIC,
+    FOLDS_ARITHMETIC,
+    MOST_TRIALS,
+    OPTIMIZER_DEFAULTS,
+    DataConfig,
+    SplitConfig,
+    TrainConfig,
+)
 from mnistfaces.errors import UsageError
 from mnistfaces.files import hash_of
 from mnistfaces.options import options_of
@@ -85,6 +93,11 @@ def build_cells(lists: Mapping[str, Sequence[Any]], common: Cell) -> tuple[Cell,
     return tuple(cells.values())
 
 
+def folds_arithmetic(split: SplitConfig) -> Row:
+    """Returns what a run with folds says of its arithmetic, beside what all runs say; nothing without folds."""
+    return {"folds_arithmetic": FOLDS_ARITHMETIC} if split.folds else {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """A cell with the seed of its initial weights and minibatches, the seed of its split, and its fold."""
@@ -107,6 +120,7 @@ class Trial:
             "seed": self.seed,
             "split_seed": self.split_seed,
             "fold": self.fold if self.cell.split.folds else None,
+            **folds_arithmetic(self.cell.split),
         }
 
     def key(self, dataset: "Dataset", device: str) -> str:
@@ -118,10 +132,11 @@ class Trial:
         return self.seed, self.fold
 
 
-def measured_fields(measure: "Measure", draw: "Draw") -> Row:
+def measured_fields(measure: "Measure", draw: "Draw", dataset: "Dataset") -> Row:
     """Returns the fields of a row that say how a model did; null where there is no such number."""
     split = draw.split
     counts = {"train_n": len(split.train), "val_n": len(split.val), "test_n": len(split.test)}
+    counts["test_groups"] = dataset.count_groups(split.test)
     return {**_score_fields(measure), **counts}
 
 

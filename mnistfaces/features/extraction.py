@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from mnistfaces.config import ExtractConfig
-from mnistfaces.datasets import NAMES, load_dataset
+from mnistfaces.config import DataConfig, ExtractConfig
+from mnistfaces.datasets import RESIZED, kind_of, load_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError, UsageError
@@ -35,6 +35,7 @@ def extract_features(
     out: Path | None = None,
     config: ExtractConfig | None = None,
     *,
+    reading: DataConfig = DataConfig(),
     data_dir: Path | None = None,
     force: bool = False,
 ) -> Iterator[Event | Extracted]:
@@ -46,6 +47,7 @@ def extract_features(
         images: a dataset by name or path, a folder of images, or image files.
         out: the `.npz`, or a folder for `features.npz`; None is `runs/extract-features-<hash>`.
         config: what stands for an image.
+        reading: how data of one's own are read; `config` has their size and colour.
         data_dir: where data live.
         force: replace what another extraction left at `out`.
 
@@ -57,11 +59,12 @@ def extract_features(
     """
     wanted = config or ExtractConfig()
     if wanted.backbone == "pixels":
-        yield from _keep_pixels(images, out, wanted, data_dir, force=force)
+        data = replace(reading, res=wanted.res, color=wanted.color)
+        yield from _keep_pixels(images, out, data, data_dir, force=force)
         return
     from mnistfaces.features.network import load_network
 
-    source = _open_source(images, wanted, data_dir)
+    source = _open_source(images, wanted, reading, data_dir)
     yield Note(message=f"{source.name}: {len(source.units)} images, seen at {wanted.side} x {wanted.side} pixels")
     network = yield from load_network(wanted, data_dir=data_dir)
     job = hash_of([network.recipe.key, source.name, source.fingerprint])
@@ -95,13 +98,16 @@ def _jobs(config: ExtractConfig) -> int:
     return config.jobs or os.cpu_count() or 1
 
 
-def _open_source(images: str | Sequence[Path], config: ExtractConfig, data_dir: Path | None) -> Source:
+def _open_source(
+    images: str | Sequence[Path], config: ExtractConfig, reading: DataConfig, data_dir: Path | None
+) -> Source:
     if not isinstance(images, str):
         return files_source(images, config.side, _jobs(config))
-    if images not in NAMES and Path(images).is_dir():
-        return folder_source(Path(images), config.side, _jobs(config))
-    res, color = (config.side, True) if NAMES.get(images) == "faces" else (None, None)
-    return DatasetSource(load_dataset(images, data_dir=data_dir, res=res, color=color), config.side)
+    kind = kind_of(images)
+    if kind == "images" and Path(images).is_dir():
+        return folder_source(Path(images), config.side, _jobs(config), reading)
+    data = replace(reading, res=config.side, color=True) if kind in RESIZED else reading
+    return DatasetSource(load_dataset(images, data_dir=data_dir, **vars(data)), config.side)
 
 
 def _assemble(source: Source, network: "Network", partial: Partial, job: str) -> Dataset:
@@ -129,6 +135,7 @@ def _assemble(source: Source, network: "Network", partial: Partial, job: str) ->
         shape=(network.size,),
         groups=source.groups(kept, thumbnails),
         given_test=source.given_test[kept],
+        given_val=None if source.given_val is None else source.given_val[kept],
         fingerprint="",
         meta={
             "source": source.name,
@@ -144,13 +151,13 @@ def _assemble(source: Source, network: "Network", partial: Partial, job: str) ->
 
 
 def _keep_pixels(
-    images: str | Sequence[Path], out: Path | None, config: ExtractConfig, data_dir: Path | None, *, force: bool
+    images: str | Sequence[Path], out: Path | None, data: DataConfig, data_dir: Path | None, *, force: bool
 ) -> Iterator[Event | Extracted]:
     """Yields the row of a dataset that was written as it is, bytes of 0 to 255, with its split."""
     if not isinstance(images, str):
         raise UsageError("--backbone pixels takes a dataset, or a folder with one subfolder of images a class")
     began = time.perf_counter()
-    dataset = load_dataset(images, data_dir=data_dir, res=config.res, color=config.color)
+    dataset = load_dataset(images, data_dir=data_dir, **vars(data))
     job = hash_of(["pixels", dataset.name, dataset.fingerprint])
     target = target_of(out, job)
     if (known := finished(target, job, force=force)) is not None:

@@ -13,8 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces import images
+from mnistfaces.config import DataConfig
+from mnistfaces.datasets import grouping
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.duplicates import near_duplicates
+from mnistfaces.datasets.found import Found
+from mnistfaces.datasets.layouts import layout_of, metadata
+from mnistfaces.datasets.layouts.base import Tree, files_below
 from mnistfaces.errors import DataError, FileError
 from mnistfaces.files import hash_of, sha256_of_file
 
@@ -54,6 +58,7 @@ class Source:
         units: N hashes, each of what an image is; "" for one that could not be opened.
         sha256: (N,) of the files; None where there are none.
         given_test: (N,) the test set that the data bring along.
+        given_val: (N,) the validation set that the data bring along; None where they bring none.
         fingerprint: of all of it.
         looks: whether its items carry thumbnails, from which `groups` are found.
     """
@@ -65,6 +70,7 @@ class Source:
     units: Sequence[str]
     sha256: NDArray[np.str_] | None
     given_test: NDArray[np.bool_]
+    given_val: NDArray[np.bool_] | None
     fingerprint: str
     looks: bool
 
@@ -88,7 +94,7 @@ class DatasetSource(Source):
         self._dataset, self._side = dataset, side
         self.name, self.fingerprint = dataset.name, dataset.fingerprint
         self.ids, self.labels, self.classes = dataset.ids, dataset.labels, dataset.classes
-        self.sha256, self.given_test = dataset.sha256, dataset.given_test
+        self.sha256, self.given_test, self.given_val = dataset.sha256, dataset.given_test, dataset.given_val
         self.units = [hash_of([dataset.fingerprint, name]) for name in dataset.ids.tolist()]
 
     def read(self, index: int) -> Item:
@@ -115,34 +121,39 @@ class FilesSource(Source):
 
     looks = True
 
-    def __init__(self, name: str, files: Sequence[tuple[str, str, Path]], side: int, jobs: int) -> None:
+    def __init__(self, name: str, found: Found, side: int, jobs: int, group_by: str | None = None) -> None:
         """Reads every file once, for its hash.
 
         Args:
             name: of the whole.
-            files: name, class and path of each.
+            found: paths, names and classes.
             side: pixels a side of what `read` returns.
             jobs: threads.
+            group_by: what images share that stay together, beside their looks.
 
         Raises:
             DataError: there are no files.
         """
-        if not files:
+        if not len(found.inputs):
             raise DataError(
                 f"{name} holds no image: give a folder with one subfolder of images a class, or image files"
             )
         self.name, self._side = name, side
-        self._paths = [path for _, _, path in files]
-        self.ids = np.array([image for image, _, _ in files])
-        self.classes = tuple(sorted({label for _, label, _ in files}))
+        self._paths = [path for path in found.inputs if isinstance(path, Path)]
+        self.ids = np.array(found.names)
+        self.classes = tuple(sorted(set(found.labels.tolist())))
         number = {label: position for position, label in enumerate(self.classes)}
-        self.labels = np.array([number[label] for _, label, _ in files], np.int64)
+        self.labels = np.array([number[label] for label in found.labels.tolist()], np.int64)
+        self._keys = grouping.keys_of(found, group_by, name)
         with ThreadPoolExecutor(jobs) as pool:
             self.units = list(pool.map(_sha256_or_nothing, self._paths))
         self.sha256 = np.array(self.units)
-        self.given_test = np.zeros(len(files), bool)
-        listed = [[image, label, unit] for (image, label, _), unit in zip(files, self.units, strict=True)]
-        self.fingerprint = hash_of([RECIPE, listed])
+        sides = np.full(len(self.ids), "train") if found.sides is None else found.sides
+        self.given_test = sides == "test"
+        self.given_val = sides == "val" if (sides == "val").any() else None
+        listed = [list(three) for three in zip(self.ids.tolist(), found.labels.tolist(), self.units, strict=True)]
+        brought = {"sides": None if found.sides is None else found.sides.tolist(), "keys": self._keys}
+        self.fingerprint = hash_of([RECIPE, listed, *[{k: v} for k, v in brought.items() if v is not None]])
 
     def read(self, index: int) -> Item:
         """Returns one image, or why it cannot be one."""
@@ -165,8 +176,9 @@ class FilesSource(Source):
 
     def groups(self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Returns groups by looks, as a folder that is trained on directly has them."""
-        pairs = near_duplicates(thumbnails.reshape(len(kept), images.THUMBNAIL, images.THUMBNAIL))
-        return images.joined(len(kept), pairs)
+        pairs, _ = grouping.look_pairs(thumbnails.reshape(len(kept), images.THUMBNAIL, images.THUMBNAIL))
+        keys = [] if self._keys is None else [self._keys[number] for number in kept.tolist()]
+        return images.joined(len(kept), [*pairs, *grouping.key_pairs(keys)])
 
 
 def _sha256_or_nothing(path: Path) -> str:
@@ -176,25 +188,25 @@ def _sha256_or_nothing(path: Path) -> str:
         return ""
 
 
-def folder_source(path: Path, side: int, jobs: int) -> FilesSource:
-    """Returns the images of a folder: of its subfolders, each a class; of itself where it has none.
+def folder_source(path: Path, side: int, jobs: int, data: DataConfig = DataConfig()) -> FilesSource:
+    """Returns the images of a folder of any layout, with the split that it brings; of itself where it has no subfolder.
 
     Raises:
         DataError: the folder cannot be read, or holds no file.
     """
-    try:
-        folders = sorted(item for item in path.iterdir() if item.is_dir() and not item.name.startswith("."))
-        found = [(file, folder.name) for folder in folders for file in sorted(folder.rglob("*"))]
-        if not folders:
-            found = [(file, path.resolve().name) for file in sorted(path.iterdir())]
-    except OSError as error:
-        raise DataError(f"cannot read the folder {path}: {error.strerror or error}") from error
-    files = [
-        (file.relative_to(path).as_posix(), label, file)
-        for file, label in found
-        if file.is_file() and not file.name.startswith(".")
-    ]
-    return FilesSource(path.resolve().name, files, side, jobs)
+    tree = Tree.of(path)
+    name = path.resolve().name
+    if data.layout is None and len(tree.folders) < 2 and not metadata.fits(tree):  # noqa: PLR2004  one class
+        label = tree.folders[0].name if tree.folders else name
+        files = files_below(tree.folders[0], []) if tree.folders else list(tree.files)
+        found = Found(
+            inputs=files,
+            labels=np.array([label] * len(files)),
+            names=[file.relative_to(path).as_posix() for file in files],
+        )
+    else:
+        found = layout_of(path, data).read(path, data)
+    return FilesSource(name, found, side, jobs, data.group_by)
 
 
 def files_source(paths: Iterable[Path], side: int, jobs: int) -> FilesSource:
@@ -207,4 +219,7 @@ def files_source(paths: Iterable[Path], side: int, jobs: int) -> FilesSource:
     for path in distinct:
         if not path.is_file():
             raise FileError(f"there is no file {path}")
-    return FilesSource("files", [(path.as_posix(), path.resolve().parent.name, path) for path in distinct], side, jobs)
+    labels = np.array([path.resolve().parent.name for path in distinct])
+    return FilesSource(
+        "files", Found(inputs=distinct, labels=labels, names=[path.as_posix() for path in distinct]), side, jobs
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from mnistfaces.datasets import NAMES, load_dataset
+from mnistfaces.datasets import NAMES, RESIZED, load_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split, draw_split
 from mnistfaces.errors import DataError, RunError
@@ -88,21 +88,26 @@ def dataset_of(run: Run, data_dir: Path | None = None) -> Dataset:
         RunError: what bears its name is of other content now.
     """
     known, shape = origin_of(run), shape_of(run)
-    name = str(known["name"])
-    place = name if known["kind"] != "images" else str(known["meta"].get("source", name))
-    if known["kind"] == "images" and not Path(place).is_dir():
+    name, own = str(known["name"]), known["kind"] in ("images", "arrays")
+    place = str(known["meta"].get("source", name)) if own else name
+    if own and not Path(place).exists():
         raise DataError(f"{run.path} was made with the images in {place}, which is not there (relative to here)")
-    if known["kind"] != "images" and name not in NAMES:
+    if not own and name not in NAMES:
         raise DataError(f"{run.path} does not say where {name} lies, which it was made with: name its file as DATASET")
-    dataset = load_dataset(place, data_dir=data_dir, **form_of(known["kind"], shape))
+    dataset = load_dataset(place, data_dir=data_dir, **form_of(known["kind"], shape), **reading_of(run))
     if dataset.fingerprint != known["fingerprint"]:
         raise RunError(f"{run.path} was made with {name} of other content than it has here: make the run again")
     return dataset
 
 
+def reading_of(run: Run) -> dict[str, Any]:
+    """Returns the arguments of `load_dataset` that read data of one's own as a run read them."""
+    return dict(origin_of(run)["meta"].get("reading", {}))
+
+
 def form_of(kind: str, shape: tuple[int, ...]) -> Form:
     """Returns the arguments of `load_dataset` that give a kind of dataset images of this shape."""
-    if kind in ("digits", "features"):
+    if kind not in RESIZED:
         return {}
     return {"res": shape[0], "color": len(shape) == RGB_AXES}
 

@@ -1,6 +1,7 @@
 """The division of a dataset: disjoint, exact, seeded, and blind to nothing that looks alike."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from small_data import make_dataset
 from mnistfaces.config import SplitConfig
 from mnistfaces.datasets.base import Dataset, class_number
 from mnistfaces.datasets.splits import Split, draw_split
-from mnistfaces.errors import DataError
+from mnistfaces.errors import DataError, UsageError
 
 SIDES = ("train", "val", "test")
 
@@ -64,9 +65,12 @@ def test_the_sides_are_disjoint_sorted_and_never_share_near_duplicates(case: tup
     for side in SIDES:
         images = getattr(split, side)
         assert np.array_equal(images, np.unique(images))
+        if side == "test" and dataset.given_test.any():
+            continue  # a given side is kept as it is; what is drawn keeps apart from it
         groups = set(dataset.groups[images].tolist())
         assert not groups & seen
         seen |= groups
+    assert not set(dataset.groups[split.val].tolist()) & set(dataset.groups[split.test].tolist())
 
 
 @given(divisions())
@@ -153,12 +157,73 @@ def test_the_test_set_that_the_data_bring_never_moves() -> None:
     assert all(dataset.given_test[subset].all() for subset in subsets)
 
 
-def test_near_duplicates_of_the_given_test_set_never_train() -> None:
+def test_a_given_split_keeps_every_image_where_it_is_near_duplicates_too() -> None:
     groups = np.arange(80) // 2
     dataset = make_dataset((40, 40), inputs=3, groups=groups, given_test=np.arange(80) % 8 == 0)
     split = draw_split(dataset, SplitConfig(), 0)
     beside_test = np.flatnonzero(dataset.given_test) + 1
-    assert np.intersect1d(np.concatenate([split.train, split.val]), beside_test).size == 0
+    assert np.isin(beside_test, split.train).all()
+    assert not np.isin(beside_test, split.val).any()
+    assert dataset.count_crossing() == 10
+    whole = replace(dataset, given_val=np.arange(80) % 8 == 1)
+    split = draw_split(whole, SplitConfig(), 3)
+    assert np.array_equal(split.test, np.flatnonzero(dataset.given_test))
+    assert np.array_equal(split.val, np.flatnonzero(whole.given_val))
+    assert len(split.train) == 80 - 10 - 10
+    assert any("10 groups stand on more than one side" in note for note in whole.notes())
+
+
+def test_subsets_of_a_given_split_are_drawn_within_its_sides() -> None:
+    given_val = np.arange(80) % 4 == 1
+    dataset = make_dataset((40, 40), inputs=3, given_test=np.arange(80) % 4 == 0)
+    dataset = replace(dataset, given_val=given_val)
+    split = draw_split(dataset, SplitConfig(train_per_class=5, val_per_class=3, test_per_class=2), 0)
+    assert counts_of(dataset, split) == {"train": [5, 5], "val": [3, 3], "test": [2, 2]}
+    assert given_val[split.val].all()
+    assert dataset.given_test[split.test].all()
+    assert not (given_val | dataset.given_test)[split.train].any()
+    assert not draw_split(dataset, SplitConfig(validation=False), 0).val.size
+    with pytest.raises(UsageError, match="brings its validation images"):
+        draw_split(dataset, SplitConfig(val_fraction=0.3), 0)
+
+
+def test_a_test_set_drawn_beside_given_validation_images_shares_no_group_with_them() -> None:
+    dataset = replace(make_dataset((40, 40), inputs=3, groups=np.arange(80) // 2), given_val=np.arange(80) % 8 == 0)
+    split = draw_split(dataset, SplitConfig(test_per_class=6), 0)
+    assert np.intersect1d(dataset.groups[split.test], dataset.groups[split.val]).size == 0
+    assert np.intersect1d(dataset.groups[split.test], dataset.groups[split.train]).size == 0
+    assert np.isin(np.flatnonzero(dataset.given_val) + 1, split.train).all()
+
+
+@given(st.integers(0, 999), st.integers(2, 8), st.sampled_from([None, 3, 9]), st.booleans())
+def test_over_all_folds_every_image_validates_equally_often_up_to_one_time(
+    seed: int, folds: int, train_per_class: int | None, brings_split: bool
+) -> None:
+    dataset = make_dataset((40, 33, 56), inputs=3, given_test=(np.arange(129) % 9 == 0) & brings_split)
+    if brings_split:
+        dataset = replace(dataset, given_val=np.arange(129) % 9 == 1)
+    config = SplitConfig(folds=folds, train_per_class=train_per_class)
+    splits = [draw_split(dataset, config, seed, fold) for fold in range(folds)]
+    times = np.bincount(np.concatenate([split.val for split in splits]), minlength=129)
+    for number in range(3):
+        of_class = times[(dataset.labels == number) & ~dataset.given_test]
+        share = sum(np.count_nonzero(dataset.labels[split.val] == number) for split in splits) / len(of_class)
+        assert np.abs(of_class - share).max() < 1.05  # shares of a class differ by an image
+    for fold, split in enumerate(splits):
+        following = splits[(fold + 1) % folds].test
+        if len(split.val) <= len(following) - 3:
+            assert np.isin(split.val, following).all()
+
+
+def test_folds_keep_people_of_several_classes_whole() -> None:
+    groups = np.random.default_rng(0).integers(0, 25, 120)  # 25 people with images of every class
+    dataset = make_dataset((40, 40, 40), inputs=3, groups=groups)
+    splits = [draw_split(dataset, SplitConfig(folds=5), 0, fold) for fold in range(5)]
+    assert np.array_equal(np.sort(np.concatenate([split.test for split in splits])), np.arange(120))
+    for split in splits:
+        sides = [set(groups[getattr(split, side)].tolist()) for side in SIDES]
+        assert not (sides[0] | sides[1]) & sides[2]
+        assert not sides[0] & sides[1]
 
 
 @pytest.mark.parametrize(

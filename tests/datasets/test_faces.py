@@ -10,12 +10,11 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from mnistfaces.datasets import synthetic
+from mnistfaces.datasets import load_dataset, synthetic
 from mnistfaces.datasets.faces import Face, cut_crops, face_ids
-from mnistfaces.datasets.folder import load_folder
 from mnistfaces.datasets.synthetic import load_synthetic, make_synthetic, save_synthetic
 from mnistfaces.datasets.variants import variant_of
-from mnistfaces.errors import DataError
+from mnistfaces.errors import DataError, UsageError
 
 
 def face(name: str, face_id: int, unit: str = "0" * 64) -> Face:
@@ -127,7 +126,7 @@ def test_a_folder_of_images_is_a_dataset_and_what_cannot_be_read_is_named(tmp_pa
             (tmp_path / name / f"{number}.png").write_bytes(png(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)))
     (tmp_path / "cat" / "notes.txt").write_text("not an image")
     (tmp_path / "dog" / "copy.png").write_bytes((tmp_path / "cat" / "0.png").read_bytes())
-    data = load_folder(tmp_path, 20, color=True)
+    data = load_dataset(str(tmp_path), res=20, color=True)
     assert data.classes == ("cat", "dog")
     assert data.labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
     assert data.kind == "images"
@@ -141,13 +140,13 @@ def test_a_folder_of_images_is_a_dataset_and_what_cannot_be_read_is_named(tmp_pa
 
 
 def test_a_folder_without_two_classes_or_with_an_empty_one_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot read the folder"):
-        load_folder(tmp_path / "none")
+    with pytest.raises(UsageError, match="no dataset"):
+        load_dataset(tmp_path / "none")
     (tmp_path / "cat").mkdir()
     (tmp_path / ".hidden").mkdir()
     with pytest.raises(DataError, match="has 1 subfolders"):
-        load_folder(tmp_path)
+        load_dataset(tmp_path)
     (tmp_path / "dog").mkdir()
     (tmp_path / "cat" / "0.png").write_bytes(png(np.zeros((4, 4, 3), np.uint8)))
-    with pytest.raises(DataError, match="dog holds no image"):
-        load_folder(tmp_path)
+    with pytest.raises(DataError, match="dog holds no image that can be read"):
+        load_dataset(tmp_path)

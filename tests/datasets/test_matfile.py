@@ -51,14 +51,13 @@ def test_an_absent_array_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (np.zeros((2, 3)), "array of float64"),
         (np.array([["a", 3]], dtype=object), "array of object"),
         ({"field": 1}, "train1"),
         ("text", "train1"),
         (scipy.sparse.csc_matrix(np.eye(3)), "no plain array"),
     ],
 )
-def test_an_array_that_is_not_of_bytes_is_named(tmp_path: Path, value: object, words: str) -> None:
+def test_an_array_that_is_not_of_numbers_is_named(tmp_path: Path, value: object, words: str) -> None:
     scipy.io.savemat(tmp_path / "a.mat", {"train0": np.zeros((2, 3), np.uint8), "train1": value})
     refused(tmp_path / "a.mat", "train1 is", words)
 
@@ -92,7 +91,7 @@ def test_what_is_no_mat_file_or_no_file_is_refused(tmp_path: Path) -> None:
 def test_a_huge_file_is_refused_unparsed(tmp_path: Path) -> None:
     with (tmp_path / "a.mat").open("wb") as file:
         file.truncate(matfile.SIZE_LIMIT + 1)
-    refused(tmp_path / "a.mat", "more than any")
+    refused(tmp_path / "a.mat", "more than 268435456")
 
 
 def test_an_array_that_claims_more_than_memory_is_refused(tmp_path: Path) -> None:

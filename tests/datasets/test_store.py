@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mnistfaces.arrays import read_npz, write_npz
+from mnistfaces.datasets import load_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import data_dir, fingerprint_of, open_dataset, save_dataset
 from mnistfaces.errors import DataError
@@ -43,6 +44,7 @@ def example(**changes: object) -> Dataset:
     "changes",
     [
         {},
+        {"given_val": np.arange(12) < 2, "remarks": ("3 files are not read",)},
         {"sha256": None, "given_test": np.zeros(12, bool), "meta": {}},
         {
             "kind": "features",
@@ -70,7 +72,7 @@ def test_a_file_with_the_four_main_arrays_is_a_dataset(tmp_path: Path) -> None:
         classes=np.array(["a", "b"]),
         names=np.array(["x", "y", "z"]),
     )
-    got = open_dataset(tmp_path / "mine.npz")
+    got = load_dataset(tmp_path / "mine.npz")
     assert (got.name, got.kind, got.shape, got.sha256) == ("mine", "features", (3,), None)
     assert got.labels.dtype == np.int64
     assert got.groups.tolist() == [0, 1, 2]
@@ -89,9 +91,10 @@ def test_the_fingerprint_follows_the_content_and_nothing_else() -> None:
         example(ids=np.array([f"photo-{i}" for i in range(12)])),
         example(groups=np.arange(12)),
         example(given_test=np.arange(12) >= 8),
+        example(given_val=np.arange(12) < 2),
         example(shape=(3, 2)),
     ]
-    assert len({reference, *(dataset.fingerprint for dataset in other)}) == 8
+    assert len({reference, *(dataset.fingerprint for dataset in other)}) == 9
     assert example(name="renamed", meta={}).fingerprint == reference
 
 
@@ -126,7 +129,8 @@ def put(name: str, value: object) -> Callable[[Members], None]:
         (put("classes", np.array([], dtype="<U1")), "'classes' is empty"),
         (put("names", ["x"] * 12), "names an image twice"),
         (put("groups", np.zeros(12)), "'groups' is float64"),
-        (put("split", ["val"] * 12), "more than train, test"),
+        (put("split", ["val"] * 12), "no image to train on"),
+        (put("split", ["dev"] * 12), "more than train, val, test"),
         (put("split", ["train"] * 12), "none to test"),
         (put("sha256", ["x"]), "'sha256' has 1 rows"),
         (put("shape", [2, -3]), "'shape' is (2, -3)"),

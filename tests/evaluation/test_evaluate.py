@@ -9,8 +9,8 @@ from kept_runs import MLP, SOFTMAX, keep_run, save_image, save_shapes
 from sklearn import metrics
 
 from mnistfaces.config import SplitConfig
+from mnistfaces.datasets import load_dataset
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.folder import load_folder
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError, MnistFacesError, RunError
@@ -126,7 +126,7 @@ def test_classes_are_matched_by_name_whatever_their_order(run: Run, tmp_path: Pa
 
 
 def test_a_class_taken_by_its_surname_is_said_aloud(tmp_path: Path) -> None:
-    actors = load_folder(save_shapes(tmp_path / "a"), res=16)
+    actors = load_dataset(save_shapes(tmp_path / "a"), res=16)
     actors = replace(actors, classes=("Ada Green", "Bob Red"), fingerprint="other")
     run = keep_run(tmp_path / "run", MLP, actors, SplitConfig(test_per_class=3))
     found = evaluating.evaluate(run, str(tmp_path / "a"))
@@ -143,7 +143,7 @@ def test_images_of_another_size_are_refused_and_the_sizes_named(run: Run, tmp_pa
 def test_a_folder_is_read_at_the_size_and_in_the_colours_of_the_run(tmp_path: Path) -> None:
     save_shapes(tmp_path / "a")
     for color in (True, False):
-        dataset = load_folder(tmp_path / "a", res=10, color=color)
+        dataset = load_dataset(tmp_path / "a", res=10, color=color)
         run = keep_run(tmp_path / f"run-{color}", MLP, dataset, SplitConfig(test_per_class=3))
         assert dataset_of(run).fingerprint == dataset.fingerprint
         save_shapes(tmp_path / "b", per_class=15)
@@ -154,7 +154,7 @@ def test_a_folder_is_read_at_the_size_and_in_the_colours_of_the_run(tmp_path: Pa
 
 def test_a_run_whose_images_changed_has_no_dataset_any_more(tmp_path: Path) -> None:
     folder = save_shapes(tmp_path / "a")
-    run = keep_run(tmp_path / "run", MLP, load_folder(folder, res=8), SplitConfig(test_per_class=3))
+    run = keep_run(tmp_path / "run", MLP, load_dataset(folder, res=8), SplitConfig(test_per_class=3))
     save_image(folder / "red" / "00.png", np.zeros((16, 16, 3), np.uint8))
     with pytest.raises(RunError, match="other content"):
         dataset_of(run)
@@ -205,7 +205,7 @@ def test_mistakes_are_the_wrong_answers_surest_first_with_the_networks_probabili
 
 
 def test_a_model_without_mistakes_has_an_empty_list(tmp_path: Path) -> None:
-    dataset = load_folder(save_shapes(tmp_path / "a", per_class=30), res=8, color=True)
+    dataset = load_dataset(save_shapes(tmp_path / "a", per_class=30), res=8, color=True)
     run = keep_run(tmp_path / "run", MLP.with_(epochs=60, lr=1e-2), dataset, SplitConfig(test_per_class=5))
     found = evaluating.evaluate(run)
     assert found.rows()[-1]["accuracy"] == 1

@@ -9,7 +9,7 @@ from torchvision import models
 
 from mnistfaces import images
 from mnistfaces.config import ExtractConfig, SplitConfig
-from mnistfaces.datasets.folder import load_folder
+from mnistfaces.datasets import load_dataset
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.datasets.store import open_dataset
 from mnistfaces.errors import DataError, FileError, UsageError
@@ -44,7 +44,7 @@ def test_every_image_of_a_folder_becomes_what_the_dataset_made_of_it(tmp_path: P
     folder = save_shapes(tmp_path / "a")
     wide = np.random.default_rng(0).integers(0, 256, (20, 31, 3), dtype=np.uint8)
     save_image(folder / "red" / "wide.png", wide)
-    dataset = load_folder(folder, res=9, color=color)
+    dataset = load_dataset(folder, res=9, color=color)
     run = keep_run(tmp_path / "run", MLP.with_(epochs=2), dataset, SplitConfig(test_per_class=3))
     prepare = Preparation.of(run)
     for row, name in enumerate(dataset.ids.tolist()):
@@ -73,7 +73,7 @@ def test_a_dark_digit_on_bright_ground_is_warned_of_and_inverted_when_asked(run:
 
 
 def test_photographs_may_have_any_ground(tmp_path: Path) -> None:
-    dataset = load_folder(save_shapes(tmp_path / "a"), res=8)
+    dataset = load_dataset(save_shapes(tmp_path / "a"), res=8)
     run = keep_run(tmp_path / "run", MLP.with_(epochs=1), dataset, SplitConfig(test_per_class=3))
     assert first(run, save_image(tmp_path / "white.png", np.full((9, 9), 255, np.uint8))).note == ""
 

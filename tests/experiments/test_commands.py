@@ -35,6 +35,10 @@ OTHER: dict[str, Any] = {
     "folds": 4,
     "res": 64,
     "color": False,
+    "layout": "metadata",
+    "read_as": "features",
+    "label_column": "a kind",
+    "group_by": r"/p(\d{1,3}), ",
 }
 """A value of every option that is the default of no kind of dataset where it can be."""
 

@@ -14,10 +14,9 @@ from PIL import Image
 
 import mnistfaces
 from mnistfaces.arrays import Rows, write_npz
-from mnistfaces.config import ExtractConfig
+from mnistfaces.config import DataConfig, ExtractConfig
 from mnistfaces.datasets import load_dataset
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.datasets.folder import load_folder
 from mnistfaces.datasets.store import fingerprint_of, open_dataset
 from mnistfaces.errors import DataError, FileError, UsageError
 from mnistfaces.features import extraction
@@ -64,7 +63,7 @@ def test_the_file_is_a_dataset_with_the_image_and_recipe_behind_each_row(folder:
     assert dataset.ids.tolist()[:2] == ["cats/000.jpg", "cats/001.png"]
     assert dataset.inputs.shape == (10, FEATURES)
     assert dataset.fingerprint == fingerprint_of(dataset)
-    pixels = load_folder(folder, res=32, color=True)
+    pixels = load_dataset(folder, res=32, color=True)
     assert dataset.ids.tolist() == pixels.ids.tolist()
     assert dataset.sha256 is not None
     assert pixels.sha256 is not None
@@ -89,7 +88,7 @@ def test_near_duplicates_are_those_that_training_on_the_folder_sees(tmp_path: Pa
     (folder / "dogs" / "same.jpg").write_bytes((folder / "cats" / "002.jpg").read_bytes())
     extract(folder, tmp_path / "f.npz")
     groups = open_dataset(tmp_path / "f.npz").groups
-    assert groups.tolist() == load_folder(folder, res=32).groups.tolist()
+    assert groups.tolist() == load_dataset(folder, res=32).groups.tolist()
     assert len(set(groups.tolist())) == 10
 
 
@@ -160,7 +159,7 @@ def test_images_that_come_and_go_leave_the_finished_ones_finished(tmp_path: Path
     Image.fromarray(draw_picture(500)).save(folder / "cats" / "0005.png")
     events = list(mnistfaces.extract_features(str(folder), tmp_path / "f.npz", SMALL))
     assert stage_of(events).total == 5
-    assert open_dataset(tmp_path / "f.npz").ids.tolist() == load_folder(folder).ids.tolist()
+    assert open_dataset(tmp_path / "f.npz").ids.tolist() == load_dataset(folder).ids.tolist()
 
 
 def test_another_file_is_replaced_only_with_force(folder: Path, whole: Path, tmp_path: Path) -> None:
@@ -242,7 +241,7 @@ def test_a_dataset_keeps_its_labels_test_set_and_groups(tmp_path: Path) -> None:
     assert dataset.labels.tolist() == few["labels"].tolist()
     assert dataset.given_test.tolist() == (few["split"] == "test").tolist()
     assert dataset.ids.tolist() == few["names"].tolist()
-    assert dataset.groups.tolist() == [3, 3, *range(8)]
+    assert dataset.groups.tolist() == [0, 0, 1, 2, 3, 0, 4, 5, 6, 7]
     with pytest.raises(DataError, match="holds features already"):
         extract(tmp_path / "f.npz", tmp_path / "g.npz")
 
@@ -298,8 +297,8 @@ def test_decoding_stays_two_batches_ahead_and_no_more(tmp_path: Path, monkeypatc
     read: list[int] = []
     real = extraction.folder_source
 
-    def counted(path: Path, side: int, jobs: int) -> FilesSource:
-        source = real(path, side, jobs)
+    def counted(path: Path, side: int, jobs: int, data: DataConfig) -> FilesSource:
+        source = real(path, side, jobs, data)
         original = source.read
         source.read = lambda index: (read.append(index), original(index))[1]  # type: ignore[method-assign]
         return source

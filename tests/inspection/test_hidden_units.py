@@ -6,7 +6,7 @@ import torch
 from kept_runs import MLP, SOFTMAX, keep_run, save_shapes
 
 from mnistfaces.config import SplitConfig
-from mnistfaces.datasets.folder import load_folder
+from mnistfaces.datasets import load_dataset
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.errors import DataError, UsageError
 from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
@@ -68,7 +68,7 @@ def test_without_validation_images_ablation_takes_those_that_trained(tmp_path: P
 
 def test_a_units_image_is_its_row_of_first_layer_weights_in_the_shape_of_the_input(tmp_path: Path) -> None:
     for color, shape in ((False, (8, 8)), (True, (8, 8, 3))):
-        dataset = load_folder(save_shapes(tmp_path / "a"), res=8, color=color)
+        dataset = load_dataset(save_shapes(tmp_path / "a"), res=8, color=color)
         run = keep_run(tmp_path / f"{color}", MLP.with_(epochs=1), dataset, SplitConfig(test_per_class=3))
         for image in draw_weights(run, UnitsRequest(top=2)).images:
             assert image.weights.shape == shape

@@ -83,7 +83,7 @@ def _checkpoint(
                 "trial": key,
                 "seed": trial.seed,
                 "fold": trial.fold,
-                **measured_fields(measure, draw),
+                **measured_fields(measure, draw, dataset),
                 "seconds": measure.seconds / group.size,
                 "status": measure.status,
                 "epoch": measure.epoch,

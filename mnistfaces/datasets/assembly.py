@@ -1,0 +1,179 @@
+"""From what a layout found to a dataset: class numbers, inputs, groups, the given split, the fingerprint.
+
+N images, n of them readable, C classes.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistfaces import images
+from mnistfaces.config import DataConfig, DatasetKind
+from mnistfaces.datasets import grouping
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.decoding import Decoded, decode_all
+from mnistfaces.datasets.found import Found
+from mnistfaces.datasets.inputs import read_inputs
+from mnistfaces.datasets.labels import read_labels, require_plain
+from mnistfaces.datasets.store import fingerprint_of
+from mnistfaces.datasets.variants import Variant
+from mnistfaces.errors import DataError
+
+NAMED = 20
+
+
+def assemble(found: Found, place: str, kind: DatasetKind, reading: DataConfig, variant: Variant | None) -> Dataset:
+    """Returns the dataset of what was found; without a name and a source, which the path gives it.
+
+    Args:
+        found: labelled image files or numbers.
+        place: the path, for messages.
+        kind: of the dataset.
+        reading: what the user chose.
+        variant: the form of the images; None for numbers.
+
+    Raises:
+        DataError: labels, names or images cannot be those of a dataset; the message says which.
+    """
+    keys = grouping.keys_of(found, reading.group_by, place)
+    labels, classes = _classes(found, place)
+    names = [str(number) for number in range(len(labels))] if found.names is None else list(found.names)
+    _require_names(names, place)
+    if variant is None:
+        array = cast("NDArray[Any]", found.inputs)
+        if len(array) != len(labels):
+            raise DataError(f"{place} has {len(array)} images and {len(labels)} labels")
+        inputs, shape, said = read_inputs(array, reading, place, found.shape)
+        pairs, more = _pairs_of_array(inputs, shape, kind, keys)
+        kept, meta, sha256 = np.arange(len(labels)), {}, None
+    else:
+        decoded = decode_all(cast("Sequence[Any]", found.inputs), names, variant)
+        kept, inputs, shape, sha256, said = decoded.kept, decoded.pixels, variant.shape, decoded.sha256, []
+        _require_every_class(place, classes, labels[kept])
+        more = _require_distinct_classes(place, classes, labels[kept], decoded)
+        pairs, told = grouping.look_pairs(decoded.thumbnails)
+        more += told
+        meta = _decoded_meta(decoded, variant, pairs)
+    numbered = ["images are called by their numbers, from 0"] if found.names is None else []
+    if assumed := [*found.assumed, *numbered, *said, *more]:
+        meta["assumed"] = assumed
+    if asked := reading.reading:
+        meta["reading"] = asked
+    if keys is not None:
+        pairs = [*pairs, *grouping.key_pairs([keys[number] for number in kept.tolist()])]
+    sides = np.full(len(kept), "train") if found.sides is None else found.sides[kept]
+    dataset = Dataset(
+        name="",
+        kind=kind,
+        inputs=inputs,
+        labels=labels[kept],
+        classes=classes,
+        ids=np.array(names)[kept],
+        shape=shape,
+        groups=images.joined(len(kept), pairs),
+        given_test=sides == "test",
+        given_val=sides == "val" if (sides == "val").any() else None,
+        fingerprint="",
+        meta=meta,
+        sha256=sha256,
+        remarks=found.remarks,
+    )
+    return replace(dataset, fingerprint=fingerprint_of(dataset))
+
+
+def _classes(found: Found, place: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Returns class numbers, (N,), and the C classes, in the order of the layout where it has one."""
+    labels, classes = read_labels(found.labels, place)
+    if found.classes is not None:
+        number = {name: position for position, name in enumerate(found.classes)}
+        labels, classes = np.array([number[name] for name in classes], np.int64)[labels], found.classes
+    require_plain(classes, "the class", place)
+    if len(classes) < 2:  # noqa: PLR2004  nothing to tell apart
+        raise DataError(f"{place}: all {len(labels)} images are of the class {classes[0] if classes else '(none)'}")
+    return labels, classes
+
+
+def _require_names(names: Sequence[str], place: str) -> None:
+    require_plain(names, "the image", place)
+    if len(set(names)) < len(names):
+        name, count = Counter(names).most_common(1)[0]
+        raise DataError(f"{place} names {count} images {name!r}: each needs a name of its own")
+
+
+def _decoded_meta(decoded: Decoded, variant: Variant, pairs: grouping.Pairs) -> dict[str, Any]:
+    return {
+        "res": variant.res,
+        "color": variant.color,
+        "near_duplicate_pairs": len(pairs),
+        "skipped": len(decoded.problems),
+        "skipped_files": list(decoded.problems[:NAMED]),
+    }
+
+
+def _pairs_of_array(
+    inputs: NDArray[Any], shape: tuple[int, ...], kind: DatasetKind, keys: Sequence[str] | None
+) -> tuple[grouping.Pairs, list[str]]:
+    """Returns the near-duplicates among images or features, and says how they were told."""
+    if inputs.dtype == np.uint8:
+        return grouping.look_pairs(grouping.thumbnails_of(inputs, shape))
+    if kind == "features" and keys is None:
+        pairs = grouping.feature_pairs(inputs)
+        if grouping.tells_apart(pairs, len(inputs)):
+            return pairs, [
+                f"{len(pairs)} pairs whose features have a cosine above {grouping.SAME_FEATURES:g} are near-duplicates"
+            ]
+    pairs = grouping.equal_pairs(inputs)
+    if not grouping.tells_apart(pairs, len(inputs)):
+        return [], ["many rows are equal: none is taken as another's near-duplicate"]
+    return pairs, [f"{len(pairs)} rows are equal to one before them: they stay on its side of a split"] if pairs else []
+
+
+def _require_every_class(place: str, classes: Sequence[str], labels: NDArray[np.int64]) -> None:
+    counts = np.bincount(labels, minlength=len(classes))
+    if counts.min() == 0:
+        raise DataError(
+            f"{place}: the class {classes[int(counts.argmin())]} holds no image that can be read: remove it or put "
+            "images into it"
+        )
+
+
+def _require_distinct_classes(
+    place: str, classes: Sequence[str], labels: NDArray[np.int64], decoded: Decoded
+) -> list[str]:
+    """Returns what to say of files that stand in two classes.
+
+    Raises:
+        DataError: two classes hold the same files.
+    """
+    of_file: dict[str, set[int]] = {}
+    for label, sha256 in zip(labels.tolist(), decoded.sha256.tolist(), strict=True):
+        of_file.setdefault(sha256, set()).add(label)
+    files = [frozenset(name for name, held in of_file.items() if label in held) for label in range(len(classes))]
+    first: dict[frozenset[str], int] = {}
+    for label, held in enumerate(files):
+        if held in first:
+            raise DataError(
+                f"{place}: the classes {classes[first[held]]} and {classes[label]} hold the same {len(held)} images: "
+                "remove one"
+            )
+        first[held] = label
+    shared = sum(len(held) > 1 for held in of_file.values())
+    return [f"{shared} image files stand in more than one class"] if shared else []
+
+
+def regrouped(dataset: Dataset, reading: DataConfig) -> Dataset:
+    """Returns the dataset with the images of one key of `--group-by` in one group, too; its own groups stay whole."""
+    if reading.group_by is None:
+        return dataset
+    columns = {} if dataset.sha256 is None else {"sha256": dataset.sha256.tolist()}
+    found = Found(inputs=dataset.inputs, labels=dataset.labels, names=dataset.ids.tolist(), columns=columns)
+    keys = grouping.keys_of(found, reading.group_by, dataset.name) or []
+    pairs = [*grouping.key_pairs(keys), *grouping.key_pairs(dataset.groups.tolist())]
+    changed = replace(
+        dataset, groups=images.joined(len(dataset), pairs), meta={**dataset.meta, "reading": reading.reading}
+    )
+    return replace(changed, fingerprint=fingerprint_of(changed))

@@ -1,0 +1,82 @@
+"""What was found out about files of data once and need not be found out again, in the data folder.
+
+An entry's name is a hash of what it was made of: the files' names, sizes and times, and how they were read. A file
+that was changed has another entry. Entries may be removed at any time.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.store import fingerprint_of, open_dataset, save_dataset
+from mnistfaces.errors import DataError, FileError
+from mnistfaces.files import hash_of, write_text
+
+CACHE = "cache"
+RECIPE = 1
+"""Raised whenever the same files would give another dataset than before."""
+
+
+def cache_folder(data_dir: Path) -> Path:
+    """Returns where a data folder keeps what it remembers."""
+    return data_dir / CACHE
+
+
+def stamps_of(files: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Returns the path, size and time (nanoseconds) of files.
+
+    Raises:
+        DataError: one of them is gone.
+    """
+    try:
+        return [(str(file.resolve()), (known := file.stat()).st_size, known.st_mtime_ns) for file in files]
+    except OSError as error:
+        raise DataError(f"cannot read {error.filename}: {error.strerror or error}") from error
+
+
+def remembered(made_of: object, data_dir: Path | None, build: Callable[[], Dataset]) -> Dataset:
+    """Returns the dataset that `build` gives, from the disk where it was built before.
+
+    Args:
+        made_of: JSON-like; all that decides the dataset.
+        data_dir: the data folder; one that cannot be written is read as it is. None remembers nothing.
+        build: makes it.
+    """
+    if data_dir is None:
+        return build()
+    path = cache_folder(data_dir) / f"{hash_of([RECIPE, made_of])[:32]}.npz"
+    if path.is_file():
+        with contextlib.suppress(DataError):  # damaged: it is made again
+            return open_dataset(path)
+    dataset = build()
+    with contextlib.suppress(FileError):
+        save_dataset(path, dataset)
+    return dataset
+
+
+def open_verified(path: Path, data_dir: Path | None) -> Dataset:
+    """Returns the dataset in a file that this package wrote, under the fingerprint of what the file holds now.
+
+    A file whose arrays were changed and whose `meta` was not is another dataset, and `remarks` say so. The fingerprint
+    is computed once, and again when the file's size or time is another.
+
+    Raises:
+        DataError: the file is no dataset.
+    """
+    dataset = open_dataset(path)
+    known = None if data_dir is None else cache_folder(data_dir) / f"{hash_of([RECIPE, stamps_of([path])])[:32]}.txt"
+    fingerprint = ""
+    if known is not None and known.is_file():
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            fingerprint = known.read_text(encoding="utf-8").strip()
+    if not fingerprint:
+        fingerprint = fingerprint_of(dataset)
+        if known is not None:
+            with contextlib.suppress(FileError):
+                write_text(known, f"{fingerprint}\n")
+    if fingerprint == dataset.fingerprint:
+        return dataset
+    changed = "its arrays were changed after it was written: it is another dataset than its `meta` says"
+    return replace(dataset, fingerprint=fingerprint, remarks=(*dataset.remarks, changed))

@@ -1,0 +1,65 @@
+"""Class numbers and names, out of whatever a file calls its labels.
+
+N images, C classes.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistfaces.errors import DataError
+
+MAX_CLASSES = 10_000
+"""More different labels than this are numbers to predict, or names of the images: nothing to classify by."""
+
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
+_UNWANTED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def read_labels(values: NDArray[Any], place: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Returns class numbers, (N,), and the C classes: numbers in their order, words in that of the alphabet.
+
+    Args:
+        values: (N,) or (N, 1) words, whole numbers, or floats that are whole numbers.
+        place: the file and its labels, for messages.
+
+    Raises:
+        DataError: there are two labels an image, numbers that are not whole, or too many classes.
+    """
+    flat = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values  # noqa: PLR2004  a column
+    if flat.ndim != 1:
+        raise DataError(f"{place}: the labels have the shape {values.shape}: one label per image is wanted, (N,)")
+    if flat.dtype.kind == "U":
+        distinct, numbers = np.unique(flat, return_inverse=True)
+    elif flat.dtype.kind in "biu":
+        distinct, numbers = np.unique(flat.astype(np.int64), return_inverse=True)
+    elif flat.dtype.kind == "f":
+        if not (np.isfinite(flat).all() and (flat == np.rint(flat)).all() and np.abs(flat).max(initial=0) < 2**53):
+            raise DataError(f"{place}: the labels hold numbers that are not whole: classes are wanted")
+        distinct, numbers = np.unique(flat.astype(np.int64), return_inverse=True)
+    else:
+        raise DataError(f"{place}: the labels are {flat.dtype}: words or whole numbers are wanted")
+    if len(distinct) > MAX_CLASSES:
+        raise DataError(
+            f"{place}: {len(distinct)} different labels for {len(flat)} images, more than {MAX_CLASSES}: "
+            "they are no classes"
+        )
+    words = [str(value) for value in distinct.tolist()]
+    order = sorted(range(len(words)), key=lambda i: int(words[i])) if _all_integers(words) else list(range(len(words)))
+    rank = np.empty(len(words), np.int64)
+    rank[order] = np.arange(len(words))
+    return rank[numbers.ravel()], tuple(words[i] for i in order)
+
+
+def _all_integers(words: Sequence[str]) -> bool:
+    return len({int(word) for word in words if _INTEGER.fullmatch(word)}) == len(words)
+
+
+def require_plain(words: Sequence[str], what: str, place: str) -> None:
+    """Raises DataError if a name is empty or holds something that is no letter, sign or space, such as NUL."""
+    for word in words:
+        if not word or _UNWANTED.search(word):
+            raise DataError(f"{place}: {what} {word!r} is empty or holds a control character: rename it")

@@ -1,0 +1,139 @@
+"""What a layout is, and a folder as the layouts look at it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from mnistfaces.config import DataConfig, DatasetKind
+from mnistfaces.datasets.found import SIDE_WORDS, Found
+from mnistfaces.errors import DataError
+
+HIDDEN = (".", "__MACOSX")
+METADATA = ("metadata.csv", "metadata.jsonl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """A folder, one level deep; links that lead back into it are left out.
+
+    Attributes:
+        path: the folder.
+        folders: its visible subfolders, in the order of their names.
+        files: its visible files.
+        remarks: what was left out, for people.
+    """
+
+    path: Path
+    folders: tuple[Path, ...]
+    files: tuple[Path, ...]
+    remarks: tuple[str, ...]
+
+    @staticmethod
+    def of(path: Path) -> "Tree":
+        """Returns what lies in a folder.
+
+        Raises:
+            DataError: it cannot be read, or a name in it is not UTF-8.
+        """
+        try:
+            entries = sorted(Path(entry.path) for entry in os.scandir(path))
+            require_utf8(path, entries)
+            real = path.resolve()
+            loops = [item for item in entries if item.is_symlink() and _is_within(real, item)]
+            visible = [item for item in entries if not item.name.startswith(HIDDEN) and item not in loops]
+            folders = tuple(item for item in visible if item.is_dir())
+            files = tuple(item for item in visible if item.is_file())
+        except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself, up to Python 3.12
+            raise DataError(f"cannot read the folder {path}: {getattr(error, 'strerror', None) or error}") from error
+        hidden = len(entries) - len(loops) - len(visible)
+        remarks = [f"{hidden} hidden files and folders are not read"] if hidden else []
+        remarks += [f"the link {item.name} leads back into the folder and is not followed" for item in loops]
+        return Tree(path=path, folders=folders, files=files, remarks=tuple(remarks))
+
+    @cached_property
+    def sides(self) -> tuple[Path, ...]:
+        """Returns the subfolders whose names are sides of a split."""
+        return tuple(folder for folder in self.folders if folder.name.lower() in SIDE_WORDS)
+
+    @cached_property
+    def has_train(self) -> bool:
+        """Returns whether a subfolder holds training images, by its name."""
+        return any(SIDE_WORDS[folder.name.lower()] == "train" for folder in self.sides)
+
+
+def _is_within(real: Path, link: Path) -> bool:
+    """Returns whether a link leads to the folder itself or to one above it."""
+    try:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return True
+    return target == real or target in real.parents
+
+
+def require_utf8(folder: Path, entries: list[Path]) -> None:
+    """Raises DataError if a name in a folder is not UTF-8: it could not be written down."""
+    for entry in entries:
+        try:
+            entry.name.encode()
+        except UnicodeEncodeError:
+            name = os.fsencode(entry.name)
+            raise DataError(f"{folder} holds the name {name!r}, which is not UTF-8: rename it") from None
+
+
+def files_below(folder: Path, remarks: list[str]) -> list[Path]:
+    """Returns the visible files of a folder and its subfolders, in the order of their paths.
+
+    Links to folders are not followed; `remarks` gets a sentence for what is left out.
+
+    Raises:
+        DataError: a folder cannot be read, or a name is not UTF-8.
+    """
+    found, hidden = [], 0
+    for place, folders, names in os.walk(folder, onerror=_refuse):
+        here = Path(place)
+        require_utf8(here, [here / name for name in (*folders, *names)])
+        links = [name for name in folders if (here / name).is_symlink()]
+        remarks += [f"the link {(here / name).relative_to(folder.parent)} is not followed" for name in links]
+        visible = [name for name in names if not name.startswith(HIDDEN)]
+        hidden += len(names) - len(visible) + sum(name.startswith(HIDDEN) for name in folders)
+        folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
+        found += [here / name for name in visible if (here / name).is_file()]
+    if hidden:
+        remarks.append(f"{hidden} hidden files and folders in {folder.name} are not read")
+    return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"cannot read the folder {error.filename}: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """One way to keep data.
+
+    Attributes:
+        name: of `--layout`, for those of folders.
+        wants: what it looks for, for people.
+        example: the smallest one, in one line.
+        read: returns what a path holds.
+        kind: of the dataset, told without reading.
+        fits: whether a folder looks so; None for a layout of files.
+        endings: of the files; empty for a layout of folders.
+        takes: the fields of `DataConfig` that can bear on it, besides `layout` and `group_by`.
+    """
+
+    name: str
+    wants: str
+    example: str
+    read: Callable[[Path, DataConfig], Found]
+    kind: Callable[[Path], DatasetKind]
+    fits: Callable[[Tree], bool] | None = None
+    endings: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+
+def two_readings(path: Path, first: str, second: str) -> DataError:
+    """Returns the refusal of a folder that can be read in two ways, each with the option that chooses it."""
+    return DataError(f"{path} can be read in two ways: {first}; or {second}")

@@ -1,0 +1,163 @@
+"""A folder with `metadata.csv` or `metadata.jsonl`, as the imagefolder of the library `datasets` has it.
+
+`file_name` is a path relative to the metadata; `label` is the class; `split` and `group` may stand beside them. In a
+folder with `train/` and `test/`, each may have metadata of its own, and is then that side of the split.
+"""
+
+import json
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mnistfaces.config import DataConfig
+from mnistfaces.datasets.found import SIDE_WORDS, Found, read_sides
+from mnistfaces.datasets.layouts.base import METADATA, Layout, Tree, files_below, require_utf8, two_readings
+from mnistfaces.datasets.layouts.rows import read_rows
+from mnistfaces.errors import DataError
+
+Record = Mapping[str, str]
+
+
+def fits(tree: Tree) -> bool:
+    """Returns whether metadata lie in a folder or in the sides of its split."""
+    return bool(_tables(tree))
+
+
+def _tables(tree: Tree) -> Sequence[tuple[Path, str]]:
+    """Returns the files of metadata, each with the side of the split that it stands for, or ""."""
+    own = [(file, "") for file in tree.files if file.name in METADATA]
+    sides = [
+        (file, SIDE_WORDS[side.name.lower()])
+        for side in tree.sides
+        for file in Tree.of(side).files
+        if file.name in METADATA
+    ]
+    return own or sides
+
+
+def read(path: Path, reading: DataConfig) -> Found:
+    """Returns the images that the metadata name.
+
+    Raises:
+        DataError: a row or a column is missing or cannot be meant; the message names it.
+    """
+    tree = Tree.of(path)
+    tables = _tables(tree)
+    if not tables:
+        raise DataError(f"{path} has no {' or '.join(METADATA)}: {LAYOUT.wants} is wanted, such as {LAYOUT.example}")
+    if len({file.suffix for file, _ in tables}) > 1 or len({file.parent for file, _ in tables}) < len(tables):
+        raise DataError(f"{path} has metadata of two kinds: keep either {' or '.join(METADATA)}")
+    records = [(file, number, record) for file, _ in tables for number, record in _records(file)]
+    if not records:
+        raise DataError(f"{tables[0][0]} has no rows: {LAYOUT.example} is wanted")
+    column = reading.label_column or "label"
+    for file, number, record in records:
+        if "file_name" not in record:
+            raise DataError(f"{file}, row {number}: there is no file_name: {LAYOUT.example} is wanted")
+        if not record.get(column):
+            where = f"{file}, row {number}"
+            raise (
+                DataError(f"{where}: {column} is empty")
+                if column in record
+                else _unlabelled(tree, file, column, record)
+            )
+    paths = [_place(file, number, record["file_name"]) for file, number, record in records]
+    names = [place.relative_to(path).as_posix() for place in paths]
+    columns = _columns([record for _, _, record in records], column)
+    side_of = dict(tables)
+    words = columns.get("split", [side_of[file] for file, _, _ in records])
+    labels = [record[column] for _, _, record in records]
+    return Found(
+        inputs=paths,
+        labels=np.array(labels),
+        names=names,
+        sides=read_sides(words, str(tables[0][0])),
+        columns=columns,
+        assumed=_assumed(tables, names, labels),
+        remarks=(*tree.remarks, *_unread(path, tables, names)),
+    )
+
+
+def _unlabelled(tree: Tree, file: Path, column: str, record: Record) -> DataError:
+    """Returns the refusal of metadata without labels, with the other reading where the folders could be classes."""
+    has = f"{file} has no column {column}; it has {', '.join(record)}"
+    if len(tree.folders) > 1 and not tree.sides:
+        return two_readings(
+            tree.path,
+            f"--layout metadata takes the labels from a column ({has}: name one with --label-column)",
+            "--layout classes takes the subfolders as classes",
+        )
+    return DataError(f"{has}: name one with --label-column, or add it: {LAYOUT.example}")
+
+
+def _records(file: Path) -> Iterator[tuple[int, Record]]:
+    """Yields the rows of a table of metadata with their numbers, from 1, every value as text."""
+    if file.suffix == ".csv":
+        header, rows = read_rows(file)
+        yield from ((number, dict(zip(header, row, strict=True))) for number, row in rows)
+        return
+    try:
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {file}: {error}") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{file}, line {number} is not JSON: {error}") from error
+        if not isinstance(record, dict):
+            raise DataError(f"{file}, line {number} is not an object of JSON: {LAYOUT.example} is wanted")
+        yield number, {name: value if isinstance(value, str) else json.dumps(value) for name, value in record.items()}
+
+
+def _place(table: Path, number: int, name: str) -> Path:
+    """Returns the file that a row names, which must lie below the folder of its table.
+
+    Raises:
+        DataError: the name leads out of the folder, or there is no such file.
+    """
+    plain = posixpath.normpath(name.replace("\\", "/"))
+    outside = plain.startswith(("/", "../")) or plain in ("..", ".") or (len(name) > 1 and name[1] == ":")
+    if not name or outside or "://" in name or "\0" in name:
+        raise DataError(f"{table}, row {number}: file_name {name!r} is no path below the folder of the table")
+    place = table.parent / plain
+    require_utf8(table.parent, [place])
+    if not place.is_file():
+        raise DataError(f"{table}, row {number}: there is no file {place}")
+    return place
+
+
+def _columns(records: Sequence[Record], label: str) -> dict[str, list[str]]:
+    names = dict.fromkeys(name for record in records for name in record)
+    return {name: [record.get(name, "") for record in records] for name in names if name not in ("file_name", label)}
+
+
+def _unread(path: Path, tables: Sequence[tuple[Path, str]], names: Sequence[str]) -> list[str]:
+    """Returns what to say of files that the metadata do not name."""
+    remarks: list[str] = []
+    below = {file.relative_to(path).as_posix() for table, _ in tables for file in files_below(table.parent, remarks)}
+    unnamed = below - set(names) - {table.relative_to(path).as_posix() for table, _ in tables}
+    return [*remarks, f"{len(unnamed)} files that the metadata do not name are not read"] if unnamed else remarks
+
+
+def _assumed(tables: Sequence[tuple[Path, str]], names: Sequence[str], labels: Sequence[str]) -> tuple[str, ...]:
+    """Returns what to say where the images lie in folders that could be classes, and are not the labels."""
+    folders = {name.split("/")[0] for name in names if "/" in name} - {table.parent.name for table, _ in tables}
+    if len(folders) < 2 or all(name.split("/")[0] == label for name, label in zip(names, labels, strict=True)):  # noqa: PLR2004
+        return ()
+    return (f"the classes are the labels of {tables[0][0].name}, not the {len(folders)} folders (--layout classes)",)
+
+
+LAYOUT = Layout(
+    name="metadata",
+    wants="a table metadata.csv or metadata.jsonl with the columns file_name and label",
+    example="metadata.csv of the lines `file_name,label` `1.png,cat` `2.png,dog`",
+    read=read,
+    takes=("label_column",),
+    kind=lambda _: "images",
+    fits=fits,
+)

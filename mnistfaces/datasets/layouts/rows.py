@@ -1,0 +1,55 @@
+"""Rows of a table of text: header first, every row as long as the header."""
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from mnistfaces.errors import DataError
+
+INFLATED_FREE = 64 << 20
+INFLATED_RATIO = 100
+"""A packed table may take INFLATED_FREE characters and INFLATED_RATIO times its size."""
+
+
+def read_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Returns the header of a `.csv` or `.tsv`, packed or not, and its rows with their numbers, from 1.
+
+    Raises:
+        DataError: it cannot be read, has no header, names a column twice, or a row is longer or shorter.
+    """
+    rows = _rows(path)
+    header = [name.strip() for _, names in (next(rows, (0, [])),) for name in names]
+    if not any(header):
+        raise DataError(f"{path} is empty: a header is wanted")
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise DataError(f"{path} has two columns {twice[0]!r}: rename one")
+    return header, _checked(path, header, rows)
+
+
+def _checked(path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    for number, row in rows:
+        if len(row) != len(header):
+            raise DataError(f"{path}, line {number}: {len(row)} values, the header has {len(header)}")
+        yield number, row
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yields the rows that are not empty, each with the number of the line it ends on."""
+    delimiter = "\t" if ".tsv" in path.name.lower() else ","
+    try:
+        with path.open("rb") as packed:
+            lines = gzip.GzipFile(fileobj=packed) if path.suffix.lower() == ".gz" else packed
+            text = io.TextIOWrapper(lines, encoding="utf-8-sig", newline="")
+            reader = csv.reader(text, delimiter=delimiter, strict=True)
+            most, seen = INFLATED_FREE + INFLATED_RATIO * path.stat().st_size, 0
+            for row in reader:
+                seen += sum(map(len, row)) + len(row)
+                if seen > most:
+                    raise DataError(f"{path} unpacks to more than {most} characters")
+                if row:
+                    yield reader.line_num, row
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error

@@ -1,0 +1,127 @@
+"""`.csv` and `.tsv`, packed or not: a label, and numbers.
+
+N images, D columns of numbers.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistfaces.config import DataConfig
+from mnistfaces.datasets.base import FULL_INTENSITY
+from mnistfaces.datasets.found import Found, read_sides
+from mnistfaces.datasets.layouts.base import Layout
+from mnistfaces.datasets.layouts.rows import read_rows
+from mnistfaces.errors import DataError
+
+WORDS = ("image", "split", "group")
+"""Columns that are no numbers to learn from."""
+
+
+def read(path: Path, reading: DataConfig) -> Found:
+    """Returns the rows of a table: a label, perhaps `image`, `split` and `group`, and numbers.
+
+    Columns called `pixel…` of whole numbers from 0 to 255 that fill a square are an image.
+
+    Raises:
+        DataError: a column or a row cannot be meant; the message names it.
+    """
+    header, rows = read_rows(path)
+    label = _label_column(path, header, reading)
+    words = [name for name in header if name in (*WORDS, label, reading.group_by)]
+    places = [place for place, name in enumerate(header) if name not in words]
+    if not places:
+        raise DataError(
+            f"{path} has no column of numbers besides {', '.join(words)} (a table that names image files is called "
+            f"metadata.csv and lies in their folder): {LAYOUT.example} is wanted"
+        )
+    blocks: list[NDArray[np.float64]] = []
+    columns: dict[str, list[str]] = {name: [] for name in words}
+    where = {name: header.index(name) for name in words}
+    for number, row in rows:
+        for name, place in where.items():
+            columns[name].append(row[place])
+        blocks.append(_numbers(path, number, header, row, places))
+    if not blocks:
+        raise DataError(f"{path} has a header and no rows: {LAYOUT.example} is wanted")
+    if "" in columns[label]:
+        raise DataError(f"{path}: row {columns[label].index('') + 1} has no {label}")
+    values = np.stack(blocks)  # (N, D)
+    names = [header[place] for place in places]
+    inputs, shape = _pixels(values, names) if reading.read_as != "features" else (values, None)
+    taken = f"an image of {' x '.join(map(str, shape))}" if shape else "features"
+    assumed = (f"the {len(names)} columns {names[0]} to {names[-1]} are {taken}",)
+    return Found(
+        inputs=inputs,
+        labels=_typed(columns.pop(label)),
+        names=columns.pop("image", None),
+        sides=read_sides(columns.pop("split"), f"{path}, split") if "split" in columns else None,
+        columns=columns,
+        shape=shape,
+        assumed=assumed,
+    )
+
+
+def _label_column(path: Path, header: list[str], reading: DataConfig) -> str:
+    wanted = reading.label_column or "label"
+    if wanted in header:
+        return wanted
+    listed = ", ".join(header[:8]) + (f", … ({len(header)} in all)" if len(header) > 8 else "")  # noqa: PLR2004
+    raise DataError(
+        f"{path} has no column {wanted!r}; it has {listed}: name one with --label-column, or write {LAYOUT.example}"
+    )
+
+
+def _numbers(path: Path, number: int, header: list[str], row: list[str], places: list[int]) -> NDArray[np.float64]:
+    try:
+        values = np.array([row[place] for place in places], np.float64)
+    except ValueError:
+        values = np.array([_number(row[place]) for place in places])
+    if not np.isfinite(values).all():
+        place = places[int(np.flatnonzero(~np.isfinite(values))[0])]
+        raise DataError(
+            f"{path}, line {number}: {header[place]} is {row[place]!r}, not a number (words are read from label, "
+            f"{', '.join(WORDS)} only)"
+        )
+    return values
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _pixels(values: NDArray[np.float64], names: list[str]) -> tuple[NDArray[Any], tuple[int, ...] | None]:
+    """Returns bytes and the shape of an image where the columns are one, else the values and None."""
+    if not all(name.lower().startswith("pixel") for name in names):
+        return values, None
+    side, rgb = math.isqrt(len(names)), math.isqrt(len(names) // 3)
+    shape = (side, side) if side * side == len(names) else (rgb, rgb, 3)
+    whole = values.min() >= 0 and values.max() <= FULL_INTENSITY and (values == np.rint(values)).all()
+    if math.prod(shape) != len(names) or not whole:
+        return values, None
+    return values.astype(np.uint8), shape
+
+
+def _typed(words: list[str]) -> NDArray[Any]:
+    """Returns labels as numbers where all of them are, so that 1.0 and 1 are one class."""
+    numbers = [_number(word) for word in words]
+    whole = all(math.isfinite(number) and number == int(number) for number in numbers)
+    plain = all(word.strip() == word and (word.isdecimal() or "." in word or word.startswith("-")) for word in words)
+    return np.array(numbers) if whole and plain else np.array(words)
+
+
+LAYOUT = Layout(
+    name="table",
+    wants="a header with `label` and columns of numbers",
+    example="the lines `label,a,b` `cat,1,2.5` `dog,3,4`",
+    read=read,
+    takes=("read_as", "label_column"),
+    kind=lambda _: "arrays",
+    endings=(".csv", ".tsv", ".csv.gz", ".tsv.gz"),
+)
