@@ -38,7 +38,7 @@ COLUMNS: tuple[Column, ...] = (
     _shown("published"),
     _shown("measured"),
     Column("difference [95 %]", _difference),
-    text("agrees"),
+    text("verdict"),
     text("status", folds=True),
 )
 

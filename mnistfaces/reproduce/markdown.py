@@ -17,7 +17,7 @@ from mnistfaces.reproduce.parts import PARTS
 from mnistfaces.reproduce.records import Part, PartRecord
 from mnistfaces.reproduce.summary import show_duration, summarize
 
-SIGNS = {True: " ✓", False: " ≠", None: ""}
+SIGNS = {"agrees": " ✓", "differs": " ≠", "cannot say": " ?", None: ""}
 
 
 def build_markdown(records: Sequence[PartRecord], scale: Scale, figures: str) -> str:
@@ -34,7 +34,7 @@ def build_markdown(records: Sequence[PartRecord], scale: Scale, figures: str) ->
         "",
         (
             f"`mnf reproduce --scale {scale}`: {summary.measured} of {summary.published} published figures measured; "
-            f"{summary.agree} of {summary.agree + summary.differ} accuracies agree."
+            "of the test accuracies {} agree, {} differ, and of {} nobody can say.".format(*summary.verdicts)
         ),
         "",
         *([summary.repeated, ""] if summary.repeated else []),
@@ -102,7 +102,7 @@ def _table(block: Block) -> list[str]:
                 show_value(quantity, row["published"]),
                 f"{show_value(quantity, row['measured'])} {show_interval(row)}".strip(),
                 f"{show_difference(row)} {show_bounds(row)}".rstrip()
-                + f"{SIGNS[row['agrees']]}{f' ({number})' if number else ''}",
+                + f"{SIGNS[row['verdict']]}{f' ({number})' if number else ''}",
             ]
         body.append(line)
     notes = [f"{number}. {note}" for number, note in enumerate(block.notes, 1)]

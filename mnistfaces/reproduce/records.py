@@ -76,9 +76,11 @@ class Finding:
         images: how many images an accuracy was measured on.
         trained_on: how many images the model was trained on.
         spread: standard deviation over trials, where there are several.
+        trials: how many there are, each with a split of its own.
         status: how the training ended, or `not_run`.
         note: what a reader should know of this number.
         line: the command that gives it.
+        configuration: what tells its cell from others; the report has figures of one cell in several tables.
         exact: whether the report's own images and descent gave it, so that it must be equal.
     """
 
@@ -88,9 +90,11 @@ class Finding:
     images: int | None = None
     trained_on: int | None = None
     spread: float | None = None
+    trials: int = 1
     status: str = "ok"
     note: str = ""
     line: str = ""
+    configuration: str = ""
     exact: bool = False
 
 

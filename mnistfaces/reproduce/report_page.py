@@ -21,12 +21,13 @@ from mnistfaces.reproduce.blocks import (
     show_value,
     title_of,
 )
+from mnistfaces.reproduce.comparison import FEWEST_TRIALS, MARGIN
 from mnistfaces.reproduce.parts import PARTS
 from mnistfaces.reproduce.records import Part, PartRecord
 from mnistfaces.reproduce.summary import Summary, show_duration, summarize
 
 PLACE = re.compile(r"<!--(\w+)-->")
-VERDICTS = {True: ("agree", "✓"), False: ("differ", "≠"), None: ("", "")}
+VERDICTS = {"agrees": ("agree", "✓"), "differs": ("differ", "≠"), "cannot say": ("open", "?"), None: ("", "")}
 WIDE = 1.6
 """Of a picture, width over height: beyond it, it is drawn across the page."""
 
@@ -57,7 +58,7 @@ def _summary(summary: Summary, scale: Scale) -> str:
     tiles = {
         "published figures": f"{summary.published}",
         "of them measured here": f"{summary.measured}",
-        "accuracies that agree": f"{summary.agree} of {summary.agree + summary.differ}",
+        "test accuracies that agree, differ, cannot be told": " · ".join(map(str, summary.verdicts)),
     }
     fastest = max(summary.timings, key=lambda timing: timing.then / timing.now, default=None)
     if fastest is not None:
@@ -73,9 +74,10 @@ def _summary(summary: Summary, scale: Scale) -> str:
     )
     return (
         f'<section id="summary" aria-label="Summary">{repeated}<dl class="tiles">{cells}</dl>{quick}'
-        "<p>An accuracy agrees where the 95 % interval of the difference, ours less the published one, contains 0; the "
-        "published value is taken with Wilson&rsquo;s interval on the images it was measured on. "
-        '<span class="agree">✓</span> agrees, <span class="differ">≠</span> differs, with the reason below the table; '
+        f"<p>A published test accuracy is one run on one draw of images. It agrees (✓) where one new run of ours, by "
+        f"{FEWEST_TRIALS} trials or more, is shown to lie within {100 * MARGIN:.0f} points of it; it differs (≠) where "
+        "it lies outside the interval of 95 % of our runs, with the reason below the table; else nobody can say (?). "
+        "Settings that stand in several tables count once; "
         f"{NOT_THERE} was not run.</p></section>"
     )
 
@@ -168,7 +170,7 @@ def _cells(part: int, block: Block, setting: str, quantity: str) -> str:
     key = escape(f"{part}|{block.table}|{quantity}|{setting}")
     number = block.number_of(row)
     mark = f"<sup>{number}</sup>" if number else ""
-    kind, sign = VERDICTS[row["agrees"]]
+    kind, sign = VERDICTS[row["verdict"]]
     if row["measured"] is None:
         kind = "missing"
     status = "" if row["status"] in ("ok", "not_run") else f"<small>{escape(row['status'])}</small>"

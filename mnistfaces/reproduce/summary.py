@@ -25,8 +25,7 @@ class Summary:
     Attributes:
         published: how many figures there are.
         measured: how many of them were measured.
-        agree: accuracies whose difference has an interval that contains 0.
-        differ: those whose interval does not.
+        verdicts: test accuracies that agree, that differ, and of which nobody can say; each configuration counts once.
         repeated: how many figures of the report's own draw come out equal; "" where it was not repeated.
         timings: seconds then and now, table by table.
         meaning: sentences on what differences mean.
@@ -34,8 +33,7 @@ class Summary:
 
     published: int
     measured: int
-    agree: int
-    differ: int
+    verdicts: tuple[int, int, int]
     repeated: str
     timings: tuple[Timing, ...]
     meaning: tuple[str, ...]
@@ -47,12 +45,27 @@ def summarize(records: Sequence[PartRecord]) -> Summary:
     return Summary(
         published=len(load_published()),
         measured=sum(row["measured"] is not None for row in rows),
-        agree=sum(row["agrees"] is True for row in rows),
-        differ=sum(row["agrees"] is False for row in rows),
+        verdicts=_count_verdicts(rows),
         repeated=_repeated(rows),
         timings=tuple(build_timings(rows)),
         meaning=tuple(_meaning(rows)),
     )
+
+
+def _count_verdicts(rows: Sequence[Row]) -> tuple[int, int, int]:
+    """Returns how many test accuracies agree, differ, and cannot be told, of distinct configurations.
+
+    A configuration that stands in several tables differs if it differs in one, and agrees if it agrees in all.
+    """
+    of_configuration: dict[object, set[str]] = {}
+    for number, row in enumerate(rows):
+        if row["quantity"] == "test_accuracy" and row["verdict"]:
+            of_configuration.setdefault(row["configuration"] or number, set()).add(row["verdict"])
+    worst = [
+        "differs" if "differs" in found else "cannot say" if "cannot say" in found else "agrees"
+        for found in of_configuration.values()
+    ]
+    return worst.count("agrees"), worst.count("differs"), worst.count("cannot say")
 
 
 def _repeated(rows: Sequence[Row]) -> str:

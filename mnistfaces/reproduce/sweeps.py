@@ -9,6 +9,7 @@ from mnistfaces.datasets import load_dataset
 from mnistfaces.experiments.commands import default_cell, sweep_line
 from mnistfaces.experiments.sweep import Sweep, SweepConfig
 from mnistfaces.experiments.trials import SWEPT, Cell, Grid, Row, build_cells
+from mnistfaces.files import hash_of
 from mnistfaces.progress import Event
 from mnistfaces.reproduce.published import ACCURACIES, Published, published_in
 from mnistfaces.reproduce.published_draw import Answer, Drawn, Setting, descend
@@ -115,7 +116,8 @@ class Table:
         )
         yield from (event for event in job.run() if isinstance(event, Event))
         job.finish()
-        rows = {table.setting_of(cell): job.row(cell) for cell in table.grid().cells}
+        cells = {table.setting_of(cell): cell for cell in table.grid().cells}
+        rows = {setting: job.row(cell) for setting, cell in cells.items()}
         shorter = table.common.training.epochs < self.common.training.epochs
         note = (
             f"With {table.common.training.epochs:,} epochs instead of {self.common.training.epochs:,}."
@@ -132,8 +134,13 @@ class Table:
                 left_out = "Left out at --scale quick: mnf reproduce --scale full has it."
                 yield Finding(figure=figure, value=None, status="not_run", note=left_out)
             else:
-                yield Finding(figure=figure, **_measured(figure.quantity, row), note=note, line=line)
+                measured, configuration = _measured(figure.quantity, row), self._configuration(cells[figure.setting])
+                yield Finding(figure=figure, **measured, note=note, line=line, configuration=configuration)
         yield from _told_apart(self.title, job)
+
+    def _configuration(self, cell: Cell) -> str:
+        """Returns what tells a cell from those of other tables."""
+        return hash_of([self.role, cell.options()])[:8]
 
     def repeat(self, setup: Setup) -> Generator[Event, None, dict[str, Answer]]:
         """Does the table by the report's own draw and descent, where that is asked for; returns answers by setting.
@@ -178,6 +185,7 @@ def _measured(quantity: str, row: Row) -> dict[str, Any]:
         "images": row.get("train_n" if quantity == "train_accuracy" else "test_n"),
         "trained_on": row["train_n"],
         "spread": row.get(f"{quantity}_std"),
+        "trials": row["n"],
         "status": row["status"],
     }
 

@@ -39,18 +39,6 @@ def score_limits(share: Floats, ratio: Floats, quantile: Floats) -> tuple[Floats
     return np.where(share <= 0, 0.0, centre - half), np.where(share >= 1, 1.0, centre + half)
 
 
-def independent_difference(
-    a: float, a_interval: tuple[float, float], b: float, b_interval: tuple[float, float]
-) -> tuple[float, float]:
-    """Returns the interval of a - b for two independent estimates, from the interval of each.
-
-    The recovery of variances from two intervals (Zou and Donner 2008); with Wilson's, Newcombe's method 10 (1998).
-    """
-    low = math.hypot(a - a_interval[0], b_interval[1] - b)
-    high = math.hypot(a_interval[1] - a, b - b_interval[0])
-    return a - b - low, a - b + high
-
-
 def mcnemar_exact(b: int, c: int) -> float:
     """Returns the two-sided p of b against c discordant units: a sign test (McNemar 1947, exact form)."""
     return min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5))) if b + c else 1.0

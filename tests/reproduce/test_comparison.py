@@ -1,11 +1,13 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mnistfaces.reproduce.comparison import judge
 from mnistfaces.reproduce.published import Published
-from mnistfaces.reproduce.records import Finding
-from mnistfaces.statistics.proportions import independent_difference, wilson
+from mnistfaces.reproduce.records import Finding, PartRecord
+from mnistfaces.reproduce.summary import summarize
+from mnistfaces.statistics.prediction import half_width
 
 
 def figure(**changes: object) -> Published:
@@ -22,29 +24,58 @@ def figure(**changes: object) -> Published:
     return Published(**{**usual, **changes})
 
 
-def test_the_interval_of_a_difference_is_newcombes() -> None:
-    """56 of 70 against 48 of 80, the worked example of Newcombe (1998), method 10: 0.0524 to 0.3339."""
-    low, high = independent_difference(56 / 70, wilson(56, 70), 48 / 80, wilson(48, 80))
-    assert (low, high) == (pytest.approx(0.0524, abs=1e-4), pytest.approx(0.3339, abs=1e-4))
+def found(value: float, *, spread: float = 0.01, trials: int = 10, **changes: Any) -> Finding:  # noqa: ANN401
+    return Finding(figure=figure(), value=value, spread=spread, trials=trials, **changes)
 
 
-def test_a_row_shows_both_values_and_whether_they_agree() -> None:
-    row = judge(Finding(figure=figure(), value=56 / 70, interval=wilson(56, 70), images=70, trained_on=790))
-    assert row["setting"] == "Table 3: lr 0.1"
-    assert row["difference"] == pytest.approx(0.2)
-    assert (row["low"], row["high"]) == wilson(56, 70)
-    assert row["difference_low"] == pytest.approx(0.0524, abs=1e-4)
-    assert row["agrees"] is False
-    assert judge(Finding(figure=figure(value=0.75), value=56 / 70, images=70))["agrees"] is True
+def test_the_interval_of_one_new_run_is_that_of_the_textbook_and_holds_as_often_as_it_says() -> None:
+    """Hahn and Meeker (1991): t(9; 0.975) = 2.262, so that of ten runs it is 2.262 x 1.0488 standard deviations."""
+    row = judge(found(0.61, spread=0.02))
+    assert row["difference_high"] - row["difference"] == pytest.approx(2.2622 * 0.02 * 1.1**0.5, rel=1e-4)
+    runs = np.random.default_rng(0).normal(size=(20_000, 11))
+    spreads, means = runs[:, :10].std(axis=1, ddof=1), runs[:, :10].mean(axis=1)
+    halves = np.array([half_width(spread, 10, 0.95) for spread in spreads])
+    assert np.mean(np.abs(runs[:, 10] - means) <= halves) == pytest.approx(0.95, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("value", "spread", "trials", "verdict"),
+    [
+        (0.61, 0.01, 10, "agrees"),
+        (0.70, 0.01, 10, "differs"),
+        (0.62, 0.05, 10, "cannot say"),
+        (0.70, 0.05, 10, "cannot say"),
+        (0.61, 0.01, 9, "cannot say"),
+        (0.649, 0.01, 10, "differs"),
+    ],
+)
+def test_a_verdict_wants_ten_trials_and_either_closeness_or_distance(
+    value: float, spread: float, trials: int, verdict: str
+) -> None:
+    row = judge(found(value, spread=spread, trials=trials))
+    assert row["verdict"] == verdict
+    assert row["agrees"] is {"agrees": True, "differs": False, "cannot say": None}[verdict]
+
+
+def test_training_accuracies_have_no_verdict() -> None:
+    row = judge(Finding(figure=figure(quantity="train_accuracy"), value=0.6, spread=0.01, trials=10))
+    assert (row["verdict"], row["agrees"]) == (None, None)
+
+
+def test_a_configuration_in_several_tables_counts_once() -> None:
+    rows = [judge(found(value, configuration="one")) for value in (0.6, 0.61)]
+    rows += [judge(found(0.7, configuration="two")), judge(found(0.6, trials=3, configuration="three"))]
+    record = PartRecord(
+        number=8, identity="", rows=tuple(rows), drawings=(), listings=(), remarks=(), playgrounds=(), missing=()
+    )
+    assert summarize([record]).verdicts == (1, 1, 1)
 
 
 def test_a_difference_has_the_reason_that_can_be_read_off_the_protocols() -> None:
-    outside = Finding(figure=figure(), value=0.9, images=800, trained_on=200)
-    assert judge(outside)["note"] == "Ours trained on 200 images, the report on 800."
-    redrawn = Finding(figure=figure(), value=0.8, images=800, trained_on=800, spread=0.05)
-    assert judge(redrawn)["note"].startswith("Ours varies by 5.0% from draw to draw")
-    assert judge(Finding(figure=figure(why="On purpose."), value=0.6, images=80))["note"] == "On purpose."
-    assert judge(Finding(figure=figure(), value=0.6, images=80, trained_on=200))["note"] == ""
+    assert judge(found(0.9, trained_on=200))["note"] == "Ours trained on 200 images, the report on 800."
+    assert judge(found(0.9, trained_on=800, spread=0.05))["note"].startswith("Ours varies by 5.0% from draw to draw")
+    assert judge(Finding(figure=figure(why="On purpose."), value=0.6))["note"] == "On purpose."
+    assert judge(found(0.6, trained_on=200))["note"] == ""
 
 
 def test_what_was_not_run_has_no_numbers_and_says_why() -> None:
