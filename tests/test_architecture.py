@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "mnistfaces"
 README = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
 
 LAYERS = """
-errors  progress  options
+errors  progress  text  options
 config  files  images  statistics
 devices  arrays
 datasets

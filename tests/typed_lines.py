@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from mnistfaces.cli._grid import read_cells
-from mnistfaces.cli.app import app
+from mnistfaces.cli.index import app
 from mnistfaces.config import DatasetKind
 from mnistfaces.experiments.trials import OPTIONS, Cell
 

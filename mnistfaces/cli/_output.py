@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +13,17 @@ from typing import Any, Literal, TypeVar
 from mnistfaces.cli._progress import Progress
 from mnistfaces.options import Option
 from mnistfaces.progress import Advanced, Event, Note, Stage
+from mnistfaces.text import clean, clean_json, csv_cell
 
 Format = Literal["auto", "table", "ndjson", "json", "csv", "md", "latex"]
 Row = Mapping[str, Any]
 Result = TypeVar("Result")
 
 UNFOLDED_WIDTH = 10_000
+MARKDOWN_SPECIAL = re.compile(r"[\\`*\[\]<>|]|\b_|_\b")
 LATEX_SPECIAL = {char: f"\\{char}" for char in "&%$#_{}"} | {
     "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
     "\\": r"\textbackslash{}",
 }
 
@@ -97,7 +101,7 @@ class Output:
     def note(self, message: str) -> None:
         """Tells the person something that is not a result; --quiet hides it."""
         if not self.quiet:
-            print(message, file=sys.stderr, flush=True)
+            print(clean(message), file=sys.stderr, flush=True)
 
     def detail(self, message: str) -> None:
         """Tells what only --verbose asks for."""
@@ -155,47 +159,47 @@ class Output:
         shown: list[Row] = []
         writer: Any = None
         for row in rows:
-            clean = {field: _clean(value) for field, value in row.items()}
-            shown.append(clean)
+            plain = {field: _json_value(value) for field, value in row.items()}
+            shown.append(plain)
             if self.format == "ndjson":
-                print(json.dumps(clean, allow_nan=False, ensure_ascii=False), flush=True)
+                print(clean_json(json.dumps(plain, allow_nan=False, ensure_ascii=False)), flush=True)
             elif self.format == "csv":
                 if writer is None:
                     writer = csv.writer(sys.stdout, lineterminator="\n")
-                    writer.writerow(clean)
-                writer.writerow([_machine(value) for value in clean.values()])
+                    writer.writerow(plain)
+                writer.writerow([_machine(value) for value in plain.values()])
                 sys.stdout.flush()
         if not self.streams:
             whole = together(shown) if together else shown
-            self._print_whole([{field: _clean(value) for field, value in row.items()} for row in whole], columns)
+            self._print_whole([{field: _json_value(value) for field, value in row.items()} for row in whole], columns)
         return shown
 
     def _print_whole(self, rows: list[Row], columns: Sequence[Column] | None) -> None:
         if self.format == "json":
-            print(json.dumps(rows, allow_nan=False, ensure_ascii=False, indent=2))
+            print(clean_json(json.dumps(rows, allow_nan=False, ensure_ascii=False, indent=2)))
             return
         if not rows:
             return
         columns = columns or [_column_of(field, rows) for field in rows[0]]
         constant, varying = _fold(rows, columns)
-        cells = [[column.text(row) for column in varying] for row in rows]
+        cells = [[clean(column.text(row)) for column in varying] for row in rows]
         if constant and self.format != "latex":
-            print(", ".join(f"{column.title} {column.text(rows[0])}" for column in constant))
+            print(clean(", ".join(f"{column.title} {column.text(rows[0])}" for column in constant)))
         if constant and self.format == "md":
             print()
         {"table": _print_table, "md": _print_markdown, "latex": _print_latex}[self.format](varying, cells)
 
 
-def _clean(value: Any) -> Any:  # noqa: ANN401  a JSON value
+def _json_value(value: Any) -> Any:  # noqa: ANN401  a JSON value
     """Returns a JSON value: NumPy scalars as Python's, a number that does not exist as None."""
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, (list, tuple)):
-        return [_clean(item) for item in value]
+        return [_json_value(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: _clean(item) for key, item in value.items()}
+        return {key: _json_value(item) for key, item in value.items()}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)
@@ -203,7 +207,7 @@ def _clean(value: Any) -> Any:  # noqa: ANN401  a JSON value
 
 def _machine(value: Any) -> str:  # noqa: ANN401  a JSON value
     if isinstance(value, str):
-        return value
+        return csv_cell(value)
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
@@ -259,7 +263,11 @@ def _print_markdown(columns: Sequence[Column], cells: list[list[str]]) -> None:
     print("| " + " | ".join(column.title for column in columns) + " |")
     print("|" + "|".join("---:" if column.number else "---" for column in columns) + "|")
     for line in cells:
-        print("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |")
+        texts = (
+            cell if column.number else MARKDOWN_SPECIAL.sub(r"\\\g<0>", cell)
+            for column, cell in zip(columns, line, strict=True)
+        )
+        print("| " + " | ".join(texts) + " |")
 
 
 def _print_latex(columns: Sequence[Column], cells: list[list[str]]) -> None:

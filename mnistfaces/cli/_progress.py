@@ -6,6 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from mnistfaces.text import clean
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,6 +26,7 @@ class Progress:
     """
 
     def __init__(self, console: "Console", description: str, total: float | None, *, silent: bool) -> None:
+        description = clean(description)
         self._description, self._total, self._done, self._detail = description, total, 0.0, ""
         self._started = self._spoke = time.monotonic()
         self._kept = self._size = 0
@@ -43,7 +46,7 @@ class Progress:
     def advance(self, amount: float = 1, detail: str = "") -> None:
         """Counts `amount` more of the total as done; an empty detail leaves what stood there."""
         self._done += amount
-        self._detail = detail or self._detail
+        self._detail = clean(detail) or self._detail
         if self._bar is not None:
             self._bar.update(self._task, advance=amount, detail=self._detail)
         elif self._ticks is not None:
@@ -85,10 +88,10 @@ def _bar(console: "Console") -> Any:  # noqa: ANN401  rich's type, which costs i
     from rich import progress
 
     return progress.Progress(
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.TaskProgressColumn(),
-        progress.TextColumn("{task.fields[detail]}"),
+        progress.TextColumn("{task.fields[detail]}", markup=False),
         progress.TimeElapsedColumn(),
         progress.TimeRemainingColumn(),
         console=console,

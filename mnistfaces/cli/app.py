@@ -1,151 +1,148 @@
-"""The command `mnf`: an index of commands, and the one place where an error becomes a line and an exit code."""
+"""The program `mnf`: where an error becomes a line and an exit code, from its first import to its last byte.
+
+Nothing heavy is imported before the signals are in hand: Ctrl-C is as quiet in the first half second as later.
+"""
 
 import contextlib
-import errno
 import os
 import signal
 import sys
-from collections.abc import Callable
 from types import FrameType
-from typing import Annotated, NoReturn, cast
+from typing import NoReturn, TextIO, cast
 
-import typer
-
-from mnistfaces.cli import (
-    compare,
-    contour,
-    env,
-    evaluate,
-    extract_features,
-    fetch_digits,
-    fetch_faces,
-    gradcheck,
-    predict,
-    reproduce,
-    samples,
-    sweep,
-    train,
-    trajectory,
-    visualize_weights,
-)
 from mnistfaces.errors import MnistFacesError
+from mnistfaces.text import clean
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 STDOUT_CLOSED = 141  # what a shell reports of a program that SIGPIPE ended
-
-UsageProblem = cast("type[Exception]", typer.BadParameter.__base__)  # wherever Typer keeps its Click
-
-app = typer.Typer(
-    name="mnf",
-    invoke_without_command=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "max_content_width": 110,
-        "default_map": {"help": False, "fetch": {"help": False}},  # else Typer imports pydantic to read "no help"
-    },
-)
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+"""How torch words what Python calls a MemoryError."""
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from importlib import metadata
+class _Signals:
+    """What Ctrl-C and SIGTERM do: the first stops the work, the next one ends the process where it stands.
 
-        print(f"mnf {metadata.version('mnistfaces')}")
-        raise typer.Exit
-
-
-@app.callback()
-def mnf(
-    context: typer.Context,
-    version: Annotated[  # noqa: ARG001  its callback does the work
-        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
-    ] = False,
-) -> None:
-    """\b
-    $ mnf sweep --lr 1e-3,1e-4
-    $ mnf train digits --plot curve.png
-
-    Train, sweep, map and explain small classifiers of digits and faces.
-    Results go to stdout, everything else to stderr.
+    Attributes:
+        came: exit code of the first one that came.
     """
-    if context.invoked_subcommand is None:
-        print(context.get_help())
 
+    def __init__(self) -> None:
+        self.came: int | None = None
+        self._ending: int | None = None
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)  # a shell starts background jobs with it ignored
+        sys.unraisablehook = self._unraisable
 
-def _add(group: typer.Typer, name: str, command: Callable[..., None]) -> None:
-    """Adds a command; the index shows the first sentence below its two lines to copy."""
-    text = " ".join((command.__doc__ or "").split("\n\n")[1].split())
-    group.command(name, short_help=text.split(". ")[0].rstrip("."))(command)
+    def end(self, code: int) -> None:
+        """Says that all is done: a signal can only hasten the end."""
+        self._ending = code
 
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        if self._ending is not None:
+            os._exit(self._ending)
+        self.came = self._ending = TERMINATED if number == signal.SIGTERM else INTERRUPTED
+        raise KeyboardInterrupt
 
-fetch = typer.Typer(rich_markup_mode=None, help="Get data: digits, faces.")
-_add(fetch, "digits", fetch_digits.digits)
-_add(fetch, "faces", fetch_faces.faces)
-app.add_typer(fetch, name="fetch")
-_add(app, "samples", samples.samples)
-_add(app, "gradcheck", gradcheck.gradcheck)
-_add(app, "train", train.train)
-_add(app, "sweep", sweep.sweep)
-_add(app, "compare", compare.compare)
-_add(app, "evaluate", evaluate.evaluate)
-_add(app, "predict", predict.predict)
-_add(app, "contour", contour.contour)
-_add(app, "trajectory", trajectory.trajectory)
-_add(app, "visualize-weights", visualize_weights.visualize_weights)
-_add(app, "extract-features", extract_features.extract_features)
-_add(app, "reproduce", reproduce.reproduce)
-_add(app, "env", env.env)
+    def _unraisable(self, caught: "sys.UnraisableHookArgs") -> None:
+        """Ends the process when a signal came where Python lets no exception out."""
+        if isinstance(caught.exc_value, KeyboardInterrupt):
+            os._exit(self.came or INTERRUPTED)
+        sys.__unraisablehook__(caught)
 
 
 def main() -> NoReturn:
     """Runs the command line and ends the process with the exit code that the README lists."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-    terminated = False
-
-    def terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-        nonlocal terminated
-        terminated = True
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, terminate)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with it ignored
-    try:
-        code = app(standalone_mode=False) or 0
-        sys.stdout.flush()
-    except MnistFacesError as error:
-        code = _complain(str(error), error.exit_code)
-    except UsageProblem as error:
-        code = _complain(_usage(error), 2)
-    except (BrokenPipeError, SystemExit):  # Typer makes an exit of a closed stdout
-        _drop_stdout()
-        code = STDOUT_CLOSED
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _drop_stdout()
-        code = _complain(f"cannot write {error.filename or 'the results'}: {error.strerror}", 1)
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
-    if code == INTERRUPTED:
-        code = TERMINATED if terminated else INTERRUPTED
-        _complain("stopped; finished work is kept: the same command goes on from there", code)
+    signals = _Signals()
+    code = 0
+    with contextlib.suppress(KeyboardInterrupt):  # Typer makes an exit code of some
+        code = _checked_run()
+    if signals.came is not None:
+        code = _complain("stopped; finished work is kept: the same command goes on from there", signals.came)
+    signals.end(code)
     sys.exit(code)
 
 
+def _checked_run() -> int:
+    """Runs the command line; returns the exit code of a success and of every error that is not a bug."""
+    try:
+        if not _prepare_streams():
+            return _complain("stdout is closed: send the results somewhere, to /dev/null if nowhere", 1)
+        return _run()
+    except MnistFacesError as error:
+        return _complain(str(error), error.exit_code)
+    except (BrokenPipeError, SystemExit):  # Typer makes an exit of a closed stdout
+        _drop_stdout()
+        return STDOUT_CLOSED
+    except (OSError, MemoryError, RuntimeError) as error:
+        if (line := _line_of(error)) is None:
+            raise
+        _drop_stdout()
+        return _complain(line, 1)
+
+
+def _line_of(error: OSError | MemoryError | RuntimeError) -> str | None:
+    """Returns what the machine refused, in one line; None where the error is a bug of ours."""
+    if isinstance(error, OSError):
+        place = f"cannot use {error.filename}" if error.filename else "cannot write the results"
+        return f"{place}: {error.strerror or error}"
+    if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
+        return f"not enough memory: {str(error).partition(chr(10))[0]}"
+    return None
+
+
+def _run() -> int:
+    """Runs the command line; returns its exit code."""
+    import typer
+
+    from mnistfaces.cli.index import app
+
+    usage_problem = cast("type[Exception]", typer.BadParameter.__base__)  # wherever Typer keeps its Click
+    try:
+        code = int(app(standalone_mode=False) or 0)
+        sys.stdout.flush()
+    except usage_problem as error:
+        return _complain(_usage(error), 2)
+    except typer.Abort:  # Ctrl-D or Ctrl-C, as Click words them
+        return INTERRUPTED
+    return code
+
+
+def _prepare_streams() -> bool:
+    """Makes stdin, stdout and stderr fit for use; returns whether there was a stdout.
+
+    A stream that was closed before the start is nowhere, not the next file that the program opens.
+    """
+    given = sys.stdout is not None
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdin = sys.stdin or _nowhere("r")
+    sys.stdout, sys.stderr = sys.stdout or _nowhere("w"), sys.stderr or _nowhere("w")
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    return given
+
+
+def _nowhere(mode: str) -> TextIO:
+    return open(os.devnull, mode, encoding="utf-8")  # type: ignore[return-value]  # noqa: PTH123  lasts as long as the process
+
+
 def _drop_stdout() -> None:
-    """Sends what is still buffered nowhere: it has no reader."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Sends what is still buffered nowhere, if its reader does not take it."""
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        return
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, code: int) -> int:
     with contextlib.suppress(OSError):
-        print("mnf: " + " ".join(message.split()), file=sys.stderr)
+        print("mnf: " + clean(" ".join(message.split())), file=sys.stderr, flush=True)
     return code
 
 

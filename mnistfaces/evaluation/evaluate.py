@@ -35,6 +35,7 @@ from mnistfaces.runs.predictions import TESTED
 from mnistfaces.runs.runs import Run
 from mnistfaces.statistics.intervals import accuracy_interval
 from mnistfaces.statistics.scores import TrialScores
+from mnistfaces.text import csv_cell
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -247,5 +248,6 @@ def save_mistakes(path: Path, mistakes: Sequence[Mistake]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", "class", "predicted", "probability"])
-    writer.writerows([item.image, item.label, item.predicted, item.probability] for item in mistakes)
+    for item in mistakes:
+        writer.writerow([*map(csv_cell, (item.image, item.label, item.predicted)), item.probability])
     write_text(path, text.getvalue())

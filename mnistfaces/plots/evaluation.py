@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mnistfaces.errors import DataError
 from mnistfaces.evaluation.evaluate import Mistake
+from mnistfaces.plots.figures import literal
 
 COUNTED_CLASSES = 20
 """Up to so many classes every cell of a confusion matrix shows its count."""
@@ -41,12 +42,12 @@ def confusion_figure(confusion: NDArray[np.int64], classes: Sequence[str], title
     shares = confusion / np.maximum(support, 1)
     drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     upright = max(len(name) for name in classes) <= 2  # noqa: PLR2004  digits need no slant
-    axes.set_xticks(range(count), classes)
+    axes.set_xticks(range(count), [*map(literal, classes)])
     if not upright:
         axes.tick_params(axis="x", rotation=40)
         for label in axes.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(count), classes)
+    axes.set_yticks(range(count), [*map(literal, classes)])
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     if count <= COUNTED_CLASSES:
@@ -54,7 +55,7 @@ def confusion_figure(confusion: NDArray[np.int64], classes: Sequence[str], title
             color = "white" if shares[row, column] > DARK else "black"
             axes.text(column, row, str(confusion[row, column]), ha="center", va="center", color=color)
     figure.colorbar(drawn, ax=axes, shrink=0.8).set_label("share of the true class's images")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(literal(title), fontsize=11)
     return figure
 
 
@@ -78,14 +79,14 @@ def mistakes_figure(mistakes: Sequence[Mistake], title: str) -> Figure:
     for axes, mistake in zip(grid.flat, drawn, strict=False):
         axes.imshow(mistake.pixels, cmap="gray", vmin=0, vmax=255)
         axes.set_title(
-            f"{_short(mistake.label)}\n→ {_short(mistake.predicted)} ({mistake.probability:.0%})", fontsize=9
+            literal(f"{_short(mistake.label)}\n→ {_short(mistake.predicted)} ({mistake.probability:.0%})"), fontsize=9
         )
     part = f": the {len(drawn)} that the model was surest of" if len(drawn) < len(mistakes) else ""
     what = f"{title}{part}\ntrue class → answer (probability)" if mistakes else title
-    figure.suptitle(what, fontsize=11, y=1 - 0.1 / height, va="top")
+    figure.suptitle(literal(what), fontsize=11, y=1 - 0.1 / height, va="top")
     return figure
 
 
 def _short(name: str) -> str:
     """Returns what fits above a small image: the last word of a long name."""
-    return name if len(name) <= COLUMNS else name.rsplit(maxsplit=1)[-1]
+    return name if len(name) <= COLUMNS else [name, *name.rsplit(maxsplit=1)][-1]

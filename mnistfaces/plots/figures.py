@@ -10,8 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnistfaces.files import write_whole
+from mnistfaces.text import clean
 
 INK = "#222222"
+
+
+def literal(text: str) -> str:
+    """Returns a text from data as a figure shows it letter by letter: `$` begins no mathematics, and nothing turns."""
+    return "\n".join(map(clean, text.split("\n"))).replace("$", r"\$")
 
 
 def save(figure: Figure, path: Path) -> None:

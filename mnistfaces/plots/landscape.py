@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mnistfaces.landscape import Box, Path, Surface, Window, window
 from mnistfaces.landscape.plane import Floats
+from mnistfaces.plots.figures import literal
 
 DRAWN_POINTS = 500
 """Grid points along an axis that a figure shows: more than its pixels could tell apart."""
@@ -35,7 +36,7 @@ def contour_figure(surface: Surface, levels: int = 25) -> Figure:
     drawn = Window(w1=surface.w1[columns], w2=surface.w2[rows], loss=surface.loss[rows, columns])
     _draw_contours(axes, drawn, levels, _unit(surface))
     _mark_points(axes, surface)
-    axes.set_title(f"Cost over two weights: {surface.pair.title}\n{_data(surface)}", fontsize=11)
+    axes.set_title(literal(f"Cost over two weights: {surface.pair.title}\n{_data(surface)}"), fontsize=11)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
@@ -60,7 +61,8 @@ def paths_figure(surface: Surface, paths: Sequence[Path], *, levels: int = 25, b
     _mark_points(axes, surface)
     axes.set(xlim=(left, right), ylim=(bottom, top))
     steps, mode = paths[0].descent.steps, paths[0].mode
-    axes.set_title(f"{steps} steps of descent ({mode}): {surface.pair.title}\n{_data(surface)}", fontsize=11)
+    title = f"{steps} steps of descent ({mode}): {surface.pair.title}\n{_data(surface)}"
+    axes.set_title(literal(title), fontsize=11)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
@@ -80,8 +82,8 @@ def zoom_box(paths: Sequence[Path]) -> Box:
 def _canvas(surface: Surface, entries: int = 2) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(7.6, 6.2 + 0.13 * entries), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    axes.set_xlabel(f"weight of {surface.pair.first.title}")
-    axes.set_ylabel(f"weight of {surface.pair.second.title}")
+    axes.set_xlabel(literal(f"weight of {surface.pair.first.title}"))
+    axes.set_ylabel(literal(f"weight of {surface.pair.second.title}"))
     return figure, axes
 
 

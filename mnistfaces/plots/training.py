@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mnistfaces.plots.figures import INK, plain_axes
+from mnistfaces.plots.figures import INK, literal, plain_axes
 
 SIDES = {
     "train": ("training", "#1b6ca8", "-"),
@@ -47,7 +47,7 @@ def learning_curve(history: Mapping[str, Column], title: str, rise: int | None =
             label = f"validation cost first rises ({rise})" if axes is loss else None
             axes.axvline(rise, color=INK, linestyle=(0, (4, 3)), linewidth=1, label=label)
     loss.legend(frameon=False)
-    figure.suptitle(title)
+    figure.suptitle(literal(title))
     return figure
 
 
@@ -66,8 +66,8 @@ def image_sheet(images: Mapping[str, NDArray[np.uint8]], title: str) -> Figure:
             cell.axis("off")
             if column < len(rows):
                 cell.imshow(rows[column], cmap="gray", vmin=0, vmax=255)
-        axes[0].text(-0.25, 0.5, name, transform=axes[0].transAxes, ha="right", va="center")
-    figure.suptitle(title)
+        axes[0].text(-0.25, 0.5, literal(name), transform=axes[0].transAxes, ha="right", va="center")
+    figure.suptitle(literal(title))
     return figure
 
 

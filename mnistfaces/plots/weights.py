@@ -51,7 +51,7 @@ def weights_figure(images: Sequence[WeightImage], title: str, *, gray: bool = Fa
     for axes, image in zip(grid.flat, images, strict=False):
         _draw(axes, image, limit, gray=gray)
     _add_bar(figure, grid, images[0], limit, gray=gray)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(figures.literal(title), fontsize=11)
     return figure
 
 
@@ -72,7 +72,7 @@ def _columns(images: Sequence[WeightImage]) -> int:
 
 
 def _draw(axes: Axes, image: WeightImage, limit: float, *, gray: bool) -> None:
-    axes.set_title(image.title, fontsize=11 if image.unit is None else 9)
+    axes.set_title(figures.literal(image.title), fontsize=11 if image.unit is None else 9)
     if image.weights.ndim == RGB_AXES and not gray:
         axes.imshow(0.5 + image.weights / (2 * limit), interpolation="nearest")
         return

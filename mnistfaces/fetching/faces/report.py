@@ -12,6 +12,7 @@ from mnistfaces.errors import UsageError
 from mnistfaces.fetching.faces.rows import BadRow, Row
 from mnistfaces.fetching.web.states import STATES, State
 from mnistfaces.files import write_text
+from mnistfaces.text import csv_cell
 
 REPORT_FIELDS = (
     "name",
@@ -81,15 +82,14 @@ def write_report(path: Path, fates: Iterable[Fate]) -> None:
         known: Mapping[str, Any] = (
             {} if isinstance(fate.row, BadRow) else {field: getattr(fate.row, field) for field in REPORT_FIELDS[1:5]}
         )
-        writer.writerow(
-            {
-                **known,
-                "name": fate.row.name,
-                "state": fate.state,
-                "source": fate.source,
-                "status": fate.status,
-                "detail": fate.detail,
-                "line": fate.row.origin,
-            },
-        )
+        told = {
+            **known,
+            "name": fate.row.name,
+            "state": fate.state,
+            "source": fate.source,
+            "status": fate.status,
+            "detail": fate.detail,
+            "line": fate.row.origin,
+        }
+        writer.writerow({name: csv_cell(one) if isinstance(one, str) else one for name, one in told.items()})
     write_text(path, text.getvalue())

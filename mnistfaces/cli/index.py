@@ -1,0 +1,88 @@
+"""The index of commands."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from mnistfaces.cli import (
+    compare,
+    contour,
+    env,
+    evaluate,
+    extract_features,
+    fetch_digits,
+    fetch_faces,
+    gradcheck,
+    predict,
+    reproduce,
+    samples,
+    sweep,
+    train,
+    trajectory,
+    visualize_weights,
+)
+
+app = typer.Typer(
+    name="mnf",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+        "default_map": {"help": False, "fetch": {"help": False}},  # else Typer imports pydantic to read "no help"
+    },
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        print(f"mnf {metadata.version('mnistfaces')}")
+        raise typer.Exit
+
+
+@app.callback()
+def mnf(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001  its callback does the work
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """\b
+    $ mnf sweep --lr 1e-3,1e-4
+    $ mnf train digits --plot curve.png
+
+    Train, sweep, map and explain small classifiers of digits and faces.
+    Results go to stdout, everything else to stderr.
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def _add(group: typer.Typer, name: str, command: Callable[..., None]) -> None:
+    """Adds a command; the index shows the first sentence below its two lines to copy."""
+    text = " ".join((command.__doc__ or "").split("\n\n")[1].split())
+    group.command(name, short_help=text.split(". ")[0].rstrip("."))(command)
+
+
+fetch = typer.Typer(rich_markup_mode=None, help="Get data: digits, faces.")
+_add(fetch, "digits", fetch_digits.digits)
+_add(fetch, "faces", fetch_faces.faces)
+app.add_typer(fetch, name="fetch")
+_add(app, "samples", samples.samples)
+_add(app, "gradcheck", gradcheck.gradcheck)
+_add(app, "train", train.train)
+_add(app, "sweep", sweep.sweep)
+_add(app, "compare", compare.compare)
+_add(app, "evaluate", evaluate.evaluate)
+_add(app, "predict", predict.predict)
+_add(app, "contour", contour.contour)
+_add(app, "trajectory", trajectory.trajectory)
+_add(app, "visualize-weights", visualize_weights.visualize_weights)
+_add(app, "extract-features", extract_features.extract_features)
+_add(app, "reproduce", reproduce.reproduce)
+_add(app, "env", env.env)
