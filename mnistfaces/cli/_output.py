@@ -208,7 +208,7 @@ def _json_value(value: Any) -> Any:  # noqa: ANN401  a JSON value
 def _machine(value: Any) -> str:  # noqa: ANN401  a JSON value
     if isinstance(value, str):
         return csv_cell(value)
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
+    return "" if value is None else clean_json(json.dumps(value, ensure_ascii=False))
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401  a JSON value

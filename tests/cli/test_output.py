@@ -229,3 +229,18 @@ def test_python_dash_m_is_the_same_program(mnf: Mnf) -> None:
         command, capture_output=True, encoding="utf-8", cwd=mnf.folder, env=mnf.environment(), check=True
     )
     assert done.stdout == mnf("samples", "digits-sample").stdout
+
+
+@pytest.mark.parametrize("form", ["table", "ndjson", "json", "csv", "md", "latex"])
+def test_names_give_a_terminal_no_orders_in_any_format(capsys: pytest.CaptureFixture[str], form: Format) -> None:
+    name = "=1+\x1b[31mr\x9bed\u202e\u2066\x00\ud800[bold]|$x$"
+    Output(form).rows([{"name": name, "list": [name], "number": 1}, {"name": "b", "list": [], "number": 2}])
+    told = capsys.readouterr().out
+    assert [char for char in told if char in "\x1b\x9b\u202e\u2066\x00\ud800"] == []
+    assert "31mr" in told
+    if form == "ndjson":
+        assert json.loads(told.splitlines()[0])["list"] == [name]
+    if form == "json":
+        assert json.loads(told)[0]["name"] == name
+    Output(form).note(name)
+    assert [char for char in capsys.readouterr().err if char in "\x1b\x9b\u202e\u2066\x00"] == []
