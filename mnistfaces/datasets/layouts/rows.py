@@ -46,7 +46,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             reader = csv.reader(text, delimiter=delimiter, strict=True)
             most, seen = INFLATED_FREE + INFLATED_RATIO * path.stat().st_size, 0
             for row in reader:
-                seen += sum(map(len, row)) + len(row)
+                seen += sum(map(len, row)) + len(row) + 1
                 if seen > most:
                     raise DataError(f"{path} unpacks to more than {most} characters")
                 if row:
