@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 REACH_SECONDS = 10
 COUNT_SECONDS = 1.0  # between two looks at how many workers there are
+KILL_SECONDS = 0.5
 DEATHS_ALLOWED = 2  # of a stack's workers, after which our own scheduler gives the stack up
 
 
@@ -85,7 +86,7 @@ class Cluster:
         """Gives up the stacks in flight, disconnects, and ends a cluster of our own."""
         if kind is not None:
             self._executor.shutdown(wait=False)
-        self._open.close()
+        self._open.__exit__(kind, error, trace)
 
     @property
     def count(self) -> int:
@@ -155,7 +156,12 @@ def _local_cluster(count: int) -> Iterator[str]:
             silence_logs=logging.CRITICAL,
         ) as cluster,
     ):
-        yield cluster.scheduler_address
+        try:
+            yield cluster.scheduler_address
+        except BaseException:
+            for nanny in cluster.workers.values():  # they would wait seconds for the stacks in flight
+                cluster.sync(nanny.kill, timeout=KILL_SECONDS)
+            raise
 
 
 @contextlib.contextmanager
