@@ -139,7 +139,8 @@ class Sweep:
         path, sha256 = self.folder.path, self.folder.sha256
         self._parts = Parts(path, sha256)
         self.records: dict[str, Row] = {} if self.folder.replaces else read_trials(path, self._parts, sha256)
-        self._results: dict[Cell, CellResult] = {}
+        self._results: dict[Cell, CellResult] = {}  # of cells whose trials are all done, as are the rows
+        self._rows: dict[Cell, Row] = {}
         self._kept = self._read_kept()
 
     @property
@@ -275,9 +276,14 @@ class Sweep:
         if self._kept is not None:
             row = self._kept[cell]
             return {name: value for name, value in row.items() if name not in ("best", "tied")}
+        if cell in self._rows:
+            return self._rows[cell]
         same = {"dataset": self.datasets[cell.data].name, "seed": self.grid.seeds[0]}
         row = self.result(cell).row(len(self._places[cell]), **same)
-        return {**row, "timing": self.timing, "run": str(self.folder.path)}
+        row = {**row, "timing": self.timing, "run": str(self.folder.path)}
+        if cell in self._results:
+            self._rows[cell] = row
+        return row
 
     def trial_rows(self, cell: Cell) -> list[Row]:
         """Returns a row per trial of a cell; a trial that failed has no numbers."""

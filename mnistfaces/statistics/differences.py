@@ -13,7 +13,7 @@ from scipy.special import bdtr, stdtr, stdtrit
 from mnistfaces.errors import DataError
 from mnistfaces.statistics.intervals import Design, design_of
 from mnistfaces.statistics.proportions import FEWEST_DISCORDANT, LEVEL, conditional_limits, mcnemar_exact, tango
-from mnistfaces.statistics.scores import Board, Floats, TrialScores, order_of
+from mnistfaces.statistics.scores import Board, Floats, TrialScores, distinct_rows, order_of
 from mnistfaces.statistics.variance import Parts, parts_of
 
 POINT = 0.01
@@ -135,7 +135,7 @@ def _signs(board: Board, block: slice, best: int) -> tuple[NDArray[np.int64], ND
 
 
 def _design_of_difference(board: Board, difference: Floats) -> Design:
-    if len(np.unique(board.tested, axis=0)) > 1:
+    if len(distinct_rows(board.tested)[0]) > 1:
         return "splits"
     return "one" if (difference == difference[0]).all() else "seeds"
 

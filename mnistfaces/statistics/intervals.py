@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from mnistfaces.statistics.proportions import LEVEL, score_limits
-from mnistfaces.statistics.scores import Board, Floats, TrialScores
+from mnistfaces.statistics.scores import Board, Floats, TrialScores, distinct_rows
 from mnistfaces.statistics.variance import Parts, parts_of
 
 Design = Literal["one", "seeds", "splits"]
@@ -71,10 +71,10 @@ def accuracy_intervals(board: Board, *, level: float = LEVEL) -> Intervals:
     cells, trials = board.ended.shape
     mean, low, high = (np.full(cells, np.nan) for _ in range(3))
     of_trials = np.full((cells, trials), np.nan)
-    patterns, which = np.unique(board.ended, axis=0, return_inverse=True)
+    patterns, which = distinct_rows(board.ended)
     for number, pattern in enumerate(patterns):
         if pattern.any():
-            chosen, kept = np.flatnonzero(which.reshape(-1) == number), np.flatnonzero(pattern)
+            chosen, kept = np.flatnonzero(which == number), np.flatnonzero(pattern)
             part = board.only(chosen, kept)
             of_trials[np.ix_(chosen, kept)] = parts_of(part).of_trials
             mean[chosen] = of_trials[np.ix_(chosen, kept)].mean(axis=1)
@@ -102,7 +102,7 @@ def accuracy_interval(trials: Sequence[TrialScores], *, level: float = LEVEL) ->
 
 def design_of(board: Board) -> Design:
     """Returns which of the three designs the trials of a board are, for its words alone: one variance serves all."""
-    if len(np.unique(board.tested, axis=0)) > 1:
+    if len(distinct_rows(board.tested)[0]) > 1:
         return "splits"
     return "one" if (board.values == board.values[:, :1]).all() else "seeds"
 
@@ -135,7 +135,7 @@ def _freedom(parts: Parts, ratio: Floats, binomial: Floats) -> Floats:
 
 def _all_right_or_wrong(board: Board) -> NDArray[np.bool_]:
     """Returns of which cells (C,) every unit was right, or was wrong, in all trials alike on one test set."""
-    if len(np.unique(board.tested, axis=0)) > 1:
+    if len(distinct_rows(board.tested)[0]) > 1:
         return np.zeros(len(board), np.bool_)
     values = board.values
     sure: NDArray[np.bool_] = (values == values[:, :1]).all(axis=(1, 2)) & np.isin(values[:, 0], (0, 1)).all(axis=1)

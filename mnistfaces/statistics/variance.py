@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistfaces.statistics.scores import Board, Floats
+from mnistfaces.statistics.scores import Board, Floats, distinct_rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,7 +71,7 @@ def parts_of(board: Board, *, less_than: NDArray[Any] | None = None) -> Parts:
     tested = board.tested
     blocks = [_block_parts(_as_floats(board, block, less_than), tested) for block in board.blocks()]
     of_trials, images, between = (np.concatenate(found) for found in zip(*blocks, strict=True))
-    several = len(np.unique(tested, axis=0)) > 1
+    several = len(distinct_rows(tested)[0]) > 1
     ratio = board.traded.mean(axis=1) * several  # (C,)
     weights = (tested / tested.sum(axis=1, keepdims=True)).mean(axis=0)
     return Parts(
