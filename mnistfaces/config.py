@@ -109,6 +109,18 @@ def check_momentum(optimizer: OptimizerName, momentum: float) -> None:
     _require(not own or momentum > 0, f"--momentum must be above 0 for --optimizer {optimizer}: gd is vanilla at 0")
 
 
+def read_hidden(text: str) -> int | str:
+    """Returns hidden layers as a configuration keeps them: `20` as a number, `300x100` as it is typed.
+
+    Raises:
+        UsageError: a layer has no whole number of units, or none.
+    """
+    layers = text.split("x")
+    known = all(layer.isascii() and layer.isdecimal() and int(layer) >= 1 for layer in layers)
+    _require(known, f"--hidden {text!r} is not a number of units from 1, or several such as 300x100")
+    return int(text) if len(layers) == 1 else "x".join(str(int(layer)) for layer in layers)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig:
     """How a dataset is divided into training, validation and test images; `None` takes what is left.
@@ -154,8 +166,9 @@ class TrainConfig:
     """One model and how it is trained.
 
     Attributes:
-        model: `softmax` (multinomial logistic regression from zero weights) or `mlp` (one hidden layer).
-        hidden: hidden units of the mlp.
+        model: `softmax` (multinomial logistic regression from zero weights) or `mlp` (one or more hidden layers).
+        hidden: hidden units of the mlp: a number for one layer, as it has always been in hashes and rows; for several
+            the text that is typed, from the inputs on: `300x100`. So it has one form in rows, hashes and lines.
         activation: of the hidden units.
         optimizer: `gd` (with `momentum`), `nesterov`, `rmsprop`, `adagrad`, `adam` or `adamw`.
         lr: learning rate, a step per unit of the gradient of the cost.
@@ -175,7 +188,7 @@ class TrainConfig:
     momentum: float = option(None, "Beta of gd, where 0 is vanilla, and nesterov.", swept=True, unset="0, nesterov 0.9")
     batch_size: int | None = option(None, "Images per step.", swept=True, word="full")
     epochs: int = option(3000, "Passes over the training images.", swept=True)
-    hidden: int = option(20, "Hidden units.", swept=True, needs="--model mlp")
+    hidden: int | str = option(20, "Hidden units; 300x100 is two layers of them.", swept=True, needs="--model mlp")
     model: ModelName = option("softmax", "Softmax regression, or a network with hidden units.", swept=True)
     optimizer: OptimizerName = option("gd", "How each step is made.", swept=True)
     weight_decay: float = option(None, "L2 penalty on weights.", swept=True, unset="0, adamw 0.01")
@@ -197,7 +210,7 @@ class TrainConfig:
         _require(math.isfinite(self.lr) and self.lr > 0, f"--lr must be positive, not {self.lr:g}")
         _require(self.batch_size is None or self.batch_size >= 1, "--batch-size must be at least 1")
         _require(self.epochs >= 1, f"--epochs must be at least 1, not {self.epochs}")
-        _require(self.hidden >= 1, f"--hidden must be at least 1, not {self.hidden}")
+        object.__setattr__(self, "hidden", read_hidden(str(self.hidden)))
         _require(
             math.isfinite(self.weight_decay) and self.weight_decay >= 0,
             f"--weight-decay must not be negative, not {self.weight_decay:g}",
@@ -215,6 +228,11 @@ class TrainConfig:
             inherited = {"momentum": own.momentum or 0.0, "weight_decay": own.weight_decay}
             changes = {name: None for name, value in inherited.items() if getattr(self, name) == value} | changes
         return replace(self, **changes)
+
+    @property
+    def hidden_layers(self) -> tuple[int, ...]:
+        """Returns the hidden units of every layer, from the inputs on."""
+        return tuple(map(int, str(self.hidden).split("x")))
 
     def ignored(self) -> set[str]:
         """Returns the names of the fields that do not bear on the result."""

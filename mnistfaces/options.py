@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-Kind = Literal["number", "whole", "name", "flag", "text"]
+Kind = Literal["number", "whole", "name", "flag", "text", "layers"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +106,8 @@ def _kind_of(hint: Any) -> tuple[Kind, tuple[str, ...]]:  # noqa: ANN401  a type
         return "name", get_args(hint)
     types = [part for part in get_args(hint) or (hint,) if part is not NoneType]
     choices = tuple(name for part in types if get_origin(part) is Literal for name in get_args(part))
+    if {int, str} <= set(types):
+        return "layers", ()
     for part, kind in ((bool, "flag"), (int, "whole"), (float, "number"), (str, "text")):
         if part in types:
             return kind, choices  # type: ignore[return-value]

@@ -1,6 +1,7 @@
 """What a run may be asked to do, and what it does when it is not told."""
 
 import dataclasses
+import json
 from typing import get_args
 
 import pytest
@@ -124,6 +125,21 @@ def test_another_optimizer_brings_its_own_numbers_but_keeps_those_that_were_aske
 def test_configurations_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         DIGITS_TRAINING.lr = 1.0  # type: ignore[misc]
+
+
+def test_one_hidden_layer_is_a_number_and_several_are_the_text_that_names_them() -> None:
+    assert [TrainConfig(hidden=hidden).hidden for hidden in (20, "20", "300x100", "0300x010")] == [
+        *(20, 20, "300x100", "300x10")
+    ]
+    assert [TrainConfig(hidden=hidden).hidden_layers for hidden in (20, "300x100x10")] == [(20,), (300, 100, 10)]
+    told = TrainConfig(model="mlp", hidden="300x100").to_dict()
+    assert TrainConfig(**json.loads(json.dumps(told))) == TrainConfig(model="mlp", hidden="300x100")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("hidden", [0, -3, 2.5, "", "x", "20x", "x20", "300x0", "300X100", "300x-1", "3e2", "²"])
+def test_layers_without_a_whole_number_of_units_are_refused(hidden: object) -> None:
+    with pytest.raises(UsageError, match=r"--hidden '.*' is not a number of units from 1, or several such as 300x100"):
+        TrainConfig(hidden=hidden)  # type: ignore[arg-type]
 
 
 def test_options_that_a_model_ignores_do_not_make_it_another_model() -> None:

@@ -6,13 +6,25 @@ from typing import Any, get_args
 import pytest
 
 from mnistfaces import config
+from mnistfaces.engine.layers import HIDDEN
+from mnistfaces.engine.models import MODELS
+from mnistfaces.engine.models.activations import ACTIVATIONS
 from mnistfaces.engine.optim import OPTIMIZERS
 from mnistfaces.errors import UsageError
+from mnistfaces.inspection.hidden_units import CRITERIA
+from mnistfaces.inspection.weight_images import SCORES
+from mnistfaces.runs import network
 
 REGISTRIES: list[tuple[Any, Mapping[Any, object]]] = [
     (config.OptimizerName, OPTIMIZERS),
     (config.OptimizerName, config.OPTIMIZER_DEFAULTS),
     (config.DatasetKind, config.DATASET_DEFAULTS),
+    (config.ModelName, MODELS),
+    (config.ModelName, HIDDEN),
+    (config.Activation, ACTIVATIONS),
+    (config.Activation, network.ACTIVATIONS),
+    (config.Criterion, CRITERIA),
+    (config.Criterion, SCORES),
 ]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import typer
 
-from mnistfaces.config import MOST_TRIALS
+from mnistfaces.config import MOST_TRIALS, read_hidden
+from mnistfaces.errors import UsageError
 from mnistfaces.options import Option
 
 
@@ -33,7 +34,9 @@ def _values(option: Option, piece: str) -> Sequence[Any]:
         return (piece,)
     if option.kind == "name":
         raise typer.BadParameter(f"{piece!r} is not one of {', '.join(option.choices)}", param_hint=option.spelled)
-    return (read_integers if option.kind == "whole" else read_floats)([piece], option.spelled)
+    if option.kind == "layers" and "x" in piece:
+        return (_layers(piece, option.spelled),)
+    return (read_floats if option.kind == "number" else read_integers)([piece], option.spelled)
 
 
 def read_floats(tokens: Sequence[str], option: str) -> tuple[float, ...]:
@@ -72,6 +75,13 @@ def read_sizes(tokens: Sequence[str], option: str, word: str) -> tuple[int | Non
     for token in _pieces(tokens):
         values += [None] if token == word else read_integers([token], option)
     return _distinct(values, option)
+
+
+def _layers(piece: str, option: str) -> int | str:
+    try:
+        return read_hidden(piece)
+    except UsageError as error:
+        raise typer.BadParameter(str(error).removeprefix(f"{option} "), param_hint=option) from error
 
 
 def _pieces(tokens: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine.batches import ROWS_AT_ONCE, Batch, Form, Minibatches, load_whole
 from mnistfaces.engine.draws import Draw, is_full_batch
-from mnistfaces.engine.models import build_model
+from mnistfaces.engine.models import MODELS, build_model
 from mnistfaces.engine.optim import Optimizer
 from mnistfaces.engine.sparse import SPARSE_DENSITY, SPARSE_IMAGES, pays_off
 from mnistfaces.engine.tiles import Arrangement, Tile, TwoWays, arrange, count_blocks, tiled
@@ -50,7 +50,7 @@ class Stack:
         self.config, self.draws, self.device, self.dataset = config, draws, device, dataset
         self.count = len(cells) * len(draws)
         full = is_full_batch(config, len(split.train))
-        self.columns = self._used_columns() if full and config.model == "softmax" else None
+        self.columns = self._used_columns() if full and MODELS[config.model].starts_at_zero else None
         self.sparse = self.columns is not None and self._is_mostly_zero(len(self.columns))
         inputs = dataset.inputs.shape[1] if self.columns is None else len(self.columns)
         self.model = build_model(config, inputs, len(dataset.classes))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mnistfaces.config import DataConfig, SplitConfig, TrainConfig
 from mnistfaces.engine.draws import Draw, count_steps, is_full_batch
+from mnistfaces.engine.layers import Layers
 from mnistfaces.experiments.trials import Trial
 
 if TYPE_CHECKING:
@@ -152,9 +153,10 @@ def plan(
     for data, by_kind in stacks.items():
         for by_draw in by_kind.values():
             first, (draw, *_) = next(iter(by_draw.values()))[0], map(draws.of, by_draw)
-            weights = _count_weights(datasets[data], first.cell.training)
-            most = 1 if isolated else _most_models(datasets[data], first.cell.training, weights)
-            shape = {"images": len(draw.split.train), "weights": weights}
+            dataset, training = datasets[data], first.cell.training
+            layers = Layers.of(training, dataset.inputs.shape[1], len(dataset.classes))
+            most = 1 if isolated else _most_models(dataset, training, layers)
+            shape = {"images": len(draw.split.train), "weights": layers.weights}
             shape["kept"] = len(draw.split.val) + len(draw.split.test)
             yield from _groups(by_draw, most, parts, shape)
 
@@ -205,16 +207,8 @@ def _rates(training: TrainConfig) -> tuple[float, float, float]:
     return training.lr, training.momentum, training.weight_decay
 
 
-def _most_models(dataset: "Dataset", training: TrainConfig, weights: int) -> int:
+def _most_models(dataset: "Dataset", training: TrainConfig, layers: Layers) -> int:
     """Returns how many models fit into a stack: weights, two gradients, two moments, a step, activations."""
-    first = training.hidden if training.model == "mlp" else len(dataset.classes)
     batch = min(training.batch_size or len(dataset), len(dataset))
-    numbers = 6 * weights + 3 * batch * (first + len(dataset.classes))
+    numbers = 6 * layers.weights + 3 * batch * sum(layers.widths[1:])
     return max(1, STACK_BYTES // (numbers * (8 if training.dtype == "float64" else 4)))
-
-
-def _count_weights(dataset: "Dataset", training: TrainConfig) -> int:
-    inputs, classes = int(dataset.inputs.shape[1]), len(dataset.classes)
-    if training.model == "softmax":
-        return inputs * classes
-    return training.hidden * (inputs + classes)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from mnistfaces.datasets.base import Dataset
+from mnistfaces.engine.layers import Layers
 from mnistfaces.engine.models.softmax import Softmax
 
 Floats = NDArray[np.float64]
@@ -77,7 +78,7 @@ class SoftmaxCost:
             ],
         )
         values = dataset.values(chosen, "float64")
-        self.model = Softmax(values.shape[1], len(dataset.classes))
+        self.model = Softmax(Layers(widths=(values.shape[1], len(dataset.classes))))
         padding = self.model.padded[0][1] - values.shape[1]
         self.inputs = torch.from_numpy(np.pad(values, ((0, 0), (0, padding))))[None]  # (1, N, D)
         self.labels = torch.from_numpy(dataset.labels[chosen])

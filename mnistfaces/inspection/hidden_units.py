@@ -3,15 +3,16 @@
 N images, C classes, U hidden units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mnistfaces.config import Criterion
 from mnistfaces.datasets.base import Dataset, class_number
-from mnistfaces.datasets.splits import Split
 from mnistfaces.errors import DataError, UsageError
 from mnistfaces.inspection.weight_images import (
     IMAGE_AXES,
@@ -24,16 +25,13 @@ from mnistfaces.inspection.weight_images import (
     weight_scores,
 )
 from mnistfaces.runs.models import classes_of, dataset_of, network_of, origin_of, shape_of, split_of
+from mnistfaces.runs.network import Floats as Activations
 from mnistfaces.runs.network import Network
 from mnistfaces.runs.runs import Run
 
 TOP = 4
+DIRECT = 2  # layers of a network whose hidden units have weights into the classes
 SIGNS = {-1: "-", 0: "0", 1: "+"}
-MEANING = {
-    "weight": "largest output weights",
-    "activation": "output weight x mean activation",
-    "ablation": "recall lost without the unit",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ class UnitsRequest:
     Attributes:
         classes: names, surnames or numbers; none are all.
         top: hidden units a class; None is 4.
-        criterion: what they are ranked by; None is `weight`.
+        criterion: what they are ranked by; None is `weight`, and `ablation` where there are several hidden layers.
     """
 
     classes: tuple[str, ...] = ()
@@ -69,7 +67,7 @@ def draw_weights(run: Run, request: UnitsRequest, *, data_dir: Path | None = Non
         data_dir: where data live; `activation` and `ablation` look at the run's own images.
 
     Raises:
-        UsageError: hidden units were asked for, the model has none.
+        UsageError: hidden units were asked for, the model has none; or the criterion ranks none below another layer.
         DataError: there is no such class, the inputs are no images, or the run's are not on this machine.
         RunError: the run keeps no model, or its dataset is of other content now.
     """
@@ -82,61 +80,104 @@ def draw_weights(run: Run, request: UnitsRequest, *, data_dir: Path | None = Non
         images = class_images(network.layers[0][0], shape_of(run), classes)
         title = f"Weights into every class: softmax regression on {name}"
         return Drawn(images=tuple(images[number] for number in numbers), title=title)
-    units = len(network.layers[0][1])
-    top, criterion = min(request.top or TOP, units), request.criterion or "weight"
-    ranked, note = _rank(run, network, numbers, criterion, data_dir)
+    units, depth = len(network.layers[0][1]), len(network.layers) - 1
+    top, criterion = min(request.top or TOP, units), request.criterion or ("weight" if depth == 1 else "ablation")
+    if depth > 1 and not CRITERIA[criterion].any_depth:
+        raise UsageError(
+            f"--criterion {criterion} looks at the weights from units into classes, which the first of {depth} hidden "
+            "layers does not have: take --criterion ablation"
+        )
+    ranked, notes = _rank(run, network, numbers, criterion, data_dir)
     images = _images(run, network, ranked, top, criterion)
-    title = f"Hidden units by {MEANING[criterion]}: {units} {run.training.activation} units on {name}"
-    return Drawn(images=tuple(images), title=title, notes=(*note, *_shared_notes(images, top)))
+    those = f"{units} {run.training.activation} units"
+    if depth > 1:
+        those += f" of the first of {depth} hidden layers"
+        notes.append(f"drawn are units of the first of {depth} hidden layers: those of the others see no image")
+    title = f"Hidden units by {CRITERIA[criterion].meaning}: {those} on {name}"
+    return Drawn(images=tuple(images), title=title, notes=(*notes, *_shared_notes(images, top)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Ranked:
-    """One class's scores of all hidden units, (U,), by which merit they are ranked, and which way they speak."""
+    """One class's scores of all hidden units, (U,), by which merit they are ranked, and which way they speak.
+
+    Where further layers lie between a unit and the classes, it has no `direction`.
+    """
 
     number: int
     scores: Floats
     merit: Floats
-    direction: Floats
+    direction: Floats | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """A criterion by which hidden units are ranked.
+
+    Attributes:
+        meaning: what the figure's title calls it.
+        rank: scores the units of a network for a class, from their activations on its images, (N, U).
+        side: the part of the data whose images are looked at; None needs none.
+        any_depth: whether it can see through further hidden layers.
+    """
+
+    meaning: str
+    rank: Callable[[Network, int, Activations], _Ranked]
+    side: Literal["training", "validation"] | None = None
+    any_depth: bool = False
+
+
+def _by_weight(network: Network, number: int, _units: Activations) -> _Ranked:
+    output = network.layers[-1][0][number]
+    scores = weight_scores(output)
+    return _Ranked(number=number, scores=scores, merit=scores, direction=output)
+
+
+def _by_activation(network: Network, number: int, units: Activations) -> _Ranked:
+    scores = activation_scores(network.layers[-1][0][number], units)
+    return _Ranked(number=number, scores=scores, merit=np.abs(scores), direction=scores)
+
+
+def _by_ablation(network: Network, number: int, units: Activations) -> _Ranked:
+    scores = ablation_scores(network.logits_of(units), network.logits_without_each(units), number)
+    direction = network.layers[1][0][number] if len(network.layers) == DIRECT else None
+    return _Ranked(number=number, scores=scores, merit=scores, direction=direction)
+
+
+CRITERIA: Mapping[Criterion, Ranking] = {
+    "weight": Ranking(meaning="largest output weights", rank=_by_weight),
+    "activation": Ranking(meaning="output weight x mean activation", rank=_by_activation, side="training"),
+    "ablation": Ranking(meaning="recall lost without the unit", rank=_by_ablation, side="validation", any_depth=True),
+}
 
 
 def _rank(
     run: Run, network: Network, numbers: Sequence[int], criterion: Criterion, data_dir: Path | None
 ) -> tuple[list[_Ranked], list[str]]:
     """Returns the scores of all units for some classes, and on which images they were computed."""
-    output, bias = network.layers[-1]
-    ranked = []
-    if criterion == "weight":
-        for number in numbers:
-            scores = weight_scores(output[number])
-            ranked.append(_Ranked(number=number, scores=scores, merit=scores, direction=output[number]))
-        return ranked, []
+    ranking = CRITERIA[criterion]
+    if ranking.side is None:
+        return [ranking.rank(network, number, np.empty((0, 0))) for number in numbers], []
     dataset = dataset_of(run, data_dir)
     split = split_of(run, dataset)
-    side = "validation" if criterion == "ablation" and len(split.val) else "training"
-    for number in numbers:
-        hidden = _activations(network, dataset, split, number, side)  # (N, U)
-        if criterion == "activation":
-            scores = activation_scores(output[number], hidden)
-            ranked.append(_Ranked(number=number, scores=scores, merit=np.abs(scores), direction=scores))
-        else:
-            scores = ablation_scores(output, bias, number, hidden)
-            ranked.append(_Ranked(number=number, scores=scores, merit=scores, direction=output[number]))
+    side = ranking.side if len(split.val) else "training"
+    images = split.val if side == "validation" else split.train
+    seen = (_units(network, dataset, images[dataset.labels[images] == number], number, side) for number in numbers)
+    ranked = [ranking.rank(network, number, units) for number, units in zip(numbers, seen, strict=True)]
     return ranked, [f"{criterion} on the {side} images of {dataset.name}"]
 
 
-def _activations(network: Network, dataset: Dataset, split: Split, number: int, side: str) -> Floats:
-    """Returns the hidden activations, (N, U), on one class's images of one side of the split."""
-    images = split.val if side == "validation" else split.train
-    own = images[dataset.labels[images] == number]
+def _units(network: Network, dataset: Dataset, own: NDArray[np.int64], number: int, side: str) -> Activations:
+    """Returns the activations of the first hidden layer, (N, U), on a class's own images."""
     if not len(own):
-        raise DataError(f"class {dataset.classes[number]} has no {side} image in this run: take --criterion weight")
-    return network.hidden(dataset.values(own, "float64"))
+        other = ": take --criterion weight" if len(network.layers) == DIRECT else ""
+        raise DataError(f"class {dataset.classes[number]} has no {side} image in this run{other}")
+    return network.first_units(dataset.values(own, "float64"))
 
 
 def _images(run: Run, network: Network, ranked: Sequence[_Ranked], top: int, criterion: Criterion) -> list[WeightImage]:
     """Returns the best units of every class as images, and for each, which other classes share it."""
-    shape, classes, output = shape_of(run), classes_of(run), network.layers[-1][0]
+    shape, classes = shape_of(run), classes_of(run)
     if len(shape) not in IMAGE_AXES:
         raise DataError("the model's inputs are features, not images: its hidden units cannot be drawn as images")
     images = [
@@ -146,12 +187,19 @@ def _images(run: Run, network: Network, ranked: Sequence[_Ranked], top: int, cri
             score=float(one.scores[unit]) + 0.0,  # no negative zero
             criterion=criterion,
             unit=unit,
-            sign=SIGNS[int(np.sign(one.direction[unit]))],
+            sign=None if one.direction is None else SIGNS[int(np.sign(one.direction[unit]))],
         )
         for one in ranked
-        for unit in top_units(one.merit, output[one.number], top)
+        for unit in top_units(one.merit, _reach(network, one.number), top)
     ]
     return [replace(image, shared=tuple(other.class_name for other in _sharing(image, images))) for image in images]
+
+
+def _reach(network: Network, number: int) -> Floats:
+    """Returns how far each unit of the first hidden layer reaches, (U,): into a class, or into the whole next layer."""
+    weight = network.layers[1][0]
+    reach: Floats = weight[number] if len(network.layers) == DIRECT else np.linalg.norm(weight, axis=0)
+    return reach
 
 
 def _sharing(image: WeightImage, images: Sequence[WeightImage]) -> list[WeightImage]:
@@ -163,7 +211,8 @@ def _shared_notes(images: Sequence[WeightImage], top: int) -> list[str]:
     """Returns a sentence for each unit that several classes share."""
     of_unit: dict[int | None, list[str]] = {}
     for image in images:
-        of_unit.setdefault(image.unit, []).append(f"{image.class_name} ({image.sign})")
+        sign = f" ({image.sign})" if image.sign else ""
+        of_unit.setdefault(image.unit, []).append(f"{image.class_name}{sign}")
     return [
         f"unit {unit} is among the top {top} of {', '.join(names[:-1])} and {names[-1]}"
         for unit, names in of_unit.items()

@@ -4,7 +4,7 @@ N images, C classes, D inputs, U hidden units, H x W pixels of an image.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,8 +31,9 @@ class WeightImage:
         weights: (H, W) or (H, W, 3).
         score: how much they bear on this class, by the criterion.
         criterion: `norm`, the weights' Euclidean norm, for an output; of a hidden unit, what it was chosen by.
-        unit: number of the hidden unit; None for an output.
-        sign: `+` where the unit speaks for the class, `-` where against it, `0` where neither; None for an output.
+        unit: number of the hidden unit, of the first layer where there are several; None for an output.
+        sign: `+` where the unit speaks for the class, `-` where against it, `0` where neither; None for an output, and
+            where further layers lie between.
         shared: other classes that the same unit was chosen for.
     """
 
@@ -53,14 +54,17 @@ class WeightImage:
     @property
     def title(self) -> str:
         """What stands above the image."""
-        if self.unit is None:
+        if self.unit is None or self.criterion == "norm":
             return self.class_name
-        score = {
-            "weight": f"{self.sign}{self.score:.3f}",
-            "activation": f"{self.score:+.3f}",
-            "ablation": f"({self.sign}) recall {-self.score:+.3f}",
-        }[self.criterion]
-        return f"{self.class_name}\nunit {self.unit}: {score}"
+        return f"{self.class_name}\nunit {self.unit}: {SCORES[self.criterion](self)}"
+
+
+SCORES: Mapping[Criterion, Callable[[WeightImage], str]] = {
+    "weight": lambda image: f"{image.sign}{image.score:.3f}",
+    "activation": lambda image: f"{image.score:+.3f}",
+    "ablation": lambda image: f"{f'({image.sign}) ' if image.sign else ''}recall {-image.score:+.3f}",
+}
+"""How a unit's score by a criterion is written above its image."""
 
 
 def weight_rows(images: Sequence[WeightImage], plot: Path | None, each: Path | None) -> list[dict[str, Any]]:
@@ -120,27 +124,21 @@ def activation_scores(output: Floats, hidden: Floats) -> Floats:
     return scores
 
 
-def ablation_scores(output: Floats, bias: Floats, number: int, hidden: Floats) -> Floats:
+def ablation_scores(logits: Floats, without: Iterable[Floats], number: int) -> Floats:
     """Returns how much of a class's recall is lost without each unit, (U,); below 0 where it is in the way.
 
     Args:
-        output: (C, U) weights of the last layer.
-        bias: (C,) of the last layer.
+        logits: (N, C) of images of the class.
+        without: of each unit, the logits without it, (N, C).
         number: of the class.
-        hidden: (N, U) activations on images of the class.
     """
-    logits = hidden @ output.T + bias  # (N, C)
     recall = float((logits.argmax(axis=1) == number).mean())
-    scores = np.empty(output.shape[1])
-    for unit, weights in enumerate(output.T):
-        without = logits - np.outer(hidden[:, unit], weights)  # (N, C)
-        scores[unit] = recall - float((without.argmax(axis=1) == number).mean())
-    return scores
+    return np.array([recall - float((left.argmax(axis=1) == number).mean()) for left in without])
 
 
-def top_units(merit: Floats, output: Floats, count: int) -> list[int]:
-    """Returns the units of the highest merit, (U,), best first; equal ones by the magnitude of their output weight."""
-    order = np.lexsort((-np.abs(output), -merit))
+def top_units(merit: Floats, reach: Floats, count: int) -> list[int]:
+    """Returns the units of the highest merit, (U,), best first; equal ones by the magnitude of their reach, (U,)."""
+    order = np.lexsort((-np.abs(reach), -merit))
     return [int(unit) for unit in order[:count]]
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from mnistfaces.config import DIGITS_SPLIT, DIGITS_TRAINING, SplitConfig
-from mnistfaces.engine.models.softmax import Softmax
+from mnistfaces.engine.layers import Layers
 from mnistfaces.experiments.trials import Cell
 from mnistfaces.inspection.gradcheck import SoftmaxCost, check_gradient
 from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
@@ -45,7 +45,9 @@ def count_images(setup: Setup) -> Iterator[Event | Found]:
 def count_weights(setup: Setup) -> Iterator[Event | Found]:
     """Yields the sizes of the network (Part 2)."""
     dataset = setup.load("digits")
-    weights, biases = (int(np.prod(shape)) for shape in Softmax(dataset.inputs.shape[1], len(dataset.classes)).shapes)
+    weights, biases = (
+        int(np.prod(shape)) for shape in Layers(widths=(dataset.inputs.shape[1], len(dataset.classes))).shapes
+    )
     for quantity, value in (("weights", weights), ("biases", biases)):
         figure = published_at(2, "Part 2", quantity, "784 inputs, 10 classes")
         yield Finding(figure=figure, value=value, line="mnf reproduce 2")

@@ -1,9 +1,10 @@
 """The forward pass of one kept model, in float64.
 
-Legend: N images, D inputs, H hidden units, C classes.
+Legend: N images, D inputs, H hidden units of a layer, C classes.
 """
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +19,19 @@ ROWS_AT_ONCE = 4096
 Floats = NDArray[np.float64]
 
 
+ACTIVATIONS: Mapping[Activation, Callable[[Floats], Floats]] = {
+    "relu": lambda sums: np.maximum(sums, 0),
+    "tanh": np.tanh,
+}
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
-    """A softmax regression, or a network with one hidden layer.
+    """A softmax regression, or a network with hidden layers.
 
     Attributes:
-        layers: weights and biases from the inputs on: one pair, (C, D) and (C,), or two, (H, D), (H,) and (C, H), (C,).
+        layers: weights and biases from the inputs on: (C, D) and (C,) alone, or (H, D) and (H,) first, (C, H) and
+            (C,) last.
         activation: of the hidden units.
     """
 
@@ -32,30 +40,31 @@ class Network:
 
     @classmethod
     def of(cls, weights: Mapping[str, NDArray[Any]], activation: Activation) -> "Network":
-        """Returns the network of some parameters under their `torch.nn.Sequential` names."""
-        numbers = [number for number in ("0", "2") if f"{number}.weight" in weights]
+        """Returns the network of some parameters under their `torch.nn.Sequential` names: 0.weight, 2.weight, ..."""
+        numbers = itertools.takewhile(lambda number: f"{number}.weight" in weights, itertools.count(0, 2))
         layers = tuple(
             (weights[f"{number}.weight"].astype(np.float64), weights[f"{number}.bias"].astype(np.float64))
             for number in numbers
         )
         return cls(layers=layers, activation=activation)
 
-    def hidden(self, inputs: NDArray[Any]) -> Floats:
-        """Returns what the last layer sees, (N, H): the hidden units' activations, or the inputs where there are none.
+    def first_units(self, inputs: NDArray[Any]) -> Floats:
+        """Returns the activations of the first hidden layer, (N, H), for inputs (N, D), pixels in [0, 1]."""
+        return ACTIVATIONS[self.activation](self._sums(inputs.astype(np.float64, copy=False), 0))
 
-        Args:
-            inputs: (N, D), pixels in [0, 1].
-        """
-        seen: Floats = inputs.astype(np.float64, copy=False)
-        for weight, bias in self.layers[:-1]:
-            before = seen @ weight.T + bias  # (N, H)
-            seen = np.maximum(before, 0) if self.activation == "relu" else np.tanh(before)
-        return seen
+    def logits_of(self, units: Floats) -> Floats:
+        """Returns the logits, (N, C), that activations of the first hidden layer give, (N, H)."""
+        return self._onward(self._sums(units, 1), 1)
+
+    def logits_without_each(self, units: Floats) -> Iterator[Floats]:
+        """Yields the logits, (N, C), of `logits_of` with one unit of the first hidden layer at 0, unit by unit."""
+        sums, weight = self._sums(units, 1), self.layers[1][0]
+        for unit in range(units.shape[1]):
+            yield self._onward(sums - np.outer(units[:, unit], weight[:, unit]), 1)
 
     def probabilities(self, inputs: NDArray[Any]) -> Floats:
         """Returns the probability of every class, (N, C), for inputs (N, D)."""
-        weight, bias = self.layers[-1]
-        return softmax(self.hidden(inputs) @ weight.T + bias)
+        return softmax(self._onward(self._sums(inputs.astype(np.float64, copy=False), 0), 0))
 
     def probabilities_of(self, dataset: Dataset, indices: NDArray[np.int64]) -> Floats:
         """Returns the probability of every class, (n, C), for some images of a dataset."""
@@ -63,6 +72,17 @@ class Network:
         classes = len(self.layers[-1][1])
         found = [self.probabilities(dataset.values(part, "float64")) for part in parts]
         return np.concatenate([np.empty((0, classes)), *found])
+
+    def _sums(self, seen: Floats, layer: int) -> Floats:
+        """Returns a layer's weighted sums, (N, H) or (N, C), of what it sees."""
+        weight, bias = self.layers[layer]
+        return seen @ weight.T + bias
+
+    def _onward(self, sums: Floats, layer: int) -> Floats:
+        """Returns the logits, (N, C), that the weighted sums of a layer give."""
+        for later in range(layer + 1, len(self.layers)):
+            sums = self._sums(ACTIVATIONS[self.activation](sums), later)
+        return sums
 
 
 def softmax(logits: Floats) -> Floats:

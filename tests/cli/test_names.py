@@ -3,11 +3,18 @@
 import json
 from typing import get_args
 
+import numpy as np
 import pytest
+import torch
 from conftest import Mnf
+from PIL import Image
+from safetensors.torch import load_file
+from torch import nn
 
 from mnistfaces.config import Activation, ModelName, OptimizerName
+from mnistfaces.datasets.sample import load_sample
 
+DEEP = (*("--model", "mlp", "--lr", "1e-3", "--optimizer", "adam"), *("--reduction", "mean", "--batch-size", 10))
 FIELDS = ("optimizer", "momentum", "weight_decay")
 FEW = ("digits-sample", "--train-per-class", 10, "--test-per-class", 5)
 
@@ -56,3 +63,51 @@ def test_every_model_and_activation_goes_through_train_evaluate_and_predict(
     row = mnf("train", *FEW, "--model", model, *options, "--epochs", 5, "--out", "run").row
     assert (row["model"], row["activation"]) == (model, activation if model == "mlp" else None)
     assert mnf("evaluate", "run").rows[-1]["accuracy"] == row["test_accuracy"]
+
+
+def test_networks_of_one_and_two_hidden_layers_are_two_cells_of_a_sweep(mnf: Mnf) -> None:
+    swept = mnf("sweep", *FEW, *DEEP, "--epochs", 3, "--hidden", "20,30x10,30x20x10", "--hidden", 30)
+    assert [row["hidden"] for row in swept.rows] == [20, "30x10", "30x20x10", 30]
+    assert len({row["train_loss"] for row in swept.rows}) == 4
+    table = mnf("sweep", *FEW, *DEEP, "--epochs", 3, "--hidden", "20,30x10,30x20x10,30", "--format", "md").stdout
+    assert all(f" {hidden} " in table for hidden in ("20", "30x10", "30x20x10", "30"))
+
+
+def test_a_deep_network_goes_through_every_command_that_takes_a_model(mnf: Mnf) -> None:
+    row = mnf("train", *FEW, *DEEP, "--epochs", 40, "--hidden", "30x20", "--out", "run").row
+    assert row["hidden"] == "30x20"
+    assert row["train_accuracy"] > 0.9
+    weights = load_file(mnf.folder / "run" / "weights.safetensors")
+    peer = nn.Sequential(nn.Linear(784, 30), nn.ReLU(), nn.Linear(30, 20), nn.ReLU(), nn.Linear(20, 10))
+    peer.load_state_dict(weights)
+    assert mnf("evaluate", "run").rows[-1]["accuracy"] == row["test_accuracy"]
+    sample = load_sample()
+    position = 4_321
+    pixels = sample.inputs[position].reshape(28, 28)
+    Image.fromarray(pixels).save(mnf.folder / "digit.png")
+    answer = mnf("predict", "run", "digit.png").row
+    with torch.no_grad():
+        probabilities = torch.softmax(peer(torch.from_numpy(pixels.reshape(1, -1) / np.float32(255))), 1)[0]
+    assert answer["class"] == str(int(probabilities.argmax()))
+    assert answer["probability"] == pytest.approx(float(probabilities.max()), abs=1e-5)
+    drawn = mnf("visualize-weights", "run", "--class", "3", "--top", 5, "--plot", "units.png")
+    assert len(drawn.rows) == 5
+    assert {(one["class"], one["criterion"], one["sign"]) for one in drawn.rows} == {("3", "ablation", None)}
+    assert "the first of 2 hidden layers" in drawn.stderr
+    with Image.open(mnf.folder / "units.png") as figure:
+        assert figure.width > 300
+    refused = mnf("visualize-weights", "run", "--criterion", "weight", code=2)
+    assert "the first of 2 hidden layers does not have" in " ".join(refused.stderr.split())
+    again = mnf("train", *FEW, *DEEP, "--epochs", 40, "--hidden", "30x20", "--out", "run")
+    assert again.row == row
+
+
+@pytest.mark.parametrize(
+    ("hidden", "named"),
+    [("300x", "300x"), ("x", "x"), ("20,300x0", "300x0"), ("axb", "axb"), ("2.5", "2.5"), ("0", "0"), ("-1", "-1")],
+)
+def test_layers_that_cannot_be_meant_are_wrong_usage_and_named(hidden: str, named: str, mnf: Mnf) -> None:
+    refused = mnf("train", *FEW, "--model", "mlp", f"--hidden={hidden}", code=2)
+    told = " ".join(refused.stderr.replace("│", " ").split())
+    assert "--hidden" in told
+    assert named in told

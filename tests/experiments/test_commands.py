@@ -79,6 +79,16 @@ def test_the_line_of_every_optimizer_asks_for_its_own_numbers_again(
         assert cells_of(train_line(again, "data", kind, 0), kind)[0] == (again,)
 
 
+def test_the_line_of_a_deep_network_asks_for_its_layers_again() -> None:
+    cell = default_cell("faces").with_(hidden="300x100")
+    assert train_line(cell, "faces", "faces", 0) == "mnf train faces --hidden 300x100"
+    assert cells_of(train_line(cell, "faces", "faces", 0), "faces")[0] == (cell,)
+    lists = {"hidden": (20, "300x100", "300x100x50")}
+    line = sweep_line("faces", "faces", lists, default_cell("faces"))
+    assert line == "mnf sweep faces --hidden 20,300x100,300x100x50"
+    assert cells_of(line, "faces")[0] == build_cells(lists, default_cell("faces"))
+
+
 def test_each_optimizer_of_a_list_has_its_own_numbers_and_a_momentum_is_for_those_that_take_one() -> None:
     common, every = default_cell("digits"), get_args(OptimizerName)
     unsaid = [cell.training for cell in build_cells({"optimizer": every}, common)]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from kept_runs import MLP, SOFTMAX, keep_run, save_shapes
 
-from mnistfaces.config import SplitConfig
+from mnistfaces.config import Activation, SplitConfig
 from mnistfaces.datasets import load_dataset
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.errors import DataError, UsageError
@@ -89,6 +89,40 @@ def test_a_unit_that_several_classes_share_is_told_with_its_signs(run: Run) -> N
     assert all(image.shared == ("1" if image.class_name == "0" else "0",) for image in drawn.images)
     signs = ["-" if output[digit, 5] < 0 else "+" for digit in (0, 1)]
     assert f"unit 5 is among the top 12 of 0 ({signs[0]}) and 1 ({signs[1]})" in drawn.notes
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_of_several_hidden_layers_the_first_is_drawn_by_the_recall_lost_when_torch_zeroes_a_unit(
+    tmp_path: Path, activation: Activation
+) -> None:
+    run = keep_run(tmp_path / "run", MLP.with_(hidden="12x9", activation=activation))
+    drawn = draw_weights(run, UnitsRequest(classes=("4",), top=12))
+    middle = torch.nn.ReLU if activation == "relu" else torch.nn.Tanh
+    peer = torch.nn.Sequential(
+        *(torch.nn.Linear(784, 12), middle(), torch.nn.Linear(12, 9), middle(), torch.nn.Linear(9, 10))
+    ).double()
+    peer.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in run.weights().items()})
+    sample = load_sample()
+    val = split_of(run, sample).val
+    inputs = torch.from_numpy(sample.inputs[val[sample.labels[val] == 4]] / 255)
+    recall = (peer(inputs).argmax(1) == 4).double().mean()
+    assert sorted(image.unit or 0 for image in drawn.images) == list(range(12))
+    for image in drawn.images:
+        units = peer[:2](inputs).clone()
+        units[:, image.unit] = 0
+        lost = recall - (peer[2:](units).argmax(1) == 4).double().mean()
+        assert image.score == pytest.approx(float(lost), abs=1e-12)
+        assert np.array_equal(image.weights.ravel(), run.weights()["0.weight"][image.unit])
+        assert image.sign is None
+        assert image.title == f"4\nunit {image.unit}: recall {-image.score:+.3f}"
+    assert any(image.score for image in drawn.images)
+    assert drawn.notes[:2] == (
+        "ablation on the validation images of digits-sample",
+        "drawn are units of the first of 2 hidden layers: those of the others see no image",
+    )
+    for criterion in ("weight", "activation"):
+        with pytest.raises(UsageError, match=f"--criterion {criterion} looks at the weights from units into classes"):
+            draw_weights(run, UnitsRequest(criterion=criterion))  # type: ignore[arg-type]
 
 
 def test_a_softmax_regression_has_no_hidden_units_and_features_are_no_images(run: Run, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from mnistfaces.inspection.weight_images import (
     weight_scores,
 )
 from mnistfaces.plots.weights import weight_figure, weights_figure
+from mnistfaces.runs.network import Network
 
 Weights = NDArray[np.float32]
 CLASSES = tuple("abcdefghij")
@@ -108,9 +109,15 @@ def test_a_units_ablation_score_is_the_recall_lost_without_it() -> None:
     # Without unit 0: (0, 0) right, the first of equals, (-2, 2), (-3, 6), (-1, 4): recall 1/4.
     # Without unit 1: (2, 0) right, (0, 0) right, (4, 3) right, (8, 3) right: recall 1.
     # Without unit 2: (2, 0) right, (-2, 2), (1, 3), (7, 1) right: recall 1/2.
-    assert ablation_scores(OUTPUT, np.zeros(2), 0, HIDDEN).tolist() == [0.25, -0.5, 0.0]
+    assert ablated(np.zeros(2)) == [0.25, -0.5, 0.0]
     # With 2.5 more for class 1 only the last is right, and it is lost without unit 0 alone.
-    assert ablation_scores(OUTPUT, np.array([0.0, 2.5]), 0, HIDDEN).tolist() == [0.25, 0.0, 0.0]
+    assert ablated(np.array([0.0, 2.5])) == [0.25, 0.0, 0.0]
+
+
+def ablated(bias: NDArray[np.float64]) -> list[float]:
+    network = Network(layers=((np.eye(3), np.zeros(3)), (OUTPUT, bias)), activation="relu")
+    scores: list[float] = ablation_scores(network.logits_of(HIDDEN), network.logits_without_each(HIDDEN), 0).tolist()
+    return scores
 
 
 def test_the_units_of_the_highest_merit_come_first_and_larger_weights_decide_ties() -> None:

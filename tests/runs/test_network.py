@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +11,20 @@ from mnistfaces.datasets.sample import load_sample
 from mnistfaces.runs.models import network_of
 from mnistfaces.runs.network import Network, softmax
 
+DEEP = MLP.with_(hidden="30x11x12", activation="tanh")
 
-@pytest.mark.parametrize("training", [SOFTMAX, MLP, MLP.with_(activation="tanh")], ids=["softmax", "relu", "tanh"])
+
+@pytest.mark.parametrize(
+    "training", [SOFTMAX, MLP, MLP.with_(activation="tanh"), DEEP], ids=["softmax", "relu", "tanh", "deep"]
+)
 def test_a_kept_model_answers_as_torch_does_with_its_weights(tmp_path: Path, training: TrainConfig) -> None:
     run = keep_run(tmp_path / "run", training)
-    layers: list[torch.nn.Module] = [torch.nn.Linear(784, 10)]
-    if training.model == "mlp":
+    layers: list[torch.nn.Module] = []
+    widths = (784, *(training.hidden_layers if training.model == "mlp" else ()))
+    for before, units in itertools.pairwise(widths):
         between = torch.nn.ReLU() if training.activation == "relu" else torch.nn.Tanh()
-        layers = [torch.nn.Linear(784, 12), between, torch.nn.Linear(12, 10)]
-    theirs = torch.nn.Sequential(*layers).double()
+        layers += [torch.nn.Linear(before, units), between]
+    theirs = torch.nn.Sequential(*layers, torch.nn.Linear(widths[-1], 10)).double()
     theirs.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in run.weights().items()})
     sample = load_sample()
     chosen = np.arange(0, 5000, 7)

@@ -1,8 +1,12 @@
-"""A network with one hidden layer: logits = W2 f(W1 x + b1) + b2, a stack of models at a time.
+"""Networks with hidden layers, a stack of models at a time.
 
-Legend: T tiles, M models a tile, S sets of images, B images a set, D inputs, H hidden units, C classes.
+The hidden units of layer i are f(W_i x + b_i) of those before, or of the inputs; the logits are W x + b of the last.
+
+Legend: T tiles, M models a tile, S sets of images, B images a set, D inputs, H hidden units of a layer, I units of the
+layer before, C classes.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -12,29 +16,33 @@ from torch.nn.functional import pad
 
 from mnistfaces.config import Activation
 from mnistfaces.engine import tiles
+from mnistfaces.engine.layers import Layers
+from mnistfaces.engine.models.activations import ACTIVATIONS
 
 
 class Mlp:
-    """One hidden layer of ReLU or tanh units, with PyTorch's default initial weights.
+    """One or more hidden layers of ReLU or tanh units, with PyTorch's default initial weights.
 
     Attributes:
-        names: of its parameters, as `torch.nn.Sequential(Linear(D, H), ReLU(), Linear(H, C))` calls them.
-        shapes: of its parameters for one model: (H, D), (H,), (C, H) and (C,).
-        padded: the shapes in memory: zeros fill every model's part up to a multiple of the alignment.
+        names: of its parameters, as `torch.nn.Sequential(Linear(D, H), ReLU(), ..., Linear(H, C))` calls them.
+        shapes: of its parameters for one model: (H, D), (H,), then (H, I) and (H,) per further layer, (C, H) and (C,).
+        padded: the shapes in memory: zeros fill every model's part up to a multiple of the alignment. The first layer
+            has no row of zeros, for `tiles.project` takes the rows of all models at once; the others have.
         starts_at_zero: no: every weight matters from the start.
     """
 
-    names = ("0.weight", "0.bias", "2.weight", "2.bias")
     starts_at_zero = False
 
-    def __init__(self, inputs: int, classes: int, hidden: int, activation: Activation) -> None:
-        self.shapes = ((hidden, inputs), (hidden,), (classes, hidden), (classes,))
-        rows = tiles.aligned(classes)
-        self.padded = ((hidden, tiles.aligned(inputs)), (tiles.aligned(hidden),), (rows, hidden), (rows,))
-        self.activation = activation
+    def __init__(self, layers: Layers, activation: Activation) -> None:
+        inputs, first, *others = layers.widths
+        self.names, self.shapes, self.classes = layers.names, layers.shapes, layers.widths[-1]
+        self.rows = (first, *map(tiles.aligned, others))
+        pairs = itertools.pairwise((tiles.aligned(inputs), *self.rows))
+        self.padded = tuple(shape for before, rows in pairs for shape in ((rows, before), (tiles.aligned(rows),)))
+        self.activation = ACTIVATIONS[activation]
 
     def initial(self, seed: int) -> list[Tensor]:
-        """Returns what `torch.manual_seed(seed)` and then building the two `Linear` layers would give.
+        """Returns what `torch.manual_seed(seed)` and then building the `Linear` layers in turn would give.
 
         Weights and biases are uniform within 1 / sqrt(fan-in): He et al., "Delving deep into rectifiers" (2015),
         with the slope that PyTorch chose for its layers.
@@ -47,23 +55,25 @@ class Mlp:
         ]
 
     def activations(self, tile_count: int, width: int, images: int, like: Tensor) -> list[Tensor]:
-        """Returns buffers for one forward pass: hidden units (T, M, H, B) and padded logits."""
-        return [like.new_empty(tile_count, width, shape[0], images) for shape in (self.padded[0], self.padded[2])]
+        """Returns buffers for one forward pass: the hidden units (T, M, H, B) of every layer, and padded logits."""
+        return [like.new_empty(tile_count, width, rows, images) for rows in self.rows]
 
     def forward(self, parameters: Sequence[Tensor], inputs: Tensor | tiles.Images, out: Sequence[Tensor]) -> Tensor:
         """Writes hidden activations and logits of the images into `out`; returns the logits, (T * M, C, B).
 
         Args:
-            parameters: (T, M, H, D), (T, M, H), (T, M, C, H) and (T, M, C).
+            parameters: (T, M, H, D) and (T, M, H), then (T, M, H, I) and (T, M, H) per further layer, and
+                (T, M, C, H) and (T, M, C).
             inputs: (S, B, D), S dividing T.
             out: buffers from `activations`.
         """
-        weight1, bias1, weight2, bias2 = parameters
-        hidden = tiles.project(weight1, inputs, out[0]).add_(bias1[..., : weight1.shape[2], None])  # (T, M, H, B)
-        hidden = hidden.relu_() if self.activation == "relu" else hidden.tanh_()
-        torch.bmm(weight2.flatten(0, 1), hidden.flatten(0, 1), out=out[1].flatten(0, 1))
-        logits = out[1].add_(bias2.unsqueeze(-1)).flatten(0, 1)
-        return logits[:, : self.shapes[2][0]]  # (T * M, C, B)
+        weight, bias = parameters[:2]
+        units = tiles.project(weight, inputs, out[0]).add_(bias[..., : weight.shape[2], None])  # (T, M, H, B)
+        for weight, bias, sums in zip(parameters[2::2], parameters[3::2], out[1:], strict=True):
+            self.activation.apply(units)
+            torch.bmm(weight.flatten(0, 1), units.flatten(0, 1), out=sums.flatten(0, 1))
+            units = sums.add_(bias.unsqueeze(-1))  # (T, M, H or C, B)
+        return units.flatten(0, 1)[:, : self.classes]  # (T * M, C, B)
 
     def backward(
         self,
@@ -82,12 +92,12 @@ class Mlp:
             residual: dC/dlogits, (T * M, C, B).
             out: shaped like the parameters.
         """
-        hidden = activations[0].flatten(0, 1)  # (T * M, H, B)
-        residual = pad(residual, (0, 0, 0, self.padded[2][0] - residual.shape[1]))
-        torch.bmm(residual, hidden.transpose(1, 2), out=out[2].flatten(0, 1))
-        torch.sum(residual, dim=2, out=out[3].flatten(0, 1))
-        back = torch.bmm(parameters[2].flatten(0, 1).transpose(1, 2), residual)  # (T * M, H, B)
-        slope = hidden.sign_() if self.activation == "relu" else hidden.square_().neg_().add_(1)
-        back.mul_(slope)
+        back = pad(residual, (0, 0, 0, self.rows[-1] - self.classes))  # dC/dsums of a layer, (T * M, rows, B)
+        for layer in range(len(self.rows) - 1, 0, -1):
+            units = activations[layer - 1].flatten(0, 1)  # (T * M, I, B), what the layer sees
+            torch.bmm(back, units.transpose(1, 2), out=out[2 * layer].flatten(0, 1))
+            torch.sum(back, dim=2, out=out[2 * layer + 1].flatten(0, 1))
+            back = torch.bmm(parameters[2 * layer].flatten(0, 1).transpose(1, 2), back)  # (T * M, I, B)
+            back.mul_(self.activation.slope(units))
         torch.sum(back, dim=2, out=out[1].flatten(0, 1)[:, : back.shape[1]])
         tiles.correlate(back.view_as(activations[0]), inputs, out[0])

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mnistfaces.config import Activation
 from mnistfaces.engine import tiles
+from mnistfaces.engine.layers import Layers
 
 
 class Softmax:
@@ -21,11 +23,11 @@ class Softmax:
         starts_at_zero: inputs that are zero in every training image never move their weights.
     """
 
-    names = ("0.weight", "0.bias")
     starts_at_zero = True
 
-    def __init__(self, inputs: int, classes: int) -> None:
-        self.shapes = ((classes, inputs), (classes,))
+    def __init__(self, layers: Layers, _activation: Activation | None = None) -> None:
+        inputs, classes = layers.widths
+        self.names, self.shapes = layers.names, layers.shapes
         self.padded = ((classes, tiles.aligned(inputs)), (tiles.aligned(classes),))
 
     def initial(self, _seed: int) -> list[Tensor]:
