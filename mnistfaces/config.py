@@ -346,6 +346,7 @@ DATASET_DEFAULTS: Mapping[DatasetKind, tuple[TrainConfig, SplitConfig]] = {
     "digits": (DIGITS_TRAINING, DIGITS_SPLIT),
     "faces": (FACES_TRAINING, FACES_SPLIT),
     "images": (FACES_TRAINING, FACES_SPLIT),
+    "arrays": (FACES_TRAINING, FACES_SPLIT),
     "features": (FEATURES_TRAINING, FACES_SPLIT),
 }
 """How each kind of dataset is trained and divided where nothing else is asked for."""
