@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mnistfaces.datasets import NAMES, load_dataset
+from mnistfaces.datasets.cache import cache_size
 from mnistfaces.datasets.store import data_dir as resolve
 from mnistfaces.devices import may_have_gpu
 from mnistfaces.errors import MnistFacesError
@@ -44,6 +45,8 @@ def items(data_dir: Path | None = None) -> Iterator[tuple[str, str]]:
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     writable = os.access(nearest, os.W_OK)
     yield "data folder", f"{folder}{'' if folder.exists() else ' (not there yet)'}{'' if writable else ' (read-only)'}"
+    entries, size = cache_size(folder)
+    yield "cache", f"{entries} entries, {size / 1e6:.1f} MB (mnf fetch --clear-cache empties it)"
     for name in NAMES:
         try:
             dataset = load_dataset(name, data_dir=data_dir)

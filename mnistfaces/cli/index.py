@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mnistfaces.cli import (
+    clear_cache,
     compare,
     contour,
     env,
@@ -69,10 +70,11 @@ def _add(group: typer.Typer, name: str, command: Callable[..., None]) -> None:
     group.command(name, short_help=text.split(". ")[0].rstrip("."))(command)
 
 
-fetch = typer.Typer(rich_markup_mode=None, help="Get data: digits, faces.")
+fetch = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+fetch.callback()(clear_cache.clear_cache)
 _add(fetch, "digits", fetch_digits.digits)
 _add(fetch, "faces", fetch_faces.faces)
-app.add_typer(fetch, name="fetch")
+app.add_typer(fetch, name="fetch", short_help="Get data, and prove what they are")
 _add(app, "samples", samples.samples)
 _add(app, "gradcheck", gradcheck.gradcheck)
 _add(app, "train", train.train)

@@ -14,10 +14,21 @@ from mnistfaces.cli._options import (
     check_plot,
     flat,
 )
+from mnistfaces.cli._output import number, text
 from mnistfaces.datasets import kind_of, load_dataset
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
+
+
+COLUMNS = (
+    text("dataset", folds=True),
+    text("class"),
+    number("images"),
+    *(number(f"{side}_n", f"given to {side}") for side in ("train", "val", "test")),
+    number("groups"),
+    text("shape", folds=True),
+)
 
 
 @flat
@@ -44,7 +55,7 @@ def samples(
     images = load_dataset(dataset, data_dir=data_dir, **vars(form))
     for line in images.notes():
         streams.note(line)
-    streams.rows(_counts(images))
+    streams.rows(_counts(images), COLUMNS)
     if plot is not None:
         from mnistfaces.plots import figures
         from mnistfaces.plots.training import image_sheet
@@ -53,14 +64,12 @@ def samples(
 
 
 def _counts(images: "Dataset") -> list[dict[str, object]]:
-    """Returns a row per class."""
-    return [
-        {
-            "dataset": images.name,
-            "class": name,
-            "images": int((images.labels == number).sum()),
-            "test_n": int(images.given_test[images.labels == number].sum()),
-            "shape": list(images.shape),
-        }
-        for number, name in enumerate(images.classes)
-    ]
+    """Returns a row per class: its images, on which side the data put them, and in how many groups they stand."""
+    sides = images.given_sides()
+    rows = []
+    for label, name in enumerate(images.classes):
+        own = (images.labels == label).nonzero()[0]
+        given = {f"{side}_n": int((sides[own] == side).sum()) for side in ("train", "val", "test")}
+        counts = {"images": len(own), **given, "groups": images.count_groups(own)}
+        rows.append({"dataset": images.name, "class": name, **counts, "shape": list(images.shape)})
+    return rows

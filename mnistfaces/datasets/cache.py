@@ -5,6 +5,7 @@ that was changed has another entry. Entries may be removed at any time.
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from mnistfaces.errors import DataError, FileError
 from mnistfaces.files import hash_of, write_text
 
 CACHE = "cache"
+ENTRY = re.compile(r"[0-9a-f]{32}\.(npz|txt)")
 RECIPE = 1
 """Raised whenever the same files would give another dataset than before."""
 
@@ -22,6 +24,35 @@ RECIPE = 1
 def cache_folder(data_dir: Path) -> Path:
     """Returns where a data folder keeps what it remembers."""
     return data_dir / CACHE
+
+
+def cache_size(data_dir: Path) -> tuple[int, int]:
+    """Returns how many entries the cache of a data folder has, and their bytes."""
+    sizes = []
+    for path in _entries(data_dir):
+        with contextlib.suppress(OSError):  # another process has just removed it
+            sizes.append(path.stat().st_size)
+    return len(sizes), sum(sizes)
+
+
+def clear_cache(data_dir: Path) -> tuple[int, int]:
+    """Removes every entry of the cache of a data folder; returns how many there were, and their bytes.
+
+    Raises:
+        FileError: the folder refuses.
+    """
+    count, size = cache_size(data_dir)
+    for path in _entries(data_dir):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise FileError(f"cannot remove {path}: {error.strerror or error}") from error
+    return count, size
+
+
+def _entries(data_dir: Path) -> list[Path]:
+    """Returns the files that are entries by their names; others that lie there are nobody's to remove."""
+    return sorted(path for path in cache_folder(data_dir).glob("*") if ENTRY.fullmatch(path.name))
 
 
 def stamps_of(files: Iterable[Path]) -> list[tuple[str, int, int]]:

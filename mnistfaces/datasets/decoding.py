@@ -4,7 +4,9 @@ N files, n of them images, D inputs an image.
 """
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 
 from mnistfaces import images
 from mnistfaces.datasets.variants import Variant
+
+FILES_AT_ONCE = 256
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,27 +38,59 @@ class Decoded:
     problems: Sequence[str]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Image:
+    """One image: its pixels and thumbnail, and the SHA-256 of its file."""
+
+    pixels: NDArray[np.uint8]
+    thumbnail: NDArray[np.uint8]
+    sha256: str
+
+
 def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Variant) -> Decoded:
-    """Returns the images in some files, resized; what is no image is left out with its reason."""
-    pixels, thumbnails, sha256, kept, problems = [], [], [], [], []
-    for number, file in enumerate(files):
-        try:
-            content = file if isinstance(file, bytes) else file.read_bytes()
-            whole = images.decode(content)
-        except (images.Undecodable, OSError) as error:
-            problems.append(f"{names[number]}: {error}")
-            continue
-        square = images.centre_square(whole)
-        gray = images.luma(square)
-        pixels.append(images.resize(square if variant.color else gray, variant.res).ravel())
-        thumbnails.append(images.resize(gray, images.THUMBNAIL))
-        sha256.append(hashlib.sha256(content).hexdigest())
-        kept.append(number)
+    """Returns the images in some files, resized; what is no image is left out with its reason.
+
+    Files are decoded by as many threads as there are cores: Pillow lets the others run while it works.
+    """
     size = variant.res * variant.res * (3 if variant.color else 1)
+    pixels = np.empty((len(files), size), np.uint8)
+    thumbnails = np.empty((len(files), images.THUMBNAIL, images.THUMBNAIL), np.uint8)
+    sha256: list[str] = []
+    kept: list[int] = []
+    problems: list[str] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for number, image in enumerate(_in_order(pool, files, variant)):
+            if isinstance(image, str):
+                problems.append(f"{names[number]}: {image}")
+                continue
+            pixels[len(kept)], thumbnails[len(kept)] = image.pixels, image.thumbnail
+            sha256.append(image.sha256)
+            kept.append(number)
     return Decoded(
-        pixels=np.stack(pixels) if pixels else np.empty((0, size), np.uint8),
+        pixels=pixels[: len(kept)],
         kept=np.array(kept, np.int64),
-        thumbnails=np.stack(thumbnails) if thumbnails else np.empty((0, images.THUMBNAIL, images.THUMBNAIL), np.uint8),
+        thumbnails=thumbnails[: len(kept)],
         sha256=np.array(sha256),
         problems=problems,
+    )
+
+
+def _in_order(pool: ThreadPoolExecutor, files: Sequence[Path | bytes], variant: Variant) -> Iterator[_Image | str]:
+    """Yields what `_decode` gives for each file, of which few wait at a time."""
+    for start in range(0, len(files), FILES_AT_ONCE):
+        yield from pool.map(lambda file: _decode(file, variant), files[start : start + FILES_AT_ONCE])
+
+
+def _decode(file: Path | bytes, variant: Variant) -> _Image | str:
+    """Returns an image, or why the file is none."""
+    try:
+        content = file if isinstance(file, bytes) else file.read_bytes()
+        square = images.centre_square(images.decode(content))
+    except (images.Undecodable, OSError) as error:
+        return str(error)
+    gray = images.luma(square)
+    return _Image(
+        pixels=images.resize(square if variant.color else gray, variant.res).ravel(),
+        thumbnail=images.resize(gray, images.THUMBNAIL),
+        sha256=hashlib.sha256(content).hexdigest(),
     )

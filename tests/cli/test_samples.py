@@ -2,6 +2,7 @@
 
 import numpy as np
 from conftest import Mnf
+from kept_runs import save_shapes
 from PIL import Image
 
 from mnistfaces.datasets.sample import load_sample
@@ -35,3 +36,26 @@ def test_drawn_images_are_those_of_the_sample() -> None:
     drawn = sample.draw_images(3, seed=0)
     own = {image.tobytes() for image in sample.inputs[sample.labels == 7]}
     assert all(np.ascontiguousarray(image).tobytes() in own for image in drawn["7"])
+
+
+def test_a_class_says_on_which_side_its_images_were_put_and_how_many_are_distinct(mnf: Mnf) -> None:
+    save_shapes(mnf.folder / "set" / "train")
+    save_shapes(mnf.folder / "set" / "test", per_class=5)
+    copied = mnf.folder / "set" / "train" / "red"
+    (copied / "again.png").write_bytes((copied / "00.png").read_bytes())
+    rows = {row["class"]: row for row in mnf("samples", "set").rows}
+    assert [rows["red"][field] for field in ("images", "train_n", "val_n", "test_n")] == [18, 13, 0, 5]
+    assert rows["red"]["groups"] < rows["red"]["images"]
+
+
+def test_what_was_decoded_is_remembered_shown_and_forgotten(mnf: Mnf) -> None:
+    save_shapes(mnf.folder / "shapes")
+    first = mnf("samples", "shapes")
+    items = {row["item"]: row["value"] for row in mnf("env").rows}
+    assert items["cache"].startswith("1 entries")
+    assert mnf("samples", "shapes").rows == first.rows
+    foreign = mnf.folder / "data" / "cache" / "notes.txt"
+    foreign.write_text("mine")
+    assert mnf("fetch", "--clear-cache").row["entries"] == 1
+    assert [path.name for path in foreign.parent.iterdir()] == ["notes.txt"]
+    assert mnf("fetch", "--clear-cache").row == {"entries": 0, "bytes": 0}
