@@ -1,17 +1,12 @@
 """`mnf fetch digits`: the full MNIST into the data folder."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mnistfaces.cli._options import DataDirOption, DryRunOption, OutputOptions, flat
-from mnistfaces.cli._output import Output, Row, number, text
-
-if TYPE_CHECKING:
-    from mnistfaces.fetching.mnist.fetch import FetchedDigits
-    from mnistfaces.fetching.mnist.mirrors import Step
+from mnistfaces.cli._output import number, text
 
 COLUMNS = (
     text("source"),
@@ -55,18 +50,5 @@ def digits(
     config = FetchDigitsConfig(source=source, force=force, allow_private=allow_private)
     folder = store.data_dir(data_dir)
     out = output.open()
-    records = plan_digits(folder, config) if dry_run else fetch_digits(folder, config)
-    out.rows(_rows(records, out, "would ask" if dry_run else "got"), COLUMNS)
-
-
-def _rows(records: "Iterator[Step | FetchedDigits]", out: Output, verb: str) -> Iterator[Row]:
-    """Yields the row of the result; what happens on the way becomes notes."""
-    from mnistfaces.fetching.mnist.mirrors import Step
-
-    for record in records:
-        if not isinstance(record, Step):
-            yield asdict(record)
-        elif record.problem is None:
-            out.note(f"{verb} {record.source}")
-        else:
-            out.note(record.problem if record.source in record.problem else f"{record.source}: {record.problem}")
+    found = out.result(plan_digits(folder, config) if dry_run else fetch_digits(folder, config))
+    out.rows([asdict(found)], COLUMNS)

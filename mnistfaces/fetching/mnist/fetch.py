@@ -23,8 +23,9 @@ from mnistfaces.datasets.digits import (
 from mnistfaces.datasets.matfile import read_mat
 from mnistfaces.datasets.store import fingerprint_of
 from mnistfaces.errors import DataError, FetchError, FileError
-from mnistfaces.fetching.mnist.mirrors import PACKING_LIMIT, FetchDigitsConfig, Step, fetch_idx, fetch_mat
+from mnistfaces.fetching.mnist.mirrors import PACKING_LIMIT, FetchDigitsConfig, failure, fetch_idx, fetch_mat
 from mnistfaces.files import sha256_of_file, write_json
+from mnistfaces.progress import Event, Note, Stage
 
 LOCK_NAME = ".digits.lock"
 
@@ -78,7 +79,7 @@ def find_digits(data_dir: Path, edition: Edition = MNIST) -> FetchedDigits:
     )
 
 
-def fetch_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | FetchedDigits]:
+def fetch_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Event | FetchedDigits]:
     """Yields what happens on the way to the full MNIST in the data folder, and in the end what is there.
 
     Nothing happens when it is there already. Files that the network gave whole are kept until all are there.
@@ -99,7 +100,7 @@ def fetch_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | F
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            yield Step(source=str(data_dir), problem="another process is fetching into it: waiting")
+            yield failure(str(data_dir), "another process is fetching into it: waiting")
             lock.acquire()
     except OSError as error:
         raise FileError(f"cannot write {data_dir}: {error.strerror or error}") from error
@@ -109,7 +110,7 @@ def fetch_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | F
         lock.release()
 
 
-def plan_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | FetchedDigits]:
+def plan_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Event | FetchedDigits]:
     """Yields what `fetch_digits` would ask, in turn, and what is there or, with None for what is not, would be."""
     with contextlib.suppress(DataError):
         if not config.force:
@@ -117,25 +118,27 @@ def plan_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | Fe
             return
     sources = (*config.idx_urls, *config.mat_urls) if config.is_remote else (str(config.source),)
     for source in sources:
-        yield Step(source=source)
+        yield Note(message=f"would ask {source}")
     path = str(digits_path(data_dir))
     yield FetchedDigits(source=sources[0], train_n=None, val_n=None, test_n=None, sha256=None, path=path)
 
 
-def _fetch_alone(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Step | FetchedDigits]:
+def _fetch_alone(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Event | FetchedDigits]:
     """Yields the same, while no other process fetches into the folder."""
     if not config.force and digits_path(data_dir).exists():
         try:
             yield find_digits(data_dir, config.edition)
         except DataError as error:
-            yield Step(source=str(digits_path(data_dir)), problem=f"fetched again: {error}")
+            yield failure(str(digits_path(data_dir)), f"fetched again: {error}")
         else:
             return
     _remove_torn(data_dir)
     if config.is_remote:
         arrays, source = yield from _from_network(data_dir, config)
     else:
+        yield Stage(name=f"reading {config.source}")
         arrays, source = _from_disk(Path(str(config.source)), config.edition), config.source
+    yield Stage(name="verifying and keeping MNIST")
     try:
         path = save_digits(data_dir, arrays, config.edition)
     except DataError as error:
@@ -168,8 +171,8 @@ def _parts_folder(data_dir: Path) -> Path:
     return data_dir / "digits.parts"
 
 
-def _from_network(data_dir: Path, config: FetchDigitsConfig) -> Generator[Step, None, tuple[Arrays, str | None]]:
-    """Yields a step for each file asked for; returns the twenty arrays and what gave them."""
+def _from_network(data_dir: Path, config: FetchDigitsConfig) -> Generator[Event, None, tuple[Arrays, str | None]]:
+    """Yields what happens at each file asked for; returns the twenty arrays and what gave them."""
     parts = _parts_folder(data_dir)
     problems: list[str] = []
     if config.idx_urls:

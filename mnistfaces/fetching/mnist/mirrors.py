@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from mnistfaces.datasets.digits import MNIST, Edition, unpack_idx
 from mnistfaces.errors import DataError, FetchError, UsageError
 from mnistfaces.files import write_whole
+from mnistfaces.progress import Event, Note, Stage
 
 if TYPE_CHECKING:
     from mnistfaces.fetching.web.client import Reply
@@ -72,26 +73,18 @@ class FetchDigitsConfig:
         return (self.source,) if self.is_remote and urlsplit(self.source).path.lower().endswith(".mat") else ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One thing done on the way.
-
-    Attributes:
-        source: the file or URL.
-        problem: why it did not give what it should; None when it did.
-    """
-
-    source: str
-    problem: str | None = None
+def failure(source: str, problem: str) -> Note:
+    """Returns what a person reads of a source that did not give what it should."""
+    return Note(message=problem if source in problem else f"{source}: {problem}")
 
 
-def fetch_idx(folder: Path, config: FetchDigitsConfig) -> Generator[Step, None, str | None]:
+def fetch_idx(folder: Path, config: FetchDigitsConfig) -> Generator[Event, None, str | None]:
     """Gets the four IDX files into a folder, unpacked; one that is there already is not asked for.
 
     A mirror that failed is asked last from then on.
 
     Yields:
-        A step for each file and for each failure.
+        A stage for each request, a note for each file and for each failure.
 
     Returns:
         Which mirrors gave the files; None when all were there.
@@ -104,29 +97,31 @@ def fetch_idx(folder: Path, config: FetchDigitsConfig) -> Generator[Step, None, 
     used: list[str] = []
     for name in config.edition.files:
         if _is_kept(folder / name, config.edition):
+            yield Note(message=f"{name} is there from before", detail=True)
             continue
         problems: list[str] = []
         for mirror in tuple(mirrors):
             url = f"{mirror.rstrip('/')}/{name}"
+            yield Stage(name=f"asking for {url}")
             try:
                 content = _download_idx(url, config)
             except (FetchError, DataError) as error:
                 problems.append(str(error))
                 mirrors.append(mirrors.pop(mirrors.index(mirror)))
-                yield Step(source=url, problem=str(error))
+                yield failure(url, str(error))
                 continue
             with write_whole(folder / name) as file:
                 file.write(content)
             used.append(mirror)
-            yield Step(source=url)
+            yield Note(message=f"got {url}")
             break
         else:
             raise FetchError("; ".join(problems))
     return ", ".join(dict.fromkeys(used)) or None
 
 
-def fetch_mat(path: Path, config: FetchDigitsConfig) -> Generator[Step, None, str]:
-    """Gets the first `.mat` file that a URL gives; yields a step for each URL and returns the one that gave it.
+def fetch_mat(path: Path, config: FetchDigitsConfig) -> Generator[Event, None, str]:
+    """Gets the first `.mat` file that a URL gives; yields a stage and a note for each, returns the URL that gave it.
 
     Raises:
         FetchError: none gave a file.
@@ -134,15 +129,16 @@ def fetch_mat(path: Path, config: FetchDigitsConfig) -> Generator[Step, None, st
     """
     problems: list[str] = []
     for url in config.mat_urls:
+        yield Stage(name=f"asking for {url}")
         try:
             content = _download(url, MAT_LIMIT, config)
         except FetchError as error:
             problems.append(str(error))
-            yield Step(source=url, problem=str(error))
+            yield failure(url, str(error))
             continue
         with write_whole(path) as file:
             file.write(content)
-        yield Step(source=url)
+        yield Note(message=f"got {url}")
         return url
     raise FetchError("; ".join(problems))
 

@@ -22,8 +22,9 @@ from tiny_mnist import TinyMnist, make_tiny_mnist
 from mnistfaces.datasets.digits import load_digits
 from mnistfaces.errors import DataError, FetchError, FileError, UsageError
 from mnistfaces.fetching.mnist.fetch import FetchedDigits, fetch_digits, find_digits, plan_digits
-from mnistfaces.fetching.mnist.mirrors import MAT_URL, MIRRORS, FetchDigitsConfig, Step
+from mnistfaces.fetching.mnist.mirrors import MAT_URL, MIRRORS, FetchDigitsConfig
 from mnistfaces.files import sha256_of_file
+from mnistfaces.progress import Note
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -87,10 +88,11 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def fetch(folder: Path, config: FetchDigitsConfig) -> tuple[list[Step], FetchedDigits]:
-    *steps, row = fetch_digits(folder, config)
+def fetch(folder: Path, config: FetchDigitsConfig) -> tuple[list[str], FetchedDigits]:
+    """Returns what a person is told on the way, and the result."""
+    *events, row = fetch_digits(folder, config)
     assert isinstance(row, FetchedDigits)
-    return [step for step in steps if isinstance(step, Step)], row
+    return [event.message for event in events if isinstance(event, Note) and not event.detail], row
 
 
 def files_in(folder: Path) -> set[str]:
@@ -106,8 +108,8 @@ def test_every_local_source_gives_the_same_bytes(tiny: TinyMnist, tmp_path: Path
     tiny.write_idx(tmp_path / "packed", packed=True)
     scipy.io.savemat(tmp_path / "mat", tiny.arrays, appendmat=False, do_compression=True)
     reference = fetch(tmp_path / "reference", tiny.config(source=str(tmp_path / "raw")))[1]
-    steps, row = fetch(tmp_path / "data", tiny.config(source=str(tmp_path / source)))
-    assert steps == []
+    told, row = fetch(tmp_path / "data", tiny.config(source=str(tmp_path / source)))
+    assert told == []
     assert (row.train_n, row.val_n, row.test_n) == (64, 0, 22)
     assert row.source == str(tmp_path / source)
     assert row.sha256 == reference.sha256 == sha256_of_file(Path(row.path))
@@ -126,8 +128,8 @@ def test_a_second_time_nothing_is_done_and_no_network_is_asked(tiny: TinyMnist, 
     url = server.serve("/mnist", tiny)
     first = fetch(tmp_path, tiny.config(source=url))[1]
     asked, written = len(server.asked), (tmp_path / "digits.npz").stat().st_mtime_ns
-    steps, again = fetch(tmp_path, tiny.config(mirrors=("http://mnist.invalid/",)))
-    assert (steps, again) == ([], first)
+    told, again = fetch(tmp_path, tiny.config(mirrors=("http://mnist.invalid/",)))
+    assert (told, again) == ([], first)
     assert again.source == url
     assert len(server.asked) == asked == 4
     assert (tmp_path / "digits.npz").stat().st_mtime_ns == written
@@ -147,9 +149,8 @@ def test_a_damaged_file_is_fetched_again(tiny: TinyMnist, tmp_path: Path) -> Non
     damaged = bytearray(Path(whole.path).read_bytes())
     damaged[-5000] ^= 1
     Path(whole.path).write_bytes(damaged)
-    (step,), row = fetch(tmp_path / "data", config)
-    assert step.problem is not None
-    assert "fetched again" in step.problem
+    (told,), row = fetch(tmp_path / "data", config)
+    assert "fetched again" in told
     assert row == whole
 
 
@@ -166,11 +167,11 @@ def test_a_dead_mirror_is_passed_over_and_asked_last_from_then_on(
 ) -> None:
     dead = f"{server.url}/dead/"
     alive = server.serve("/alive", tiny)
-    steps, row = fetch(tmp_path, tiny.config(mirrors=("http://mnist.invalid/", dead, alive)))
+    told, row = fetch(tmp_path, tiny.config(mirrors=("http://mnist.invalid/", dead, alive)))
     assert row.source == alive
-    assert [step.problem is None for step in steps] == [False, False, True, True, True, True]
-    assert "mnist.invalid" in str(steps[0].problem)
-    assert "answered 404" in str(steps[1].problem)
+    assert [line.startswith("got ") for line in told] == [False, False, True, True, True, True]
+    assert "mnist.invalid" in told[0]
+    assert "answered 404" in told[1]
     assert [path for path in server.asked if path.startswith("/dead")] == [
         "/dead/train-images-idx3-ubyte.gz",
         "/dead/train-images-idx3-ubyte",
@@ -218,16 +219,18 @@ def test_a_mirror_that_sends_something_else_is_passed_over(
 ) -> None:
     bad, good = server.serve("/bad", tiny), server.serve("/good", tiny)
     misbehave(server)
-    steps, row = fetch(tmp_path, tiny.config(mirrors=(bad, good), deadline_s=1.5))
+    told, row = fetch(tmp_path, tiny.config(mirrors=(bad, good), deadline_s=1.5))
     assert row.source == good
-    assert [step.source for step in steps if step.problem] == [f"{bad}train-images-idx3-ubyte"]
+    (failed,) = (line for line in told if not line.startswith("got "))
+    assert f"{bad}train-images-idx3-ubyte" in failed
 
 
 def test_the_mat_file_comes_last(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
     scipy.io.savemat(tmp_path / "a.mat", tiny.arrays)
     server.pages["/a.mat"] = (200, (tmp_path / "a.mat").read_bytes())
-    steps, row = fetch(tmp_path / "data", tiny.config(mirrors=(f"{server.url}/dead/",), mat_url=f"{server.url}/a.mat"))
-    assert row.source == f"{server.url}/a.mat" == steps[-1].source
+    told, row = fetch(tmp_path / "data", tiny.config(mirrors=(f"{server.url}/dead/",), mat_url=f"{server.url}/a.mat"))
+    assert row.source == f"{server.url}/a.mat"
+    assert told[-1] == f"got {server.url}/a.mat"
     assert server.asked[-1] == "/a.mat"
     assert files_in(tmp_path / "data") == DONE
 
@@ -348,8 +351,8 @@ def test_a_data_folder_that_cannot_be_written_is_read_as_it_is(
 
 
 def test_a_plan_asks_nobody_and_writes_nothing(tiny: TinyMnist, tmp_path: Path) -> None:
-    *steps, row = plan_digits(tmp_path / "data", FetchDigitsConfig())
-    assert [step.source for step in steps] == [*MIRRORS, MAT_URL]
+    *told, row = plan_digits(tmp_path / "data", FetchDigitsConfig())
+    assert told == [Note(message=f"would ask {url}") for url in (*MIRRORS, MAT_URL)]
     assert isinstance(row, FetchedDigits)
     assert (row.source, row.train_n, row.sha256) == (MIRRORS[0], None, None)
     assert not (tmp_path / "data").exists()
@@ -363,10 +366,10 @@ def test_one_process_waits_for_the_other_and_then_has_nothing_to_do(tiny: TinyMn
     (tmp_path / "data").mkdir()
     with FileLock(tmp_path / "data" / ".digits.lock"):
         waiting = fetch_digits(tmp_path / "data", config)
-        step = next(waiting)
-        assert isinstance(step, Step)
-        assert "another process" in str(step.problem)
-    assert isinstance(next(waiting), FetchedDigits)
+        told = next(waiting)
+        assert isinstance(told, Note)
+        assert "another process" in told.message
+    assert isinstance(list(waiting)[-1], FetchedDigits)
 
 
 PROGRAM = """
