@@ -19,6 +19,7 @@ import scipy.io
 from filelock import FileLock
 from tiny_mnist import TinyMnist, make_tiny_mnist
 
+from mnistfaces.datasets.cache import CACHE
 from mnistfaces.datasets.digits import load_digits
 from mnistfaces.errors import DataError, FetchError, FileError, UsageError
 from mnistfaces.fetching.mnist.fetch import FetchedDigits, fetch_digits, find_digits, plan_digits
@@ -96,7 +97,8 @@ def fetch(folder: Path, config: FetchDigitsConfig) -> tuple[list[str], FetchedDi
 
 
 def files_in(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+    """Returns what is in a folder, besides what was found out about it and may be removed at any time."""
+    return {path.name for path in folder.iterdir()} - {CACHE} if folder.exists() else set()
 
 
 DONE = {"digits.npz", "digits.json", ".digits.lock"}
