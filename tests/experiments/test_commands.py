@@ -49,7 +49,7 @@ TOGETHER: dict[str, dict[str, Any]] = {
 }
 """What must be asked for, too, for an option to bear on the result."""
 
-KINDS: tuple[DatasetKind, ...] = ("digits", "faces", "images", "features")
+KINDS: tuple[DatasetKind, ...] = get_args(DatasetKind)
 
 
 def test_a_value_is_known_for_every_option() -> None:
