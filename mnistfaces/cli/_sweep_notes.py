@@ -51,6 +51,13 @@ def _judgement(summary: "Row") -> Iterator[str]:
     else:
         yield "the test images took no part in choosing"
     yield from summary["cautions"]
+    if summary["assumed"] is not None:
+        from mnistfaces.evaluation.advice import DIFFERENCE, advice_line
+        from mnistfaces.evaluation.plan import read_assumptions
+        from mnistfaces.statistics.planning import Design
+
+        present = Design(images=tested, **summary["design"])
+        yield advice_line(read_assumptions(summary["assumed"]), DIFFERENCE, present)
 
 
 def _nested(nested: "Row") -> str:

@@ -15,6 +15,7 @@ from mnistfaces.cli import (
     fetch_digits,
     fetch_faces,
     gradcheck,
+    plan,
     predict,
     reproduce,
     samples,
@@ -80,6 +81,7 @@ _add(app, "gradcheck", gradcheck.gradcheck)
 _add(app, "train", train.train)
 _add(app, "sweep", sweep.sweep)
 _add(app, "compare", compare.compare)
+_add(app, "plan", plan.plan)
 _add(app, "evaluate", evaluate.evaluate)
 _add(app, "predict", predict.predict)
 _add(app, "contour", contour.contour)

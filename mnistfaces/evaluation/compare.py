@@ -10,10 +10,15 @@ import numpy as np
 
 from mnistfaces.datasets.base import class_number
 from mnistfaces.errors import DataError, RunError
+from mnistfaces.evaluation.advice import DIFFERENCE, advice_line
 from mnistfaces.experiments.trials import Row
 from mnistfaces.runs.runs import Run, find_runs
-from mnistfaces.statistics.differences import paired_difference, verdict
-from mnistfaces.statistics.scores import TrialScores
+from mnistfaces.statistics.differences import equivalence, match_trials, paired_difference, verdict
+from mnistfaces.statistics.intervals import accuracy_interval
+from mnistfaces.statistics.planning import Design, assumptions_of
+from mnistfaces.statistics.proportions import LEVEL
+from mnistfaces.statistics.scores import Board, TrialScores
+from mnistfaces.statistics.selection import holm
 
 COMMANDS = ("train", "sweep")
 
@@ -44,39 +49,71 @@ def load_contenders(references: Sequence[str], lines: Iterable[str] = ()) -> lis
     runs = [run for reference in references if reference not in tables for run in find_runs(reference, COMMANDS, lines)]
     if not runs:
         raise RunError("a CSV has answers but no truth: give a run to compare it with, too")
-    contenders = [_of_run(run) for run in runs] + [_of_table(Path(table), runs[0]) for table in tables]
+    contenders = [load_contender(run) for run in runs] + [_of_table(Path(table), runs[0]) for table in tables]
     if len(contenders) < 2:  # noqa: PLR2004  a pair
         raise RunError("give at least two runs to compare")
     return contenders
 
 
-def compare(contenders: Sequence[Contender]) -> Iterator[Row]:
+def compare(contenders: Sequence[Contender], *, margin: float | None = None) -> Iterator[Row]:
     """Yields a row per pair: the difference in accuracy, a less b, with its paired 95 % interval and p value.
 
+    p is adjusted for the number of pairs (Holm 1979), and the verdict goes by it; each interval stands for its pair
+    alone. `a_above_b` is the share of trials in which a was more accurate.
+
+    Args:
+        contenders: two or more.
+        margin: differences smaller than that count as none: the verdict says whether equality within it is shown.
+
     Raises:
-        DataError: the two were not tested on the same images.
+        DataError: two were not tested on the same images.
     """
-    for a, b in itertools.combinations(contenders, 2):
-        shared = [pair for pair in a.trials if pair in b.trials]
-        if shared:
-            ours, theirs = [a.trials[pair] for pair in shared], [b.trials[pair] for pair in shared]
+    pairs = list(itertools.combinations(contenders, 2))
+    results = [paired_difference(*_matched(a, b)) for a, b in pairs]
+    for (a, b), result, p in zip(pairs, results, holm([result.p for result in results]), strict=True):
+        if margin is None:
+            said = verdict(result, a.name, b.name, p=p)
         else:
-            ours, theirs = list(a.trials.values()), list(b.trials.values())
-        result = paired_difference(ours, theirs)
+            both_tests = paired_difference(*_matched(a, b), level=1 - 2 * (1 - LEVEL))  # two one-sided tests
+            said = equivalence(both_tests, margin, p=p, names=(a.name, b.name))
         yield {
             "a": a.name,
             "b": b.name,
             "difference": result.difference,
             "low": result.low,
             "high": result.high,
-            "p": result.p,
+            "p": p,
             "n": result.n,
             "discordant": result.discordant,
-            "verdict": verdict(result, a.name, b.name),
+            "a_above_b": result.above,
+            "verdict": said,
         }
 
 
-def _of_run(run: Run) -> Contender:
+def advice(contenders: Sequence[Contender]) -> str:
+    """Returns what it takes to tell the two most accurate contenders apart; "" where their answers cannot say."""
+    ranked = sorted(contenders, key=lambda contender: -accuracy_interval(list(contender.trials.values())).mean)
+    trials = _matched(*ranked[:2])
+    board = Board.of(trials)
+    assumed = assumptions_of(board, 0, [1])
+    present = Design(images=board.tested.shape[1], seeds=len(trials[0]))
+    return "" if assumed is None else advice_line(assumed, DIFFERENCE, present)
+
+
+def _matched(a: Contender, b: Contender) -> tuple[list[TrialScores], list[TrialScores]]:
+    """Returns the trials of two contenders that belong together: by seed and fold, or one against each."""
+    shared = [pair for pair in a.trials if pair in b.trials]
+    if shared:
+        return [a.trials[pair] for pair in shared], [b.trials[pair] for pair in shared]
+    return match_trials(list(a.trials.values()), list(b.trials.values()))
+
+
+def load_contender(run: Run) -> Contender:
+    """Returns a run as a contender: of a sweep its best cell.
+
+    Raises:
+        RunError: it answered no test images.
+    """
     predictions = run.predictions()
     if run.command == "sweep":
         summary = run.summary()
@@ -93,7 +130,7 @@ def _of_run(run: Run) -> Contender:
 
 def _of_table(path: Path, run: Run) -> Contender:
     """Returns the answers of a CSV with the columns image and class, judged by a run's test images."""
-    predictions, reference = run.predictions(), next(iter(_of_run(run).trials.values()))
+    predictions, reference = run.predictions(), next(iter(load_contender(run).trials.values()))
     classes = tuple(run.config["dataset"]["classes"] if run.command == "train" else run.config["classes"])
     answers = _read_table(path, classes)
     truth = dict(zip(predictions.ids.tolist(), predictions.labels.tolist(), strict=True))

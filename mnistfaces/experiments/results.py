@@ -5,6 +5,8 @@ Legend: T trials of a cell.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from mnistfaces.config import STATUS_SEVERITY
 from mnistfaces.experiments.trials import Cell, Row
 from mnistfaces.statistics.intervals import accuracy_intervals
+from mnistfaces.statistics.planning import assumptions_of
 from mnistfaces.statistics.scores import Board, order_of
 from mnistfaces.statistics.selection import confidence_set, nested_accuracy
 from mnistfaces.statistics.variance import parts_of
@@ -51,6 +54,11 @@ class CellResult:
         values = [record[field] for record in self.finite if record.get(field) is not None]
         return fmean(values) if values else None
 
+    @cached_property
+    def tested(self) -> Row:
+        """Returns the fields of the row that the test answers give."""
+        return tested_fields([self])[0]
+
     def row(self, asked: int, **same: object) -> Row:
         """Returns the cell's row; `same` are fields that all cells share.
 
@@ -63,7 +71,7 @@ class CellResult:
             values = [record[metric] for record in self.finite if record[metric] is not None]
             metrics[metric] = fmean(values) if values else None
             metrics[f"{metric}_std"] = stdev(values) if len(values) > 1 else None
-        metrics.update(tested_fields([self])[0])
+        metrics.update(self.tested)
         states = [record["status"] for record in self.records] + ["failed"] * (asked - len(self.records))
         return {
             **self.cell.options(),
@@ -189,6 +197,14 @@ def cautions(result: CellResult) -> list[str]:
                 "90 % of the time; with 5 or more it holds"
             )
     return found
+
+
+def assumed(results: Sequence[CellResult], best: int, tied: Sequence[bool | None]) -> Row | None:
+    """Returns what a plan can take from a sweep: how the best cell's answers vary, and its differences to the tied."""
+    others = [number for number, inside in enumerate(tied) if inside and number != best]
+    board = board_of([results[number] for number in [best, *others]])
+    found = None if board is None else assumptions_of(board, 0, list(range(1, len(board))))
+    return None if found is None else asdict(found)
 
 
 def count_tested(result: CellResult) -> int:

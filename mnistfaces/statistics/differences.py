@@ -13,7 +13,7 @@ from scipy.special import bdtr, stdtr, stdtrit
 from mnistfaces.errors import DataError
 from mnistfaces.statistics.intervals import Design, design_of
 from mnistfaces.statistics.proportions import FEWEST_DISCORDANT, LEVEL, conditional_limits, mcnemar_exact, tango
-from mnistfaces.statistics.scores import Board, Floats, TrialScores, distinct_rows, order_of
+from mnistfaces.statistics.scores import Board, Floats, TrialScores, order_of
 from mnistfaces.statistics.variance import Parts, parts_of
 
 POINT = 0.01
@@ -72,7 +72,7 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
     Raises:
         DataError: the trials or their images do not match; the message says where.
     """
-    board = Board.of(_matched(a, b))
+    board = Board.of(match_trials(a, b))
     first, second = board.values.astype(np.float64)  # (T, U)
     difference = first - second
     means = (difference * board.tested).sum(axis=1) / board.tested.sum(axis=1)  # (T,)
@@ -135,12 +135,12 @@ def _signs(board: Board, block: slice, best: int) -> tuple[NDArray[np.int64], ND
 
 
 def _design_of_difference(board: Board, difference: Floats) -> Design:
-    if len(distinct_rows(board.tested)[0]) > 1:
+    if not board.one_test_set:
         return "splits"
     return "one" if (difference == difference[0]).all() else "seeds"
 
 
-def _matched(a: Sequence[TrialScores], b: Sequence[TrialScores]) -> tuple[list[TrialScores], list[TrialScores]]:
+def match_trials(a: Sequence[TrialScores], b: Sequence[TrialScores]) -> tuple[list[TrialScores], list[TrialScores]]:
     """Returns both sides with equally many trials; a single trial meets each of the other side.
 
     Raises:

@@ -76,8 +76,8 @@ def accuracy_intervals(board: Board, *, level: float = LEVEL) -> Intervals:
         if pattern.any():
             chosen, kept = np.flatnonzero(which == number), np.flatnonzero(pattern)
             part = board.only(chosen, kept)
-            of_trials[np.ix_(chosen, kept)] = parts_of(part).of_trials
-            mean[chosen] = of_trials[np.ix_(chosen, kept)].mean(axis=1)
+            of_trials[np.ix_(chosen, kept)] = part.means()
+            mean[chosen] = part.means().mean(axis=1)
             low[chosen], high[chosen] = _limits(part.by_test_set(), level)
     return Intervals(mean=mean, low=low, high=high, of_trials=of_trials)
 
@@ -102,7 +102,7 @@ def accuracy_interval(trials: Sequence[TrialScores], *, level: float = LEVEL) ->
 
 def design_of(board: Board) -> Design:
     """Returns which of the three designs the trials of a board are, for its words alone: one variance serves all."""
-    if len(distinct_rows(board.tested)[0]) > 1:
+    if not board.one_test_set:
         return "splits"
     return "one" if (board.values == board.values[:, :1]).all() else "seeds"
 
@@ -135,7 +135,7 @@ def _freedom(parts: Parts, ratio: Floats, binomial: Floats) -> Floats:
 
 def _all_right_or_wrong(board: Board) -> NDArray[np.bool_]:
     """Returns of which cells (C,) every unit was right, or was wrong, in all trials alike on one test set."""
-    if len(distinct_rows(board.tested)[0]) > 1:
+    if not board.one_test_set:
         return np.zeros(len(board), np.bool_)
     values = board.values
     sure: NDArray[np.bool_] = (values == values[:, :1]).all(axis=(1, 2)) & np.isin(values[:, 0], (0, 1)).all(axis=1)

@@ -4,7 +4,7 @@ n images of a test set; C cells, T trials, U units. A unit is an image; near-dup
 once: its score is the mean over its images.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -90,21 +90,22 @@ class Board:
         columns = [column for column in columns if len(column.ids)]
         if not columns:
             raise DataError("there is no trial to judge")
-        units = np.unique(np.concatenate([column.groups for column in columns]))
-        single = all(len(np.unique(column.groups)) == len(column.groups) for column in columns)
+        present = {id(column.groups): np.unique(column.groups) for column in columns}
+        units = np.unique(np.concatenate(list(present.values())))
+        single = all(len(present[id(column.groups)]) == len(column.groups) for column in columns)
         shape = len(cells), len(columns), len(units)
         values = np.zeros(shape, np.uint8 if single else np.float64)  # 0 and 1 take a byte
         tested = np.zeros(shape[1:], np.bool_)
         for number, column in enumerate(columns):
-            present, means = _unit_means(column.correct, column.groups)  # (u,), (C, u)
-            places = np.searchsorted(units, present)
+            found, means = _unit_means(column.correct, column.groups)  # (u,), (C, u)
+            places = np.searchsorted(units, found)
             values[:, number, places], tested[number, places] = means, True
         return cls(
             values=values,
             tested=tested,
             ended=np.stack([column.ended for column in columns], axis=1),
             traded=np.stack([column.traded for column in columns], axis=1),
-            images=len(np.unique(np.concatenate([column.ids for column in columns]))),
+            images=_count(_distinct(column.ids for column in columns)),
         )
 
     def __len__(self) -> int:
@@ -120,10 +121,22 @@ class Board:
             traded=self.traded[cells][:, trials],
         )
 
+    @property
+    def one_test_set(self) -> bool:
+        """Returns whether all trials tested the same units."""
+        return bool((self.tested == self.tested[0]).all())
+
+    def means(self) -> Floats:
+        """Returns the mean over the units of each trial, (C, T); of a failed one, 0."""
+        means: Floats = self.values.sum(axis=2, dtype=np.float64) / self.tested.sum(axis=1)
+        return means
+
     def by_test_set(self) -> "Board":
         """Returns a board whose trials are test sets: several that share one are averaged. One test set: as it is."""
+        if self.one_test_set:
+            return self
         sets, place = distinct_rows(self.tested)
-        if len(sets) in (1, len(place)):
+        if len(sets) == len(place):
             return self
         weight = (place == np.arange(len(sets))[:, np.newaxis]) / np.bincount(place)[:, np.newaxis]  # (S, T)
         return replace(
@@ -153,9 +166,9 @@ class _Column:
 
 def _shared(column: Sequence[TrialScores | None]) -> _Column:
     known = [scores for scores in column if scores is not None]
-    for ids in {id(scores.ids): scores.ids for scores in known}.values():  # trials share their arrays of names
-        names, counts = np.unique(ids, return_counts=True)
-        if len(names) < len(ids):
+    for ids in _distinct(scores.ids for scores in known):
+        if len(set(ids.tolist())) < len(ids):
+            names, counts = np.unique(ids, return_counts=True)
             raise DataError(f"image {names[counts.argmax()]} is scored {counts.max()} times in one trial")
     ids = known[0].ids
     for other in known[1:]:
@@ -177,6 +190,16 @@ def _shared(column: Sequence[TrialScores | None]) -> _Column:
         ended=np.array([scores is not None for scores in column]),
         traded=np.array([scores.traded() if scores is not None else known[0].traded() for scores in column]),
     )
+
+
+def _distinct(arrays: Iterable[NDArray[np.str_]]) -> list[NDArray[np.str_]]:
+    """Returns each array once: trials on the same images share their array of names, which are slow to compare."""
+    return list({id(array): array for array in arrays}.values())
+
+
+def _count(arrays: Sequence[NDArray[np.str_]]) -> int:
+    """Returns how many different names there are in arrays that hold each name once."""
+    return len(arrays[0]) if len(arrays) == 1 else len(set().union(*(array.tolist() for array in arrays)))
 
 
 def distinct_rows(rows: Bools) -> tuple[Bools, NDArray[np.intp]]:

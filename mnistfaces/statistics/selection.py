@@ -14,8 +14,8 @@ from mnistfaces.errors import DataError
 from mnistfaces.statistics.differences import p_worse
 from mnistfaces.statistics.intervals import Interval, accuracy_interval
 from mnistfaces.statistics.proportions import LEVEL
-from mnistfaces.statistics.scores import Board, Floats, TrialScores
-from mnistfaces.statistics.variance import parts_of, residuals_of
+from mnistfaces.statistics.scores import Board, TrialScores
+from mnistfaces.statistics.variance import parts_of, residual_scale, values_of
 
 DRAWS = 1000
 """Of the joint distribution of all differences; always the same ones."""
@@ -55,7 +55,7 @@ def confidence_set(board: Board, *, level: float = LEVEL) -> NDArray[np.bool_]:
         board: of all cells.
         level: with which the set holds the best cell.
     """
-    best, count = int(board_means(board).argmax()), len(board)
+    best, count = int(board.means().mean(axis=1).argmax()), len(board)
     p, single = p_worse(board, best), 1 - level
     bonferroni = single / max(count - 1, 1)
     # Cells that are out by any reckoning do not matter for the largest difference among the others.
@@ -64,12 +64,6 @@ def confidence_set(board: Board, *, level: float = LEVEL) -> NDArray[np.bool_]:
     chosen: NDArray[np.bool_] = p > min(single, max(bonferroni, of_each))
     chosen[best] = True
     return chosen
-
-
-def board_means(board: Board) -> Floats:
-    """Returns the mean accuracy of each cell, (C,), trials that failed counting as wrong."""
-    share = board.tested / board.tested.sum(axis=1, keepdims=True) / len(board.tested)
-    return np.concatenate([np.einsum("ctu,tu->c", board.values[block], share) for block in board.blocks()])
 
 
 def _level_of_each(board: Board, level: float) -> float:
@@ -82,10 +76,13 @@ def _level_of_each(board: Board, level: float) -> float:
     trials, units = board.tested.shape
     for_units = generator.standard_normal((DRAWS, units), np.float32)
     for_trials = generator.standard_normal((DRAWS, trials), np.float32)
+    weight = (residual_scale(board.tested) / trials).astype(np.float32)
+    of_mean = board.tested * weight[:, np.newaxis]
     largest = np.full(DRAWS, -np.inf, np.float32)
     for block in board.blocks():
-        _, residuals = residuals_of(board.values[-1] - board.values[block].astype(np.float64), board.tested)
-        of_units = residuals.sum(axis=1) / trials  # (C, U)
+        values = values_of(board, block, board.values[-1])
+        means = np.einsum("ct,tu->cu", parts.of_trials[block].astype(values.dtype), of_mean)
+        of_units = np.einsum("ctu,t->cu", values, weight) - means
         of_trials = spread[block] * scale[block, np.newaxis]
         error = np.sqrt((of_units**2).sum(axis=1) + (of_trials**2).sum(axis=1))
         other = error > 0

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistfaces.statistics.scores import Board, Floats, distinct_rows
+from mnistfaces.statistics.scores import Board, Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,6 +43,9 @@ class Parts:
         images: variance of the mean that is due to images.
         trials: likewise to trials.
         weights: the sum of w_i^2, enlarged as `images` is: 1 / U on one test set.
+        of_unit: variance of a unit's score in one trial.
+        of_image: the part of it that two trials share; NaN where no two tested the same unit.
+        of_trial: variance of one trial's mean that units do not explain.
         shape: (T, U), trials and units.
     """
 
@@ -51,6 +54,9 @@ class Parts:
     images: Floats
     trials: Floats
     weights: Floats
+    of_unit: Floats
+    of_image: Floats
+    of_trial: Floats
     shape: tuple[int, int]
 
     def freedom(self) -> Floats:
@@ -68,47 +74,58 @@ def parts_of(board: Board, *, less_than: NDArray[Any] | None = None) -> Parts:
         board: with trials that share a test set averaged, unless all share one.
         less_than: (T, U); the values are subtracted from these first: a cell's disadvantage.
     """
-    tested = board.tested
-    blocks = [_block_parts(_as_floats(board, block, less_than), tested) for block in board.blocks()]
-    of_trials, images, between = (np.concatenate(found) for found in zip(*blocks, strict=True))
-    several = len(distinct_rows(tested)[0]) > 1
-    ratio = board.traded.mean(axis=1) * several  # (C,)
-    weights = (tested / tested.sum(axis=1, keepdims=True)).mean(axis=0)
+    tested, trials = board.tested, len(board.tested)
+    found = [_products(values_of(board, block, less_than), tested) for block in board.blocks()]
+    means, products = (np.concatenate(part) for part in zip(*found, strict=True))  # (C, T), (C, T, T)
+    together, alone = products.sum(axis=(1, 2)), np.trace(products, axis1=1, axis2=2)
+    between, count = np.zeros(len(board)), tested.sum(axis=1)
+    if trials > 1:
+        by_images = alone / trials - (together - alone) / (trials * (trials - 1))
+        between = np.maximum(0.0, means.var(axis=1, ddof=1) - by_images)
+    weight = tested * residual_scale(tested)[:, np.newaxis]
+    shared = float((weight.sum(axis=0) ** 2).sum() - (weight**2).sum())
+    ratio = board.traded.mean(axis=1) * (not board.one_test_set)  # (C,)
+    weights = (tested / count[:, np.newaxis]).mean(axis=0)
     return Parts(
-        mean=of_trials.mean(axis=1),
-        of_trials=of_trials,
-        images=(1 + ratio) * images,
-        trials=(1 / len(tested) + ratio) * between,
+        mean=means.mean(axis=1),
+        of_trials=means,
+        images=(1 + ratio) * np.maximum(0.0, together) / trials**2,
+        trials=(1 / trials + ratio) * between,
         weights=(1 + ratio) * (weights @ weights),
-        shape=(len(tested), int(tested.any(axis=0).sum())),
+        of_unit=(np.einsum("ctt->ct", products) * count).mean(axis=1),
+        of_image=np.maximum(0.0, together - alone) / shared if shared > 0 else np.full(len(board), np.nan),
+        of_trial=between,
+        shape=(trials, int(tested.any(axis=0).sum())),
     )
 
 
-def residuals_of(values: Floats, tested: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Returns the means of the trials, (C, T), and the weighted residuals of all units, (C, T, U).
+def values_of(board: Board, block: slice, less_than: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Returns a block's values, or by how much they are less than others, (C, T, U): float32 where that is exact."""
+    values = board.values[block]
+    exact = values.dtype == np.uint8
+    if less_than is not None:
+        values = less_than.astype(np.int8) - values.view(np.int8) if exact else less_than - values
+    return values.astype(np.float32 if exact else np.float64)
 
-    The residual of a trial's unit is divided by the trial's number of units n and multiplied by sqrt(n / (n - 1)).
+
+def residual_scale(tested: NDArray[np.bool_]) -> Floats:
+    """Returns what residuals of each trial are multiplied by, (T,): sqrt(n / (n - 1)) / n of its n units."""
+    count = tested.sum(axis=1)
+    scale: Floats = np.sqrt(count / np.maximum(count - 1, 1)) / count
+    return scale
+
+
+def _products(values: NDArray[Any], tested: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Returns the means of the trials, (C, T), and the products of their scaled residuals over units, (C, T, T).
+
+    From sums and products of the values alone: no array of residuals is made.
     """
-    count = tested.sum(axis=1)  # (T,)
-    means = np.einsum("ctu,tu->ct", values, tested) / count
-    scale = tested * (np.sqrt(count / np.maximum(count - 1, 1)) / count)[:, np.newaxis]  # (T, U)
-    return means, (values - means[..., np.newaxis]) * scale
-
-
-def _as_floats(board: Board, block: slice, less_than: NDArray[Any] | None) -> Floats:
-    values = board.values[block].astype(np.float64)
-    return values if less_than is None else less_than - values
-
-
-def _block_parts(values: Floats, tested: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
-    """Returns of some cells the trials' means, the variance due to images, and one trial's due to trials."""
-    trials = len(tested)
-    means, residuals = residuals_of(values, tested)
-    of_units = residuals.sum(axis=1)  # (C, U)
-    together = np.einsum("cu,cu->c", of_units, of_units)
-    if trials == 1:
-        return means, together, np.zeros(len(values))
-    alone = np.einsum("ctu,ctu->c", residuals, residuals)
-    by_images = alone / trials - (together - alone) / (trials * (trials - 1))
-    between = np.maximum(0.0, means.var(axis=1, ddof=1) - by_images)
-    return means, together / trials**2, between
+    mask = tested.astype(values.dtype)
+    squares = np.matmul(values, values.transpose(0, 2, 1)).astype(np.float64)  # (C, T, T)
+    sums = np.matmul(values, mask.T).astype(np.float64)  # (C, T, T): of the units that another trial tested
+    means = np.einsum("ctt->ct", sums) / tested.sum(axis=1)
+    crossed = means[:, :, np.newaxis] * sums.transpose(0, 2, 1)
+    shared = (mask @ mask.T).astype(np.float64)  # (T, T) units
+    centred = squares - crossed - crossed.transpose(0, 2, 1) + means[:, :, np.newaxis] * means[:, np.newaxis] * shared
+    scale = residual_scale(tested)
+    return means, centred * scale[:, np.newaxis] * scale

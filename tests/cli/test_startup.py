@@ -18,6 +18,7 @@ COMMANDS = (
     ("train",),
     ("sweep",),
     ("compare",),
+    ("plan",),
     ("evaluate",),
     ("predict",),
     ("contour",),

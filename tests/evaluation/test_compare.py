@@ -1,14 +1,17 @@
 """Comparisons: paired over seeds, folds and single models, and against answers made elsewhere."""
 
+import itertools
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from small_data import make_dataset
+from statsmodels.stats.multitest import multipletests
 
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.errors import DataError, RunError
-from mnistfaces.evaluation.compare import Contender, compare, load_contenders
+from mnistfaces.evaluation.compare import Contender, advice, compare, load_contenders
 from mnistfaces.experiments.sweep import Sweep, SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid
 from mnistfaces.statistics.differences import paired_difference
@@ -76,6 +79,48 @@ def test_folds_are_compared_fold_by_fold(tmp_path: Path) -> None:
 def test_every_pair_is_compared_once() -> None:
     contenders = [Contender(name=name, trials={(0, 0): trial("1" * 9 + "0")}) for name in "abc"]
     assert [(row["a"], row["b"]) for row in compare(contenders)] == [("a", "b"), ("a", "c"), ("b", "c")]
+
+
+def test_p_is_adjusted_for_the_number_of_pairs_and_the_verdict_follows() -> None:
+    right = ["1" * 120, "1" * 113 + "0" * 7, "1" * 112 + "0" * 8, "1" * 111 + "0" * 9]
+    contenders = [Contender(name=str(n), trials={(0, 0): trial(row)}) for n, row in enumerate(right)]
+    alone = [row["p"] for pair in ((0, 1), (0, 2), (0, 3)) for row in compare([contenders[n] for n in pair])]
+    assert alone == [2 / 2**7, 2 / 2**8, 2 / 2**9]
+    rows = {(row["a"], row["b"]): row for row in compare(contenders)}
+    reference = multipletests(
+        [row.p for row in (paired_difference([trial(a)], [trial(b)]) for a, b in itertools.combinations(right, 2))],
+        method="holm",
+    )[1]
+    assert [row["p"] for row in rows.values()] == pytest.approx(reference.tolist())
+    assert rows["0", "3"]["verdict"] == "0 is better (these two models, not their settings: one seed)"
+    assert rows["0", "1"]["verdict"].startswith("cannot be told apart (p = 0.062")
+
+
+def test_equality_within_a_margin_is_shown_or_not() -> None:
+    alike = [Contender(name=name, trials={(0, 0): trial("1" * 2000 + "0" * 100)}) for name in "ab"]
+    assert next(iter(compare(alike, margin=0.01)))["verdict"] == "equal within 1 point"
+    few = [Contender(name=name, trials={(0, 0): trial("1" * 20)}) for name in "ab"]
+    assert next(iter(compare(few, margin=0.01)))["verdict"].startswith("not enough data")
+
+
+def test_how_often_one_is_above_the_other_is_counted_over_trials() -> None:
+    def contender(name: str, *rights: int) -> Contender:
+        return Contender(name=name, trials={(n, 0): trial("1" * r + "0" * (50 - r)) for n, r in enumerate(rights)})
+
+    (row,) = compare([contender("a", 40, 41, 30, 45), contender("b", 39, 41, 35, 40)])
+    assert row["a_above_b"] == (1 + 0.5 + 0 + 1) / 4
+    (single,) = compare([contender("a", 40), contender("b", 39)])
+    assert single["a_above_b"] is None
+
+
+def test_a_comparison_ends_with_what_it_would_take() -> None:
+    contenders = [
+        Contender(name=name, trials={(0, 0): trial(row)})
+        for name, row in (("a", "1" * 90 + "0" * 10), ("b", "0" * 9 + "1" * 85 + "0" * 6))
+    ]
+    assert re.fullmatch(r"to tell these apart by 2 points you need [\d,]+ images x \d+ seeds; .*", advice(contenders))
+    perfect = [Contender(name=name, trials={(0, 0): trial("11")}) for name in "ab"]
+    assert advice(perfect) == ""
 
 
 def test_trials_on_other_images_are_refused() -> None:

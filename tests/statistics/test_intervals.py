@@ -20,7 +20,7 @@ from mnistfaces.statistics.differences import equivalence, paired_difference, ve
 from mnistfaces.statistics.intervals import accuracy_interval
 from mnistfaces.statistics.proportions import tango, wilson
 from mnistfaces.statistics.scores import Board, TrialScores
-from mnistfaces.statistics.variance import _block_parts, parts_of
+from mnistfaces.statistics.variance import parts_of
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import bench_statistics as simulation
@@ -117,26 +117,14 @@ def test_images_tested_twice_count_twice() -> None:
 
 def test_what_is_due_to_trials_is_estimated_without_bias_whatever_images_they_share() -> None:
     rng = np.random.default_rng(5)
-    found = []
-    for _ in range(3000):
-        image, trials = rng.normal(size=60), []
-        for luck in 0.2 * rng.normal(size=5):
-            tested = rng.permutation(60)[:30]
-            values = image[tested] + luck + 0.5 * rng.normal(size=30)
-            trials.append((tested, values))
-        values_, tested_ = np.zeros((1, 5, 60)), np.zeros((5, 60), bool)
-        for number, (tested, values) in enumerate(trials):
-            values_[0, number, tested], tested_[number, tested] = values, True
-        found.append(unfloored(values_, tested_))
-    assert np.mean(found) == pytest.approx(0.04, abs=0.005)
-
-
-def unfloored(values: np.ndarray, tested: np.ndarray) -> float:
-    """Returns the part of one trial before it is kept from falling below 0: by adding a spread that outweighs it."""
-    shift = np.array([-2, -1, 0, 1, 2.0])[:, np.newaxis]
-    block = _block_parts(values + shift * tested, tested)
-    means = block[0] - shift.T
-    return float(block[2][0] - block[0].var(ddof=1) + means.var(ddof=1))
+    values, tested = np.zeros((3000, 5, 60)), np.zeros((5, 60), bool)
+    for number in range(5):
+        tested[number, rng.permutation(60)[:30]] = True
+    image = rng.normal(size=(3000, 1, 60))
+    luck = np.array([-2, -1, 0, 1, 2.0])[:, np.newaxis]  # so far apart that nothing is cut off at 0
+    values = (image + luck + 0.5 * rng.normal(size=values.shape)) * tested
+    board = Board(values=values, tested=tested, ended=np.ones((3000, 5), bool), traded=np.zeros((3000, 5)), images=60)
+    assert parts_of(board).trials.mean() * 5 == pytest.approx(luck.var(ddof=1), rel=0.005)
 
 
 def test_pools_apart_pay_for_no_overlap_and_shared_ones_do() -> None:

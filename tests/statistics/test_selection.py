@@ -13,7 +13,7 @@ from scipy import stats
 from mnistfaces.errors import DataError
 from mnistfaces.statistics.intervals import accuracy_interval, accuracy_intervals
 from mnistfaces.statistics.scores import Board, TrialScores
-from mnistfaces.statistics.selection import _level_of_each, board_means, confidence_set, holm, nested_accuracy
+from mnistfaces.statistics.selection import _level_of_each, confidence_set, holm, nested_accuracy
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import bench_statistics as simulation
@@ -77,7 +77,7 @@ def test_a_cell_that_is_better_is_never_left_out() -> None:
     rng = np.random.default_rng(1)
     for _ in range(30):
         board = Board.of([[trial(rng.random(60) < p) for _ in range(3)] for p in (0.9, 0.6, 0.7, 0.3)])
-        inside, means = confidence_set(board), board_means(board)
+        inside, means = confidence_set(board), board.means().mean(axis=1)
         assert inside[means.argmax()]
         assert not inside.all()
         assert means[inside].min() >= means[~inside].max() - 0.1
@@ -87,7 +87,7 @@ def test_a_trial_that_failed_is_wrong_throughout() -> None:
     numbers = np.arange(200)
     good, fair = trial(numbers < 198), trial(numbers < 180)
     board = Board.of([[good, None, None, None], [fair] * 4])
-    assert board_means(board).tolist() == pytest.approx([0.99 / 4, 0.9])
+    assert board.means().mean(axis=1).tolist() == pytest.approx([0.99 / 4, 0.9])
     assert confidence_set(board).tolist() == [False, True]
 
 
