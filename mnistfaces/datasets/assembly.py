@@ -57,6 +57,8 @@ def assemble(found: Found, place: str, kind: DatasetKind, reading: DataConfig, v
         more = _require_distinct_classes(place, classes, labels[kept], decoded)
         pairs, told = grouping.look_pairs(decoded.thumbnails)
         more += told
+        if decoded.black:
+            more.append(f"{decoded.black} images are nearly black: of 12 bits in 16, perhaps; brighten them first")
         meta = _decoded_meta(decoded, variant, pairs)
     numbered = ["images are called by their numbers, from 0"] if found.names is None else []
     if assumed := [*found.assumed, *numbered, *said, *more]:

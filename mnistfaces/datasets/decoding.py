@@ -17,6 +17,7 @@ from mnistfaces import images
 from mnistfaces.datasets.variants import Variant
 
 FILES_AT_ONCE = 256
+NEARLY_BLACK = 16  # what the largest of 12 bits, 4095, becomes when it is read as one of 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,6 +30,7 @@ class Decoded:
         thumbnails: (n, 32, 32) gray.
         sha256: (n,) of the files.
         problems: why each other file is left out, with its name.
+        black: how many are nearly black, as those that hold 12 bits a pixel in 16.
     """
 
     pixels: NDArray[np.uint8]
@@ -36,6 +38,7 @@ class Decoded:
     thumbnails: NDArray[np.uint8]
     sha256: NDArray[np.str_]
     problems: Sequence[str]
+    black: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,6 +48,7 @@ class _Image:
     pixels: NDArray[np.uint8]
     thumbnail: NDArray[np.uint8]
     sha256: str
+    black: bool
 
 
 def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Variant) -> Decoded:
@@ -58,12 +62,14 @@ def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Var
     sha256: list[str] = []
     kept: list[int] = []
     problems: list[str] = []
+    black = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, image in enumerate(_in_order(pool, files, variant)):
             if isinstance(image, str):
                 problems.append(f"{names[number]}: {image}")
                 continue
             pixels[len(kept)], thumbnails[len(kept)] = image.pixels, image.thumbnail
+            black += image.black
             sha256.append(image.sha256)
             kept.append(number)
     return Decoded(
@@ -72,6 +78,7 @@ def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Var
         thumbnails=thumbnails[: len(kept)],
         sha256=np.array(sha256),
         problems=problems,
+        black=black,
     )
 
 
@@ -93,4 +100,5 @@ def _decode(file: Path | bytes, variant: Variant) -> _Image | str:
         pixels=images.resize(square if variant.color else gray, variant.res).ravel(),
         thumbnail=images.resize(gray, images.THUMBNAIL),
         sha256=hashlib.sha256(content).hexdigest(),
+        black=bool(gray.max(initial=0) <= NEARLY_BLACK),
     )

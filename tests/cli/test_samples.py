@@ -59,3 +59,13 @@ def test_what_was_decoded_is_remembered_shown_and_forgotten(mnf: Mnf) -> None:
     assert mnf("fetch", "--clear-cache").row["entries"] == 1
     assert [path.name for path in foreign.parent.iterdir()] == ["notes.txt"]
     assert mnf("fetch", "--clear-cache").row == {"entries": 0, "bytes": 0}
+
+
+def test_images_of_twelve_bits_in_sixteen_are_told(mnf: Mnf) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        for number in range(4):
+            path = mnf.folder / "deep" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 4096, (16, 16), dtype=np.uint16)).save(path)
+    assert "8 images are nearly black" in mnf("samples", "deep").stderr
