@@ -92,7 +92,7 @@ def faces(
     from mnistfaces.datasets.store import data_dir as data_folder
     from mnistfaces.datasets.variants import variant_of
     from mnistfaces.fetching.faces.fetch import FacesRequest, fetch_faces, make_synthetic
-    from mnistfaces.fetching.faces.report import write_report
+    from mnistfaces.fetching.faces.report import explain_states, write_report
 
     check_plot(plot)
     request = FacesRequest(
@@ -119,6 +119,8 @@ def faces(
     if plot is not None:
         _draw(plot, finished)
     out.rows(finished.counts, _columns(finished))
+    for line in () if synthetic else explain_states(finished.counts):
+        out.detail(line)
     out.note(f"next: {finished.next_command}")
     if not finished.complete:
         raise typer.Exit(LESS_THAN_ASKED)

@@ -39,7 +39,8 @@ def gradcheck(
         raise typer.BadParameter("steps must be positive", param_hint="--h")
     from mnistfaces.inspection.gradcheck import SoftmaxCost, check_gradient
 
-    problem = SoftmaxCost(load_dataset(dataset, data_dir=data_dir), seed)
+    with streams.busy(f"reading {dataset}"):
+        problem = SoftmaxCost(load_dataset(dataset, data_dir=data_dir), seed)
     checks = check_gradient(problem.cost, problem.gradient(), problem.point, steps)
     rows = streams.rows((asdict(check) for check in checks), COLUMNS)
     if not all(row["ok"] for row in rows):

@@ -52,7 +52,8 @@ def samples(
     kind_of(dataset)
     form = read_data(data)
     check_plot(plot)
-    images = load_dataset(dataset, data_dir=data_dir, **vars(form))
+    with streams.busy(f"reading {dataset}"):
+        images = load_dataset(dataset, data_dir=data_dir, **vars(form))
     for line in images.notes():
         streams.note(line)
     streams.rows(_counts(images), COLUMNS)

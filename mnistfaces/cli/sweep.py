@@ -96,7 +96,8 @@ def sweep(
         out=out,
         force=force,
     )
-    job = Sweep(config, DatasetReference(dataset, data_dir))
+    with streams.busy(f"reading {dataset}"):
+        job = Sweep(config, DatasetReference(dataset, data_dir))
     if dry_run:
         show_plan(streams, job)
         return

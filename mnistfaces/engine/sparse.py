@@ -35,9 +35,6 @@ class SparseImages:
             self._columns.append(_compressed(block.T))
         self.shape = torch.Size((len(self._rows), *self._rows[0].shape))
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def project(self, weight: Tensor, out: Tensor) -> Tensor:
         """Writes weight @ block.T, the same weights for every block, into `out` and returns it.
 

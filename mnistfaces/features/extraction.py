@@ -64,6 +64,7 @@ def extract_features(
         return
     from mnistfaces.features.network import load_network
 
+    yield Stage(name="reading the images")
     source = _open_source(images, wanted, reading, data_dir)
     yield Note(message=f"{source.name}: {len(source.units)} images, seen at {wanted.side} x {wanted.side} pixels")
     network = yield from load_network(wanted, data_dir=data_dir)

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.base import FULL_INTENSITY, Dataset
 from mnistfaces.errors import DataError
 from mnistfaces.landscape.pair import Pair
 from mnistfaces.landscape.plane import Floats, Plane
 
 BLOCK = 4096
 """Images whose logits are computed at once: 26 MB of float64 pixels."""
-
-FULL_INTENSITY = 255
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

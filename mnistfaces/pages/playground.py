@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistfaces.datasets.base import FULL_INTENSITY
 from mnistfaces.errors import UsageError
 from mnistfaces.files import write_text
 from mnistfaces.landscape import Descent, Plane, Surface, window
@@ -28,7 +29,6 @@ REPORT_SETTINGS = ((0.001, 0.9), (0.003, 0.9), (0.003, 0.99))
 """Learning rate of the summed cost and momentum, as the report drew them."""
 
 LEVELS = 25
-FULL_INTENSITY = 255
 FINEST_SHADE = 65_535
 
 

@@ -183,8 +183,6 @@ def test_a_sweep_killed_after_it_grew_is_mended_by_the_plain_command_as_compare_
     assert here("compare", "swept", "one").code == 0
 
 
-# --- two at once ---------------------------------------------------------------------------------------------------
-
 NO_LOCKS = """
 import errno, fcntl
 def flock(*_): raise OSError(errno.ENOTSUP, "Operation not supported")

@@ -131,8 +131,6 @@ def test_memory_that_is_not_there_is_one_line(mnf: Mnf) -> None:
     assert complaint == "not enough memory: Unable to allocate 9. TiB"
 
 
-# --- Ctrl-C --------------------------------------------------------------------------------------------------------
-
 STOPPED = "mnf: stopped; finished work is kept: the same command goes on from there\n"
 
 INTERRUPT_AT_IMPORT = """
@@ -196,8 +194,6 @@ def test_a_bug_keeps_its_traceback(mnf: Mnf) -> None:
     assert "Traceback" in done.stderr
     assert done.stderr.endswith("RuntimeError: a bug\n")
 
-
-# --- names ---------------------------------------------------------------------------------------------------------
 
 EVIL = "=1+\x1b[31mr\x9bed\u202e[bold]|$x$"
 FORMULA = "=1+[bold]|$x$"  # a class may be called so

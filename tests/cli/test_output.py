@@ -155,9 +155,6 @@ def test_work_in_stages_is_followed_to_its_result(
     assert list(Output("auto", quiet=True).follow(["one", *events, "more"])) == ["one", "the result", "more"]
 
 
-# --- on a terminal -------------------------------------------------------------------------------------------------
-
-
 def on_terminal(mnf: Mnf, *arguments: object, columns: int, **env: str) -> str:
     """Returns what the program shows on a pseudo-terminal of some width."""
     pty = pytest.importorskip("pty", reason="no pseudo-terminals here")

@@ -145,8 +145,6 @@ def test_a_reader_that_leaves_after_one_line_ends_the_sweep_quietly(mnf: Mnf) ->
         assert process.stderr.read() == ""
 
 
-# --- interruptions -------------------------------------------------------------------------------------------------
-
 LONG = (
     *("sweep", "digits-sample", "--train-per-class", 10, "--batch-size", "10,20,50", "--epochs", 40),
     *("--lr", "1e-3,1e-4", "--model", "mlp", "--isolated", "--out", "out", "--quiet"),

@@ -53,9 +53,6 @@ def agree(one: Measure, other: Measure) -> bool:
     return True
 
 
-# --- against others -------------------------------------------------------------------------------------------------
-
-
 def test_two_hundred_steps_have_the_losses_of_a_plain_torch_loop() -> None:
     digits = sample_of(20)
     made = draw(digits, 3, train_per_class=10, val_per_class=4, test_per_class=5)
@@ -175,9 +172,6 @@ def test_compressed_images_give_the_descent_of_dense_ones(dtype: str, monkeypatc
             for mine in (one, other):
                 np.testing.assert_allclose((mine.weights or {})[name], exact, rtol=0, atol=tolerance)
         assert_same(other, last(dataset, [cell], [made])[0])
-
-
-# --- the same whichever way ----------------------------------------------------------------------------------------
 
 
 @st.composite
@@ -334,9 +328,6 @@ def test_records_come_at_epoch_zero_at_every_so_many_and_at_the_end() -> None:
     assert start.train.loss == pytest.approx(np.log(3))
 
 
-# --- batches -------------------------------------------------------------------------------------------------------
-
-
 def test_a_batch_as_large_as_the_data_is_the_full_batch() -> None:
     dataset = make_dataset()
     made = draw(dataset)  # 21 images to train on
@@ -381,9 +372,6 @@ def test_the_summed_cost_at_a_rate_is_the_mean_cost_at_that_rate_times_the_image
     assert summed.train is not None
     assert mean.train is not None
     assert summed.train.loss == pytest.approx(mean.train.loss, rel=1e-10)
-
-
-# --- how a training ends -------------------------------------------------------------------------------------------
 
 
 def test_a_small_step_stops_a_model_where_it_stands() -> None:

@@ -188,9 +188,6 @@ def test_a_config_that_lists_files_outside_its_folder_removes_nothing(tmp_path: 
     assert outside.read_text() == "mine"
 
 
-# --- what the rows say ----------------------------------------------------------------------------------------------
-
-
 def scores_by_pair(job: Sweep, cell: Cell) -> dict[tuple[int, int], Any]:
     kept = load_predictions(job.folder.path / "predictions.npz")
     return {(trial.seed, trial.fold): kept.scores(job.key(trial)) for trial in job.trials if trial.cell == cell}
@@ -331,9 +328,6 @@ def test_a_sweep_given_where_weights_are_needed_names_the_command_that_trains(wh
 
 def test_threads_are_those_that_the_bits_were_promised_for() -> None:
     assert torch.get_num_threads() == 1
-
-
-# --- cost -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_finished_table_is_read_not_computed_again(

@@ -52,7 +52,7 @@ def extract(images: Path | str, out: Path | None, config: ExtractConfig = SMALL,
 
 
 def stage_of(events: list[Event | Extracted]) -> Stage:
-    return next(event for event in events if isinstance(event, Stage))
+    return next(event for event in events if isinstance(event, Stage) and event.name == "extract")
 
 
 def test_the_file_is_a_dataset_with_the_image_and_recipe_behind_each_row(folder: Path, whole: Path) -> None:

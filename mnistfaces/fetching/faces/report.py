@@ -10,7 +10,7 @@ from typing import Any
 
 from mnistfaces.errors import UsageError
 from mnistfaces.fetching.faces.rows import BadRow, Row
-from mnistfaces.fetching.web.states import STATES, State
+from mnistfaces.fetching.web.states import MEANINGS, STATES, State
 from mnistfaces.files import write_text
 from mnistfaces.text import csv_cell
 
@@ -71,6 +71,12 @@ def count_states(fates: Iterable[Fate], actors: Sequence[str]) -> list[dict[str,
         {"actor": actor, "listed": of.total(), "kept": of["ok"], **{state: of[state] for state in STATES}}
         for actor, of in counts.items()
     ]
+
+
+def explain_states(counts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns a line for each state that some rows of the list ended in: how many, and what it means."""
+    totals = {state: sum(row[state] for row in counts) for state in STATES}
+    return [f"{state} ({total}): {MEANINGS[state]}" for state, total in totals.items() if total]
 
 
 def write_report(path: Path, fates: Iterable[Fate]) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 from email.utils import formatdate
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from mnistfaces.fetching.web.policy import (
     retry_after,
     wait_before_retry,
 )
+from mnistfaces.fetching.web.states import MEANINGS, STATES, State
 
 PNG, JPEG = picture(1), picture(1, form="JPEG")
 OTHER = "0" * 64
@@ -150,3 +152,9 @@ def test_a_refused_connection_ends_an_archive_at_once() -> None:
 def test_a_host_that_was_silent_is_waited_for_half_as_long_but_never_too_short() -> None:
     assert [read_seconds(Host(silences=count), RULES) for count in range(4)] == [5, 2.5, 1.25, 1]
     assert read_seconds(Host(), Rules(read_s=0.5)) == 0.5
+
+
+def test_every_state_has_a_sentence_of_its_own() -> None:
+    assert list(MEANINGS) == list(get_args(State)) == list(STATES)
+    assert len(set(MEANINGS.values())) == len(MEANINGS)
+    assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in MEANINGS.values())
