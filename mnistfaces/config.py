@@ -37,6 +37,10 @@ COLLAPSE_EPOCHS = 100
 MAX_SEED = 2**62
 """Far more than anyone needs, and few enough for torch's generators when S, S + 1, ... are counted from there."""
 
+MOST = 1_000_000_000
+MOST_HIDDEN = 1_000_000
+"""Of epochs, images and steps, and of hidden units: more are a slip of the pen, too."""
+
 ADAM_BETAS, ADAM_EPS = (0.9, 0.999), 1e-8
 RMSPROP_ALPHA, RMSPROP_EPS = 0.99, 1e-8
 ADAGRAD_EPS = 1e-10
@@ -81,6 +85,15 @@ FOLDS_ARITHMETIC = 1
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise UsageError(message)
+
+
+def _require_bounded(config: "SplitConfig | TrainConfig | ExtractConfig") -> None:
+    """Raises UsageError for a count that no machine could work off."""
+    for field, value in vars(config).items():
+        counts = value if isinstance(value, tuple) else (value,)
+        most = MOST_HIDDEN if field == "hidden" else MOST
+        if field != "seed" and any(isinstance(count, int) and count > most for count in counts):
+            raise UsageError(f"--{field.replace('_', '-')} is too large: {most:,} at most")
 
 
 def _require_known_names(config: "TrainConfig | ExtractConfig") -> None:
@@ -148,6 +161,7 @@ class SplitConfig:
 
     def __post_init__(self) -> None:
         """Raises UsageError for numbers that no split can have."""
+        _require_bounded(self)
         _require(self.train_per_class is None or self.train_per_class >= 1, "--train-per-class must be at least 1")
         _require(self.val_per_class is None or self.val_per_class >= 0, "--val-per-class must not be negative")
         _require(
@@ -202,6 +216,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Fills in what the optimizer decides; raises UsageError for values that no training can have."""
         _require_known_names(self)
+        _require_bounded(self)
         own = OPTIMIZER_DEFAULTS[self.optimizer]
         if self.momentum is None:
             object.__setattr__(self, "momentum", own.momentum or 0.0)
@@ -318,6 +333,7 @@ class ExtractConfig:
     def __post_init__(self) -> None:
         """Raises UsageError for values that no extraction can have."""
         _require_known_names(self)
+        _require_bounded(self)
         _require(self.res is None or 1 <= self.res <= MAX_RES, f"--res must be from 1 to {MAX_RES}")
         _require(self.batch_size >= 1, "--batch-size must be at least 1")
         _require(self.jobs is None or self.jobs >= 1, "--jobs must be at least 1")

@@ -1,6 +1,7 @@
 """Lists and values as they are typed, read; a bad token is named."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import typer
 from mnistfaces.config import MOST_TRIALS, read_hidden
 from mnistfaces.errors import UsageError
 from mnistfaces.options import Option
+
+_DIGITS = re.compile("[+-]?[0-9]{1,30}")
 
 
 def read_option(option: Option, typed: Any) -> tuple[Any, ...]:  # noqa: ANN401  words, or what a flag said
@@ -62,11 +65,16 @@ def read_numbers(token: str, count: int, option: str) -> tuple[float, ...]:
 
 def read_integers(tokens: Sequence[str], option: str) -> tuple[int, ...]:
     """Returns the whole numbers of a list such as `1,10` or `log:10:10000:4`, each once, in the order given."""
-    values = read_floats(tokens, option)
-    for value in values:
-        if value != int(value):
-            raise typer.BadParameter(f"{value:g} is not a whole number", param_hint=option)
-    return tuple(int(value) for value in values)
+    values: list[int] = []
+    for piece in _pieces(tokens):
+        if _DIGITS.fullmatch(piece):  # every digit counts, also where a float would round
+            values.append(int(piece))
+            continue
+        for value in read_floats([piece], option):
+            if value != int(value):
+                raise typer.BadParameter(f"{value:g} is not a whole number", param_hint=option)
+            values.append(int(value))
+    return _distinct(values, option)
 
 
 def read_sizes(tokens: Sequence[str], option: str, word: str) -> tuple[int | None, ...]:

@@ -10,7 +10,7 @@ import typer
 
 from mnistfaces.cli._lists import read_numbers, read_sizes
 from mnistfaces.cli._options import Tokens
-from mnistfaces.config import Reduction
+from mnistfaces.config import MOST, Reduction
 
 if TYPE_CHECKING:
     from mnistfaces.landscape import Surface, SurfaceConfig
@@ -89,7 +89,9 @@ class ModelOptions:
         typer.Option("--train-per-class", metavar="N|all", help="Images per class [default: digits 400, others all]."),
     ] = None
     lr: Annotated[float | None, typer.Option("--lr", help="Of the training [default: digits 1e-4].")] = None
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Of the training [default: digits 3000].")] = None
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, max=MOST, help="Of the training [default: digits 3000].")
+    ] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Of the draw of the images [default: 0].")] = None
 
     def kept(self) -> "Run | None":

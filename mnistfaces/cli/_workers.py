@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.config import DeviceName
+from mnistfaces.config import MOST_TRIALS, DeviceName
 from mnistfaces.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,8 +85,9 @@ def read_shard(typed: str | None) -> tuple[int, int] | None:
     if typed == "auto":
         return _slurm_shard()
     part, _, parts = typed.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise UsageError(f"--shard {typed!r} must read I/N with I from 1 to N, or auto")
+    short = len(typed) <= 2 * len(str(MOST_TRIALS)) + 1
+    if not (short and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts) <= MOST_TRIALS):
+        raise UsageError(f"--shard {typed[:40]!r} must read I/N with I from 1 to N, N at most {MOST_TRIALS:,}; or auto")
     return int(part), int(parts)
 
 

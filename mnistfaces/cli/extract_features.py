@@ -10,6 +10,7 @@ from mnistfaces.cli._grid import read_data
 from mnistfaces.cli._options import DataDirOption, DeviceOption, OutputOptions, ReadingOptions, flat
 from mnistfaces.cli._output import number, text
 from mnistfaces.config import (
+    MOST,
     BackboneName,
     ExtractConfig,
     FeatureDtypeName,
@@ -67,9 +68,11 @@ def extract_features(
     dtype: Annotated[
         FeatureDtypeName, typer.Option("--dtype", help="Of the network's arithmetic; features are kept as float32.")
     ] = ExtractConfig.dtype,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Images at once.")] = ExtractConfig.batch_size,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, max=MOST, help="Images at once.")
+    ] = ExtractConfig.batch_size,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", help="Threads that decode images [default: one a core].")
+        int | None, typer.Option("--jobs", min=1, max=1024, help="Threads that decode images [default: one a core].")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of random weights.")] = ExtractConfig.seed,
     reading: ReadingOptions,

@@ -22,7 +22,7 @@ from mnistfaces.cli._options import (
     flat,
 )
 from mnistfaces.cli._output import Column, number, percent, seconds, text
-from mnistfaces.config import MAX_SEED, DataConfig, SplitConfig
+from mnistfaces.config import MAX_SEED, MOST, DataConfig, SplitConfig
 from mnistfaces.datasets import kind_of, load_dataset
 from mnistfaces.experiments.trials import Trial
 
@@ -53,7 +53,9 @@ def train(
     split: Annotated[Asked, SplitConfig, DataConfig, Without(("folds",))],
     every: Annotated[
         int | None,
-        typer.Option("--every", min=1, help="Measure every so many epochs [default: a curve of up to 3000 points]."),
+        typer.Option(
+            "--every", min=1, max=MOST, help="Measure every so many epochs [default: for a curve of 3000 points]."
+        ),
     ] = None,
     out: OutOption = None,
     force: ForceOption = False,

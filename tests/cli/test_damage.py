@@ -3,14 +3,16 @@
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import Mnf
+from damage import damaged
 
 if TYPE_CHECKING:
     import subprocess
@@ -262,3 +264,37 @@ def test_shards_work_side_by_side_and_the_whole_waits_for_them(mnf: Mnf, env: di
     assert "waiting for out: it is in use by process" in gathered[2]
     lines = [line for path in (mnf.folder / "out").glob("trials*.ndjson") for line in path.read_text().splitlines()]
     assert len(lines) == 4  # nothing is done twice
+
+
+# --- by chance -----------------------------------------------------------------------------------------------------
+
+
+def tries() -> Iterator[random.Random]:
+    """Yields a generator per try, each with a seed of its own, which a failure shows."""
+    first = int(os.environ.get("MNF_TEST_SEED", "0"))
+    for number in range(int(os.environ.get("MNF_TEST_TRIES", "200"))):
+        yield random.Random(first * 1_000_003 + number)  # noqa: S311  damage, not secrets
+
+
+@pytest.mark.long
+def test_two_hundred_damaged_ledgers_end_with_the_same_table(whole: Mnf, here: Mnf) -> None:
+    path = here.folder / "swept" / "trials.ndjson"
+    content = path.read_bytes()
+    for rng in tries():
+        path.write_bytes(damaged(content, rng))
+        done = here(*SWEEP)
+        assert "Traceback" not in done.stderr
+        assert numbers(here) == numbers(whole)
+
+
+@pytest.mark.long
+def test_two_hundred_damaged_configurations_are_one_line_or_believed_rightly(here: Mnf) -> None:
+    path = here.folder / "one" / "config.json"
+    content, right = path.read_bytes(), here("evaluate", "one").stdout
+    for rng in tries():
+        path.write_bytes(damaged(content, rng))
+        done = here("evaluate", "one", code=None)
+        if done.code == 0:
+            assert done.stdout == right
+        else:
+            assert (done.code, done.complaint.startswith("one/config.json is damaged (")) == (1, True)

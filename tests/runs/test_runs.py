@@ -135,6 +135,20 @@ def test_last_is_the_newest_finished_run_that_a_command_can_use(
         find_runs("last", ("sweep",))
 
 
+@pytest.mark.parametrize("content", [b"{}", b"[]", b"\xff\x00", b"[" * 100_000, b'{"name": "somebody else"}', b""])
+def test_a_strangers_configuration_under_runs_is_no_obstacle_to_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = train(None).path
+    for name in ("newer", "folder"):
+        (Path("runs") / name).mkdir()
+    (Path("runs") / "newer" / "config.json").write_bytes(content)
+    (Path("runs") / "folder" / "config.json").mkdir()
+    (Path("runs") / "gone").symlink_to("nowhere")
+    assert [run.path for run in find_runs("last", ("train",))] == [mine]
+
+
 def test_a_dash_reads_the_runs_of_rows(tmp_path: Path) -> None:
     paths = [train(tmp_path / name).path for name in ("a", "b")]
     lines = [json.dumps({"run": str(path), "lr": 1}) for path in (*paths, paths[0])]
