@@ -1,7 +1,7 @@
 """The append-only ledger: a file of JSON records, one a line, each with a checksum, that survives kills and damage.
 
 Who opens a ledger holds the folder it lies in: one process writes at a time, others read. Lines of release 0.1.0 have
-no checksum; they count up to the first line that has one, and get theirs when the ledger is opened for writing.
+no checksum; they count where no line of the ledger has one, and get theirs when it is opened for writing.
 """
 
 import contextlib
@@ -16,6 +16,8 @@ from mnistfaces.errors import FileError
 from mnistfaces.files import write_whole
 from mnistfaces.files.schema import parse_json, problem_of
 from mnistfaces.files.seals import CHECK, is_sealed, seal_line
+
+_MARK = f'"{CHECK}"'.encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +40,10 @@ def _scan(path: Path, schema: type, sha256: str | None) -> _Scan:
     records: list[dict[str, Any]] = []
     good: list[bytes] = []
     bad: list[bytes] = []
-    unsealed, old = 0, sha256 is None or _begins_with(complete, sha256)
+    old = _MARK not in complete and (sha256 is None or _begins_with(complete, sha256))
+    unsealed = 0
     for line in complete.split(b"\n") if complete else []:
         sealed = is_sealed(line)
-        old = old and not sealed
         record = _record_of(line, schema, sealed=sealed) if sealed or old else None
         if record is None:
             bad.append(line + b"\n")

@@ -133,10 +133,10 @@ def test_lines_of_the_first_release_are_read_and_get_their_checksum(tmp_path: Pa
     assert Ledger(path, Unit).notes == []
 
 
-def test_a_line_without_checksum_behind_one_that_has_it_is_not_believed(tmp_path: Path) -> None:
+def test_a_line_without_checksum_beside_one_that_has_it_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "ledger.ndjson"
     path.write_bytes(b'{"unit": 1}\n' + lines_of(2) + b'{"unit": 3}\n')
-    assert units_of(read_records(path, Unit)) == [1, 2]
+    assert units_of(read_records(path, Unit)) == [2]
 
 
 def test_a_record_is_not_glued_to_the_torn_line_of_a_process_that_died_meanwhile(tmp_path: Path) -> None:
