@@ -13,11 +13,13 @@ from mnistfaces.engine.optim import OPTIMIZERS
 from mnistfaces.errors import UsageError
 from mnistfaces.inspection.hidden_units import CRITERIA
 from mnistfaces.inspection.weight_images import SCORES
+from mnistfaces.landscape.rules import RULES
 from mnistfaces.runs import network
 
 REGISTRIES: list[tuple[Any, Mapping[Any, object]]] = [
     (config.OptimizerName, OPTIMIZERS),
     (config.OptimizerName, config.OPTIMIZER_DEFAULTS),
+    (config.OptimizerName, RULES),
     (config.DatasetKind, config.DATASET_DEFAULTS),
     (config.ModelName, MODELS),
     (config.ModelName, HIDDEN),

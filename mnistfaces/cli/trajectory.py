@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
-from mnistfaces.cli._lists import read_floats, read_numbers
+from mnistfaces.cli._lists import read_floats, read_numbers, read_option
 from mnistfaces.cli._options import (
     FIGURES,
     PAGES,
@@ -15,16 +15,20 @@ from mnistfaces.cli._options import (
     OutOption,
     OutputOptions,
     PageOption,
+    Tokens,
     check_plot,
     flat,
 )
 from mnistfaces.cli._output import number, text
+from mnistfaces.config import OptimizerName
+from mnistfaces.experiments.trials import OPTIONS
 
 if TYPE_CHECKING:
     from mnistfaces.landscape import Box, Surface
     from mnistfaces.landscape import Path as DescentPath
 
 COLUMNS = (
+    text("optimizer", folds=True),
     number("lr"),
     number("momentum"),
     text("mode", folds=True),
@@ -36,7 +40,7 @@ COLUMNS = (
 )
 
 WHOLE = "whole"
-DEFAULT_LR, DEFAULT_MOMENTUM = ["0.001,0.003"], ["0,0.9,0.99"]
+NAMES = ", ".join(get_args(OptimizerName))
 
 
 @flat
@@ -46,10 +50,25 @@ def trajectory(
         str,
         typer.Argument(metavar="[SURFACE]", help="A surface.npz, its run directory, last, or - for rows on stdin."),
     ] = "last",
-    lr: Annotated[list[str], typer.Option("--lr", metavar="LIST", help="Learning rates.")] = DEFAULT_LR,
+    optimizer: Annotated[
+        Tokens, typer.Option("--optimizer", metavar="LIST", help=f"Whose steps: {NAMES} [default: gd].")
+    ] = None,
+    lr: Annotated[
+        Tokens,
+        typer.Option(
+            "--lr",
+            metavar="LIST",
+            help="Learning rates [default: 0.001,0.003; of those that divide by the gradient's size 0.1,0.3].",
+        ),
+    ] = None,
     momentum: Annotated[
-        list[str], typer.Option("--momentum", metavar="LIST", help="Betas; 0 is vanilla descent.")
-    ] = DEFAULT_MOMENTUM,
+        Tokens,
+        typer.Option(
+            "--momentum",
+            metavar="LIST",
+            help="Betas of gd, where 0 is vanilla, and nesterov [default: gd 0,0.9,0.99, nesterov 0.9].",
+        ),
+    ] = None,
     steps: Annotated[int, typer.Option("--steps", min=1, max=1_000_000, help="Of every path.")] = 30,
     start: Annotated[str, typer.Option("--start", metavar="W1,W2", help="Where every path starts.")] = "-5.5,5",
     mode: Annotated[
@@ -73,17 +92,21 @@ def trajectory(
     $ mnf trajectory --plot paths.png
     $ mnf trajectory last --lr 0.003 --momentum 0,0.99 --start 8,-8 --plot playground.html
 
-    Descend on the surface that `mnf contour` kept, with every combination of learning rate and momentum.
+    Descend on the surface that `mnf contour` kept, with every combination of optimizer, learning rate and momentum.
     A restricted path lies on the surface. A projected one moves every weight, as training does, and leaves it.
     """
     check_plot(plot, PAGES if mode == "restricted" else FIGURES)
     where = read_numbers(start, 2, "--start")
     box = None if zoom in (None, WHOLE) else _box(str(zoom))
-    rates, betas = read_floats(lr, "--lr"), read_floats(momentum, "--momentum")
+    names = read_option(OPTIONS["optimizer"], optimizer) if optimizer else ("gd",)
+    if plot is not None and plot.suffix.lower() not in FIGURES and names != ("gd",):
+        raise typer.BadParameter("a page descends by gd alone: give --plot a png, svg or pdf", param_hint="--plot")
+    rates = read_floats(lr, "--lr") if lr else None
+    betas = read_floats(momentum, "--momentum") if momentum else None
     from mnistfaces.landscape import contours, trajectories
 
     request = trajectories.TrajectoryRequest(
-        start=(where[0], where[1]), lrs=rates, momenta=betas, steps=steps, mode=mode
+        optimizers=names, start=(where[0], where[1]), lrs=rates, momenta=betas, steps=steps, mode=mode
     )
     streams = output.open()
     contour = contours.find_surface(surface, sys.stdin if surface == "-" else ())

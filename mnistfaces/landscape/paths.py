@@ -1,7 +1,7 @@
-"""Descent from a point of a surface, with and without momentum.
+"""Descent from a point of a surface by any optimizer, T steps.
 
-v <- beta v + lr grad, w <- w - v, from v = 0 (Boris T. Polyak, "Some methods of speeding up the convergence of
-iteration methods", 1964, equation 9, in the form the report uses). T steps.
+`gd` is v <- beta v + lr grad, w <- w - v, from v = 0 (Boris T. Polyak, "Some methods of speeding up the convergence of
+iteration methods", 1964, equation 9, in the form the report uses); the others are those of `rules`.
 """
 
 import math
@@ -11,9 +11,11 @@ from typing import Literal
 
 import numpy as np
 
+from mnistfaces.config import OPTIMIZER_DEFAULTS, OptimizerName, check_momentum
 from mnistfaces.errors import UsageError
 from mnistfaces.landscape.plane import Floats
 from mnistfaces.landscape.result import Surface
+from mnistfaces.landscape.rules import RULES
 from mnistfaces.landscape.softmax import SoftmaxProblem
 
 Mode = Literal["restricted", "projected"]
@@ -25,24 +27,28 @@ class Descent:
 
     Attributes:
         start: the two weights it starts from.
-        lr: learning rate, a step per unit of the gradient of the cost.
-        momentum: beta; 0 is vanilla descent.
+        optimizer: whose steps they are.
+        lr: learning rate; of `gd` and `nesterov`, a step per unit of the gradient of the cost.
+        momentum: beta; 0 is vanilla descent. None is the optimizer's own, 0 where it takes none.
         steps: T.
     """
 
+    optimizer: OptimizerName = "gd"
+
     start: tuple[float, float] = (-5.5, 5.0)
     lr: float = 0.001
-    momentum: float = 0.0
+    momentum: float = None  # type: ignore[assignment]  # a number from the start: the optimizer's own
     steps: int = 30
 
     def __post_init__(self) -> None:
-        """Raises UsageError for values that no descent can have."""
+        """Fills in the optimizer's own momentum; raises UsageError for values that no descent can have."""
+        if self.momentum is None:
+            object.__setattr__(self, "momentum", OPTIMIZER_DEFAULTS[self.optimizer].momentum or 0.0)
         if not all(map(math.isfinite, self.start)):
             raise UsageError("--start must be two finite numbers")
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise UsageError(f"--lr must be positive, not {self.lr:g}")
-        if not 0 <= self.momentum < 1:
-            raise UsageError(f"--momentum must be at least 0 and below 1, not {self.momentum:g}")
+        check_momentum(self.optimizer, self.momentum)
         if self.steps < 1:
             raise UsageError(f"--steps must be at least 1, not {self.steps}")
 
@@ -110,10 +116,9 @@ def _descend(slope: Callable[[Floats], tuple[float, Floats]], start: Floats, des
     """Returns the positions, (T + 1, ...), and the cost at each."""
     positions = np.empty((descent.steps + 1, len(start)))
     loss = np.empty(descent.steps + 1)
-    positions[0], velocity = start, np.zeros_like(start)
+    positions[0], rule = start, RULES[descent.optimizer](descent.lr, descent.momentum)
     for step in range(descent.steps):
         loss[step], gradient = slope(positions[step])
-        velocity = descent.momentum * velocity + descent.lr * gradient
-        positions[step + 1] = positions[step] - velocity
+        positions[step + 1] = positions[step] - rule(positions[step], gradient)
     loss[-1] = slope(positions[-1])[0]
     return positions, loss

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from mnistfaces.config import OPTIMIZER_DEFAULTS, OptimizerName
 from mnistfaces.errors import RunError
 from mnistfaces.files import sha256_of_file, write_text
-from mnistfaces.landscape import Descent, Mode, Path, projected_path, restricted_path
+from mnistfaces.landscape import Descent, Mode, Path, SoftmaxProblem, projected_path, restricted_path
 from mnistfaces.landscape.contours import Contour
 from mnistfaces.landscape.models import model_of, problem_of
 from mnistfaces.progress import Advanced, Event, Note, Stage
@@ -20,22 +21,30 @@ from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.models import dataset_of
 from mnistfaces.runs.runs import RESULTS, load_run
 
+REPORT_RATES, REPORT_MOMENTA = (0.001, 0.003), (0.0, 0.9, 0.99)
+"""Of the summed cost, as the report drew them."""
+
+OWN_LENGTHS = (0.1, 0.3)
+"""Learning rates of the optimizers that divide by the size of the gradient: their first steps are just so long."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrajectoryRequest:
-    """Which paths are asked for: every learning rate with every momentum, from one start.
+    """Which paths are asked for: of every optimizer, every learning rate with every momentum, from one start.
 
     Attributes:
+        optimizers: whose paths.
         start: the two weights at step 0.
-        lrs: learning rates.
-        momenta: betas; 0 is vanilla descent.
+        lrs: learning rates; None are the report's for `gd` and `nesterov`, and `OWN_LENGTHS` for the others.
+        momenta: betas, for the optimizers that take one; None are the report's for `gd`, of others their own.
         steps: of each path.
         mode: `restricted` moves the two weights alone, `projected` all of the model's.
     """
 
+    optimizers: tuple[OptimizerName, ...] = ("gd",)
     start: tuple[float, float] = (-5.5, 5.0)
-    lrs: tuple[float, ...] = (0.001, 0.003)
-    momenta: tuple[float, ...] = (0.0, 0.9, 0.99)
+    lrs: tuple[float, ...] | None = None
+    momenta: tuple[float, ...] | None = None
     steps: int = 30
     mode: Mode = "restricted"
 
@@ -44,12 +53,30 @@ class TrajectoryRequest:
         self.descents()
 
     def descents(self) -> list[Descent]:
-        """Returns the combinations, learning rate by learning rate."""
+        """Returns the combinations, optimizer by optimizer, then learning rate by learning rate."""
+        taken = [name for name in self.optimizers if OPTIMIZER_DEFAULTS[name].momentum is not None]
         return [
-            Descent(start=self.start, lr=lr, momentum=momentum, steps=self.steps)
-            for lr in self.lrs
-            for momentum in self.momenta
+            Descent(optimizer=name, start=self.start, lr=lr, momentum=momentum, steps=self.steps)
+            for name in self.optimizers
+            for lr in self.lrs or (REPORT_RATES if OPTIMIZER_DEFAULTS[name].momentum is not None else OWN_LENGTHS)
+            for momentum in self._momenta(name, given=name in taken or not taken)
         ]
+
+    def _momenta(self, name: OptimizerName, *, given: bool) -> Sequence[float]:
+        """Returns the momenta of an optimizer's paths: those `given` where it takes one, or none does."""
+        if given and self.momenta is not None:
+            return self.momenta
+        return REPORT_MOMENTA if name == "gd" else (OPTIMIZER_DEFAULTS[name].momentum or 0.0,)
+
+    def asked(self) -> dict[str, Any]:
+        """Returns what names the folder of the paths; of `gd` alone, as it always was."""
+        descents = self.descents()
+        own = {"lr": [descent.lr for descent in descents], "momentum": [descent.momentum for descent in descents]}
+        asked: dict[str, Any] = {name: list(dict.fromkeys(values)) for name, values in own.items()}
+        if self.optimizers != ("gd",):
+            asked["optimizer"] = [descent.optimizer for descent in descents]
+            asked |= own
+        return asked | {"start": list(self.start), "steps": self.steps, "mode": self.mode}
 
 
 def trajectories(
@@ -79,20 +106,18 @@ def trajectories(
     asked = configuration(
         "trajectory",
         surface=sha256_of_file(contour.path),
-        start=list(request.start),
-        lr=list(request.lrs),
-        momentum=list(request.momenta),
-        steps=request.steps,
-        mode=request.mode,
+        **request.asked(),
     )
     folder = RunFolder(asked, [RESULTS], out=out, force=force)
+    problem = None if folder.finished else (yield from _problem_of(contour, request.mode, data_dir))
     with folder:
         yield from folder.claim()
         if folder.finished:
             yield Note(message=f"the paths were kept before: {folder.path}", detail=True)
             paths = paths_of(load_run(folder.path).rows(), descents, request.mode)
         else:
-            paths = yield from _descend(contour, descents, request.mode, data_dir)
+            problem = problem or (yield from _problem_of(contour, request.mode, data_dir))
+            paths = yield from _descend(contour, descents, problem)
             lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows_of(paths))
             folder.finish({RESULTS: write_text(folder.path / RESULTS, lines)})
     if request.mode == "projected":
@@ -101,14 +126,20 @@ def trajectories(
     yield paths
 
 
+def _problem_of(
+    contour: Contour, mode: Mode, data_dir: FilePath | None
+) -> Generator[Event, None, SoftmaxProblem | None]:
+    """Returns the model and the images that projected paths need; None for restricted ones."""
+    if mode == "restricted":
+        return None
+    yield Stage(name="reading the model and its images")
+    model = model_of(contour.surface)
+    return problem_of(model, dataset_of(model, data_dir))
+
+
 def _descend(
-    contour: Contour, descents: Sequence[Descent], mode: Mode, data_dir: FilePath | None
+    contour: Contour, descents: Sequence[Descent], problem: SoftmaxProblem | None
 ) -> Generator[Event, None, list[Path]]:
-    problem = None
-    if mode == "projected":
-        yield Stage(name="reading the model and its images")
-        model = model_of(contour.surface)
-        problem = problem_of(model, dataset_of(model, data_dir))
     yield Stage(name="descending", total=len(descents))
     paths = []
     for descent in descents:
@@ -124,6 +155,7 @@ def rows_of(paths: Iterable[Path]) -> list[dict[str, Any]]:
     """Returns a row per step, in the order of the paths; a number that is not finite is None."""
     return [
         {
+            "optimizer": path.descent.optimizer,
             "lr": path.descent.lr,
             "momentum": path.descent.momentum,
             "mode": path.mode,

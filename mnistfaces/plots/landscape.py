@@ -115,22 +115,25 @@ def _mark_points(axes: Axes, surface: Surface) -> None:
 
 def _draw_path(axes: Axes, path: Path, number: int) -> None:
     color = PATH_COLORS[number % len(PATH_COLORS)]
-    momentum = f"momentum {path.descent.momentum:g}" if path.descent.momentum else "vanilla"
+    look = number + number // len(PATH_COLORS)  # where colours come again, they come with other marks and dashes
+    descent = path.descent
+    beta = f"momentum {descent.momentum:g}" if descent.momentum else "vanilla"
+    setting = {"gd": beta, "nesterov": f"nesterov {descent.momentum:g}"}.get(descent.optimizer, descent.optimizer)
     away = f", {path.distance[-1]:.3g} off the plane" if path.mode == "projected" else ""
     axes.plot(
         *path.points.T,
         color=color,
-        linestyle=PATH_DASHES[number % len(PATH_DASHES)],
+        linestyle=PATH_DASHES[look % len(PATH_DASHES)],
         linewidth=1.6,
-        marker=PATH_MARKERS[number % len(PATH_MARKERS)],
+        marker=PATH_MARKERS[look % len(PATH_MARKERS)],
         markersize=5,
         markeredgecolor="white",
         markeredgewidth=0.5,
-        label=f"lr {path.descent.lr:g}, {momentum}: ends at {path.loss[-1]:.6g} nats{away}",
+        label=f"lr {descent.lr:g}, {setting}: ends at {path.loss[-1]:.6g} nats{away}",
         zorder=4,
     )
     axes.plot(*path.points.T, color="white", linewidth=3.2, zorder=3)
-    shape = PATH_MARKERS[number % len(PATH_MARKERS)]
+    shape = PATH_MARKERS[look % len(PATH_MARKERS)]
     axes.plot(*path.points[-1], shape, color=color, markeredgecolor="black", markersize=9, zorder=6)
     for tail, head in _arrows(path.points):
         arrow = {"arrowstyle": "-|>", "color": color, "mutation_scale": 18, "linewidth": 0, "zorder": 5}

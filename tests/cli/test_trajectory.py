@@ -3,12 +3,15 @@
 import json
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from kept_surface import SMALL, complaint, files, mnf, mnf_here, rows
 
-FIELDS = ["lr", "momentum", "mode", "step", "w1", "w2", "loss"]
+from mnistfaces.config import OptimizerName
+
+FIELDS = ["optimizer", "lr", "momentum", "mode", "step", "w1", "w2", "loss"]
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,44 @@ def test_the_page_offers_the_asked_settings(kept: Path) -> None:
     page = (kept / "page.html").read_text()
     initial = json.loads(page.partition('"initial": ')[2].partition("}")[0] + "}")
     assert initial == {"start": [1.0, 2.0], "lr": 0.002, "momentum": 0.5, "steps": 30}
+
+
+def test_every_optimizer_has_its_paths_on_one_figure_kept_and_found_again(kept: Path) -> None:
+    names = get_args(OptimizerName)
+    ask = ("trajectory", "--optimizer", ",".join(names), "--steps", "12", "--plot")
+    told = rows(mnf(*ask, "all.svg", cwd=kept))
+    paths = {(row["optimizer"], row["lr"], row["momentum"]): row for row in told}
+    assert list(dict.fromkeys(row["optimizer"] for row in told)) == list(names)
+    assert [key[1:] for key in paths if key[0] == "gd"] == [(lr, b) for lr in (0.001, 0.003) for b in (0, 0.9, 0.99)]
+    assert [key[1:] for key in paths if key[0] == "nesterov"] == [(0.001, 0.9), (0.003, 0.9)]
+    assert [key[1:] for key in paths if key[0] == "adam"] == [(0.1, 0), (0.3, 0)]
+    assert len({(row["w1"], row["w2"]) for row in told if row["step"] == 12}) == len(paths)
+    drawn = (kept / "all.svg").read_text()
+    assert all(f"<!-- lr 0.1, {name}: ends" in drawn for name in ("rmsprop", "adagrad", "adam", "adamw"))
+    assert "<!-- lr 0.003, nesterov 0.9: ends" in drawn
+    before = files(kept / "runs")
+    assert rows(mnf(*ask, "again.png", cwd=kept)) == told
+    assert files(kept / "runs") == before
+    alone = rows(mnf("trajectory", "--optimizer", "adam", "--steps", "12", "--lr", "0.3", cwd=kept))
+    assert alone == [row for row in told if (row["optimizer"], row["lr"]) == ("adam", 0.3)]
+
+
+def test_a_momentum_is_for_the_optimizers_that_take_one(kept: Path) -> None:
+    ask = ("trajectory", "--steps", "1", "--lr", "0.01", "--optimizer")
+    told = rows(mnf(*ask, "gd,nesterov,adam", "--momentum", "0.5,0.8", cwd=kept))
+    assert [(row["optimizer"], row["momentum"]) for row in told if row["step"]] == [
+        *(("gd", 0.5), ("gd", 0.8), ("nesterov", 0.5), ("nesterov", 0.8), ("adam", 0))
+    ]
+    for names, said in (
+        ("adam,rmsprop", "--momentum goes with --optimizer gd or nesterov, not with adam"),
+        ("sgd", "'sgd' is not one of gd, nesterov"),
+    ):
+        refused = mnf_here(*ask, names, "--momentum", "0.5", cwd=kept)
+        assert refused.returncode == 2
+        assert said in " ".join(refused.stderr.replace("│", " ").split())
+    refused = mnf_here(*ask, "gd,adam", "--plot", "page.html", cwd=kept)
+    assert refused.returncode == 2
+    assert "a page descends by gd alone" in " ".join(refused.stderr.replace("│", " ").split())
 
 
 def test_a_surface_comes_from_the_rows_of_contour(kept: Path) -> None:

@@ -1,4 +1,6 @@
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,19 @@ from mnistfaces.landscape import (
 from mnistfaces.landscape.plane import Floats
 
 COARSE = {"first": Axis(-6, 6, 0.5), "second": Axis(-6, 6, 0.5)}
-DESCENTS = [(0.001, 0.0), (0.003, 0.0), (0.003, 0.9), (0.003, 0.99)]
+DESCENTS = [
+    *(Descent(lr=lr, momentum=momentum) for lr, momentum in ((0.001, 0), (0.003, 0), (0.003, 0.9), (0.003, 0.99))),
+    *(Descent(optimizer="nesterov", lr=0.003, momentum=momentum) for momentum in (0.9, 0.5)),
+    *(Descent(optimizer=name, lr=lr) for name in ("rmsprop", "adagrad", "adam", "adamw") for lr in (0.1, 0.7)),
+]
+PEERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "gd": torch.optim.SGD,
+    "nesterov": partial(torch.optim.SGD, nesterov=True),
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
 
 
 @pytest.fixture(params=[(1, 1), (1, 2), (0, 2)], ids=["one class", "two classes", "two other classes"])
@@ -47,14 +61,15 @@ def problem() -> SoftmaxProblem:
 def torch_path(
     problem: SoftmaxProblem, pair: Pair, descent: Descent, *, all_weights: bool, reduction: str = "sum"
 ) -> tuple[Floats, Floats]:
-    """Plain autograd descent on two scalars, or on every weight and bias of the model."""
+    """Autograd and torch.optim on two scalars, or on every weight and bias of the model."""
     inputs, labels = torch.tensor(problem.inputs / 255), torch.tensor(problem.labels)
     start = torch.tensor(descent.start, dtype=torch.float64)
     weight, bias = torch.tensor(problem.weight), torch.tensor(problem.bias)
     weight[pair.classes, pair.inputs] = start
     two = start.clone().requires_grad_()
     leaves = [weight.requires_grad_(), bias.requires_grad_()] if all_weights else [two]
-    velocity = [torch.zeros_like(leaf) for leaf in leaves]
+    options: dict[str, Any] = {"lr": descent.lr} | ({"momentum": descent.momentum} if descent.momentum else {})
+    optimizer = PEERS[descent.optimizer](leaves, **options)
     points, costs = [], []
     for step in range(descent.steps + 1):
         moving = weight
@@ -66,18 +81,16 @@ def torch_path(
         costs.append(cost.item())
         if step == descent.steps:
             break
-        for leaf, speed, slope in zip(leaves, velocity, torch.autograd.grad(cost, leaves), strict=True):
-            speed.mul_(descent.momentum).add_(slope, alpha=descent.lr)
-            with torch.no_grad():
-                leaf.sub_(speed)
+        for leaf, slope in zip(leaves, torch.autograd.grad(cost, leaves), strict=True):
+            leaf.grad = slope
+        optimizer.step()
     return np.array(points), np.array(costs)
 
 
-@pytest.mark.parametrize(("lr", "momentum"), DESCENTS)
+@pytest.mark.parametrize("descent", DESCENTS)
 def test_a_restricted_path_is_torch_descent_on_two_scalars(
-    problem: SoftmaxProblem, pair: Pair, lr: float, momentum: float
+    problem: SoftmaxProblem, pair: Pair, descent: Descent
 ) -> None:
-    descent = Descent(lr=lr, momentum=momentum)
     path = restricted_path(surface(problem, pair, SurfaceConfig(**COARSE)), descent)
     points, costs = torch_path(problem, pair, descent, all_weights=False)
     assert path.points == pytest.approx(points, rel=1e-10, abs=1e-10)
@@ -85,11 +98,10 @@ def test_a_restricted_path_is_torch_descent_on_two_scalars(
     assert not path.distance.any()
 
 
-@pytest.mark.parametrize(("lr", "momentum"), DESCENTS)
+@pytest.mark.parametrize("descent", DESCENTS)
 def test_a_projected_path_is_torch_descent_on_all_weights(
-    problem: SoftmaxProblem, pair: Pair, lr: float, momentum: float
+    problem: SoftmaxProblem, pair: Pair, descent: Descent
 ) -> None:
-    descent = Descent(lr=lr, momentum=momentum)
     path = projected_path(surface(problem, pair, SurfaceConfig(**COARSE)), problem, descent)
     points, costs = torch_path(problem, pair, descent, all_weights=True)
     assert path.points == pytest.approx(points, rel=1e-9, abs=1e-9)
@@ -138,6 +150,8 @@ def test_the_shortest_path_starts_where_it_was_told(problem: SoftmaxProblem, pai
         {"lr": -1},
         {"lr": math.nan},
         {"momentum": 1},
+        {"optimizer": "adam", "momentum": 0.9},
+        {"optimizer": "nesterov", "momentum": 0},
         {"momentum": -0.1},
         {"steps": 0},
         {"start": (0, math.inf)},

@@ -1,9 +1,11 @@
 import io
+from typing import get_args
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from mnistfaces.config import OptimizerName
 from mnistfaces.landscape import (
     Axis,
     Descent,
@@ -75,6 +77,19 @@ def test_the_paths_figure_tells_every_path_apart() -> None:
     assert len({(line.get_color(), line.get_marker()) for line in labelled}) == 3
     assert len({line.get_color() for line in labelled}) == len({line.get_marker() for line in labelled}) == 3
     assert "momentum 0.99" in words(figure)
+    render(figure)
+
+
+def test_more_paths_than_colours_can_be_told_apart_and_name_their_optimizers() -> None:
+    shown = surface_of()
+    asked = [Descent(optimizer=name, lr=lr) for name in get_args(OptimizerName) for lr in (0.01, 0.02, 0.03)]
+    figure = paths_figure(shown, [restricted_path(shown, descent) for descent in asked])
+    labelled = [line for line in figure.axes[0].lines if str(line.get_label()).startswith("lr")]
+    assert len({(line.get_color(), line.get_marker(), line.get_linestyle()) for line in labelled}) == len(asked) == 18
+    assert len({str(line.get_label()).partition(":")[0] for line in labelled}) == 18
+    said = words(figure)
+    for part in ("vanilla", "nesterov 0.9", "rmsprop", "adagrad", "adam", "adamw"):
+        assert f"lr 0.02, {part}: ends at" in said
     render(figure)
 
 
