@@ -62,7 +62,7 @@ def stamps_of(files: Iterable[Path]) -> list[tuple[str, int, int]]:
         DataError: one of them is gone.
     """
     try:
-        return [(str(file.resolve()), (known := file.stat()).st_size, known.st_mtime_ns) for file in files]
+        return [(str(file.absolute()), (known := file.stat()).st_size, known.st_mtime_ns) for file in files]
     except OSError as error:
         raise DataError(f"cannot read {error.filename}: {error.strerror or error}") from error
 

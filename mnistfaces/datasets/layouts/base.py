@@ -1,7 +1,7 @@
 """What a layout is, and a folder as the layouts look at it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +39,7 @@ class Tree:
         """
         try:
             entries = sorted(Path(entry.path) for entry in os.scandir(path))
-            require_utf8(path, entries)
+            require_utf8(path, [entry.name for entry in entries])
             real = path.resolve()
             loops = [item for item in entries if item.is_symlink() and _is_within(real, item)]
             visible = [item for item in entries if not item.name.startswith(HIDDEN) and item not in loops]
@@ -72,14 +72,13 @@ def _is_within(real: Path, link: Path) -> bool:
     return target == real or target in real.parents
 
 
-def require_utf8(folder: Path, entries: list[Path]) -> None:
+def require_utf8(folder: Path, names: Iterable[str]) -> None:
     """Raises DataError if a name in a folder is not UTF-8: it could not be written down."""
-    for entry in entries:
+    for name in names:
         try:
-            entry.name.encode()
+            name.encode()
         except UnicodeEncodeError:
-            name = os.fsencode(entry.name)
-            raise DataError(f"{folder} holds the name {name!r}, which is not UTF-8: rename it") from None
+            raise DataError(f"{folder} holds the name {os.fsencode(name)!r}, which is not UTF-8: rename it") from None
 
 
 def files_below(folder: Path, remarks: list[str]) -> list[Path]:
@@ -90,23 +89,28 @@ def files_below(folder: Path, remarks: list[str]) -> list[Path]:
     Raises:
         DataError: a folder cannot be read, or a name is not UTF-8.
     """
-    found, hidden = [], 0
-    for place, folders, names in os.walk(folder, onerror=_refuse):
-        here = Path(place)
-        require_utf8(here, [here / name for name in (*folders, *names)])
-        links = [name for name in folders if (here / name).is_symlink()]
-        remarks += [f"the link {(here / name).relative_to(folder.parent)} is not followed" for name in links]
-        visible = [name for name in names if not name.startswith(HIDDEN)]
-        hidden += len(names) - len(visible) + sum(name.startswith(HIDDEN) for name in folders)
-        folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
-        found += [here / name for name in visible if (here / name).is_file()]
+    found: list[Path] = []
+    hidden, places = 0, [folder]
+    while places:
+        here = places.pop()
+        try:
+            with os.scandir(here) as entries:
+                listed = list(entries)
+        except OSError as error:
+            raise DataError(f"cannot read the folder {here}: {error.strerror or error}") from error
+        require_utf8(here, [entry.name for entry in listed])
+        for entry in listed:
+            if entry.name.startswith(HIDDEN):
+                hidden += 1
+            elif entry.is_file():
+                found.append(here / entry.name)
+            elif entry.is_dir(follow_symlinks=False):
+                places.append(here / entry.name)
+            elif entry.is_symlink():
+                remarks.append(f"the link {(here / entry.name).relative_to(folder.parent)} is not followed")
     if hidden:
         remarks.append(f"{hidden} hidden files and folders in {folder.name} are not read")
     return sorted(found)
-
-
-def _refuse(error: OSError) -> None:
-    raise DataError(f"cannot read the folder {error.filename}: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)

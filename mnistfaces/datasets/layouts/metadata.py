@@ -125,7 +125,7 @@ def _place(table: Path, number: int, name: str) -> Path:
     if not name or outside or "://" in name or "\0" in name:
         raise DataError(f"{table}, row {number}: file_name {name!r} is no path below the folder of the table")
     place = table.parent / plain
-    require_utf8(table.parent, [place])
+    require_utf8(table.parent, [place.name])
     if not place.is_file():
         raise DataError(f"{table}, row {number}: there is no file {place}")
     return place
