@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMNS: tuple[Column, ...] = (
     text("class"),
     percent("precision", "precision"),
-    percent("recall", "recall"),
+    percent("recall", "recall [95 %]", "low", "high"),
     number("support", "images", digits=9),
     percent("accuracy", "accuracy [95 %]", "low", "high"),
 )
@@ -53,7 +53,8 @@ def evaluate(
     $ mnf evaluate runs/train-a digits-full --mistakes mistakes.png
 
     Accuracy with its 95 % interval, precision and recall of every class, the confusion matrix, the mistakes.
-    Of a DATASET the test images count, or all where it has no test set; images that trained the model are left out.
+    Of a DATASET the test images count, or all where it has no test set; images that trained
+    or validated the model are left out, with their near-duplicates.
     """
     form = read_data(reading)
     check_plot(plot)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces.config import DataConfig
-from mnistfaces.datasets import kind_of, load_dataset
+from mnistfaces.datasets import grouping, kind_of, load_dataset
 from mnistfaces.datasets.base import Dataset, class_number
 from mnistfaces.errors import DataError, MnistFacesError, RunError
 from mnistfaces.evaluation.confusion import class_scores, confusion_matrix
@@ -70,27 +70,36 @@ class Evaluation:
         return confusion_matrix(self.labels, self.predicted, len(self.classes))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Returns a row per class, then the row `all` with the accuracy and its 95 % interval for new images."""
-        none = {"accuracy": None, "low": None, "high": None, "n": None}
+        """Returns a row per class with the interval of its recall, then the row `all` with that of the accuracy.
+
+        Near-duplicates count once in both. The intervals are of 95 %, for new images.
+        """
         rows = [
             {
                 "class": name,
                 "precision": score.precision,
                 "recall": score.recall,
                 "support": score.support,
-                **none,
+                "accuracy": None,
+                **self._share(self.labels == number, "recall"),
             }
-            for name, score in zip(self.classes, class_scores(self.confusion), strict=True)
+            for number, (name, score) in enumerate(zip(self.classes, class_scores(self.confusion), strict=True))
         ]
+        whole = self._share(np.ones(len(self.labels), bool), "accuracy")
+        return [*rows, {"class": "all", "precision": None, "recall": None, "support": len(self.labels), **whole}]
+
+    def _share(self, chosen: NDArray[np.bool_], field: str) -> dict[str, Any]:
+        """Returns the share of right answers on some images, under the name of a field, with its interval."""
+        if not chosen.any():
+            return {field: None, "low": None, "high": None, "n": 0}
         scores = TrialScores(
-            correct=self.labels == self.predicted,
-            ids=self.ids,
-            groups=self.groups,
+            correct=(self.labels == self.predicted)[chosen],
+            ids=self.ids[chosen],
+            groups=self.groups[chosen],
             train_n=int(self.run.row["train_n"]),
         )
         interval = accuracy_interval([scores])
-        ours = {"accuracy": interval.mean, "low": interval.low, "high": interval.high, "n": interval.n}
-        return [*rows, {"class": "all", "precision": None, "recall": None, "support": len(self.labels), **ours}]
+        return {field: interval.mean, "low": interval.low, "high": interval.high, "n": interval.n}
 
 
 def evaluate(
@@ -99,7 +108,7 @@ def evaluate(
     """Returns what a kept model answers on the images it was tested on, or on those of a dataset.
 
     Of a dataset these are its test images, or all where it has no test set of its own; the images that trained
-    the model are left out.
+    or validated the model are left out, with their near-duplicates.
 
     Args:
         run: which model.
@@ -150,10 +159,10 @@ def _evaluate_other(run: Run, network: Network, dataset: Dataset, data_dir: Path
     number_of, notes = _class_numbers(dataset.classes, classes)
     own = dataset.given_test.any()
     chosen = np.flatnonzero(dataset.given_test) if own else np.arange(len(dataset))
-    seen, note = _trained_on(run, dataset, chosen, data_dir)
+    seen, note = _known_to(run, dataset, chosen, data_dir)
     chosen = chosen[~seen]
     if not len(chosen):
-        raise DataError(f"all {len(seen)} images of {dataset.name} trained {run.path}: none is left to evaluate it on")
+        raise DataError(f"{run.path} knows all {len(seen)} images of {dataset.name}: none is left to evaluate it on")
     what = f"{len(chosen)} {'test images' if own else 'images'} of {dataset.name}"
     what += "" if own else " (it has no test set of its own)"
     return Evaluation(
@@ -181,19 +190,49 @@ def _class_numbers(names: Sequence[str], classes: tuple[str, ...]) -> tuple[NDAr
     return np.array(numbers, np.int64), [f"classes taken: {', '.join(other)}"] if other else []
 
 
-def _trained_on(
+def _known_to(
     run: Run, dataset: Dataset, chosen: NDArray[np.int64], data_dir: Path | None
 ) -> tuple[NDArray[np.bool_], list[str]]:
-    """Returns which of the chosen images are, to the last bit, ones that the run was trained on; and what to say."""
+    """Returns which of the chosen images the run knows, and what to say.
+
+    It knows what trained or validated it, to the last bit; all that stands in one group with such an image, in its
+    dataset or in this one; and what looks like such an image.
+    """
     try:
-        trained = dataset_of(run, data_dir)
+        own = dataset_of(run, data_dir)
     except MnistFacesError as error:
         doubt = f"images that trained the model may be among these: {error}"
         return np.zeros(len(chosen), bool), [doubt]
-    known = {row.tobytes() for row in trained.inputs[split_of(run, trained).train]}
-    seen = np.array([row.tobytes() in known for row in dataset.inputs[chosen]], bool)
+    split = split_of(run, own)
+    used = np.concatenate([split.train, split.val])
+    grouped = np.flatnonzero(np.isin(own.groups, own.groups[used]))
+    rows = {row.tobytes() for row in own.inputs[grouped]}
+    known = np.array([row.tobytes() in rows for row in dataset.inputs], bool)
+    known[chosen] |= _alike(own, used, dataset, chosen)
+    seen = np.isin(dataset.groups[chosen], dataset.groups[known])
     count = np.count_nonzero(seen)
-    return seen, [f"{count} images trained the model: left out"] if count else []
+    said = f"{count} images trained or validated the model, or are near-duplicates of such: left out"
+    return seen, [said] if count else []
+
+
+def _alike(own: Dataset, used: NDArray[np.int64], dataset: Dataset, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Returns which of the chosen images look like an image that was used, by the measure that finds near-duplicates.
+
+    Digits are alike without being copies: of them only what is equal counts. So it is where the measure takes more
+    images for one than copies could be.
+    """
+    alike = np.zeros(len(chosen), bool)
+    if "digits" in (own.kind, dataset.kind):
+        return alike
+    both = [own.inputs[used], dataset.inputs[chosen]]
+    if own.inputs.dtype == np.uint8 and len(own.shape) > 1:
+        thumbnails = np.concatenate([grouping.thumbnails_of(inputs, own.shape) for inputs in both])
+        pairs = grouping.look_pairs(thumbnails)[0]
+    else:
+        pairs = grouping.feature_pairs(np.concatenate(both))
+    if grouping.tells_apart(pairs, len(used) + len(chosen)):
+        alike[[second - len(used) for first, second in pairs if first < len(used) <= second]] = True
+    return alike
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -111,7 +111,7 @@ class Design:
             by_images = (spread.image + spread.rest) * self.folds / self.images
         between = _kept_above_0(spread.trial, by_images, self.trials - 1) if estimated else spread.trial
         traded = 0.0 if self.folds is None else 1 / (self.folds - 1)
-        return (1 + traded) * images, (1 / self.trials + traded) * between
+        return (1 + traded / 2) * images, (1 / self.trials + traded) * between
 
     def freedom(self, images: float, trials: float) -> float:
         """Returns Satterthwaite's degrees of freedom of the two parts."""

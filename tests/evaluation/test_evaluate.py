@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kept_runs import MLP, SOFTMAX, keep_run, save_image, save_shapes
+from PIL import Image
 from sklearn import metrics
 
 from mnistfaces.config import SplitConfig
@@ -93,12 +94,69 @@ def test_only_the_test_images_of_a_dataset_that_has_some_are_counted(run: Run, t
     assert found.predicted.tolist() == [answers[name] for name in found.ids.tolist()]
 
 
+def left_out(count: int) -> str:
+    return f"{count} images trained or validated the model, or are near-duplicates of such: left out"
+
+
+def test_images_that_validated_the_model_and_what_is_grouped_with_them_are_left_out(run: Run, tmp_path: Path) -> None:
+    sample = load_sample()
+    split = split_of(run, sample)
+    chosen = np.concatenate([split.val[:5], split.test[:60]])
+    groups = np.arange(len(chosen))
+    groups[[5, 6]] = 0  # two unknown images are near-duplicates of one that validated
+    found = evaluating.evaluate(run, str(part_of_sample(tmp_path / "part.npz", chosen, groups=groups)))
+    assert sorted(found.ids.tolist()) == sorted(sample.ids[split.test[2:60]].tolist())
+    assert found.notes == (left_out(7),)
+
+
+def test_a_photograph_of_the_training_set_encoded_again_is_left_out(tmp_path: Path) -> None:
+    run, known = run_on_photographs(tmp_path)
+    rng = np.random.default_rng(5)
+    for name in ("x", "y"):
+        (tmp_path / "new" / name).mkdir(parents=True)
+        for number in range(6):
+            Image.fromarray(photograph(rng)).save(tmp_path / "new" / name / f"{number}.png")
+    darker = (known[0].astype(float) * 0.97).astype(np.uint8)
+    Image.fromarray(darker).save(tmp_path / "new" / "x" / "again.png")
+    found = evaluating.evaluate(run, str(tmp_path / "new"))
+    assert not any("again" in name for name in found.ids.tolist())
+    assert (len(found.ids), left_out(1) in found.notes) == (12, True)
+
+
+def photograph(rng: np.random.Generator) -> np.ndarray:
+    """Returns smooth random RGB pixels, (32, 32, 3): unlike any other."""
+    small = rng.integers(0, 256, (6, 6, 3)).astype(np.uint8)
+    return np.asarray(Image.fromarray(small).resize((32, 32), Image.Resampling.BICUBIC))
+
+
+def run_on_photographs(folder: Path) -> tuple[Run, list[np.ndarray]]:
+    """Returns a run trained on a folder of photographs of two classes, and those that trained it."""
+    rng = np.random.default_rng(0)
+    for name in ("x", "y"):
+        (folder / "own" / name).mkdir(parents=True)
+        for number in range(12):
+            Image.fromarray(photograph(rng)).save(folder / "own" / name / f"{number}.png")
+    dataset = load_dataset(str(folder / "own"), data_dir=folder / "data")
+    split = SplitConfig(test_per_class=3, val_per_class=2)
+    run = keep_run(folder / "run", dataset=dataset, training=MLP, split=split)
+    return run, list(dataset.images(split_of(run, dataset).train))
+
+
+def test_every_recall_has_the_interval_of_its_own_images(run: Run) -> None:
+    *classes, whole = evaluating.evaluate(run).rows()
+    for row in classes:
+        right = round(row["recall"] * row["support"])
+        assert (row["low"], row["high"]) == pytest.approx(wilson(right, row["support"]))
+        assert (row["n"], row["accuracy"]) == (row["support"], None)
+    assert whole["high"] - whole["low"] < np.mean([row["high"] - row["low"] for row in classes])
+
+
 def test_images_that_trained_the_model_are_left_out(run: Run, tmp_path: Path) -> None:
     split = split_of(run, load_sample())
     path = part_of_sample(tmp_path / "part.npz", np.sort(np.concatenate([split.train[:40], split.test[:60]])))
     found = evaluating.evaluate(run, str(path))
     assert sorted(found.ids.tolist()) == sorted(load_sample().ids[split.test[:60]].tolist())
-    assert found.notes == ("40 images trained the model: left out",)
+    assert found.notes == (left_out(40),)
     assert "no test set of its own" in found.what
     alone = part_of_sample(tmp_path / "alone.npz", split.train[:40])
     with pytest.raises(DataError, match="none is left"):
