@@ -149,41 +149,58 @@ class Minibatches:
             self._inputs = load_rows(dataset, used, config.dtype, len(used)).to(device)
         self._labels = torch.from_numpy(dataset.labels[used]).to(device)
         self._gathered = self._inputs.new_empty(len(draws) * self.padded, self._inputs.shape[1])
-        self._mean = config.reduction == "mean"
-        self._classes = len(dataset.classes)
+        weight = torch.from_numpy(self._weights(config)).to(device, self._inputs.dtype)
+        self._weight = weight.view(self.steps, -1, 1, self.images)  # (steps, S * J, 1, B), as all that follow
+        self._padding = self._weight == 0
+        self._order = torch.zeros(self.steps, len(draws) * self.padded, dtype=torch.int64, device=device)
+        self._order_labels = torch.zeros(self._weight.shape, dtype=torch.int64, device=device)
+        self._truth = weight.new_zeros(self.steps, self._weight.shape[1], len(dataset.classes), self.images)
+        self._cursor = torch.zeros(1, dtype=torch.int64, device=device)
 
     def shuffle(self) -> None:
-        """Draws the order of the next epoch."""
+        """Draws the order of the next epoch, and starts it."""
         capacity = self.steps * self.size
         order = np.zeros((len(self._train), capacity), np.int64)
-        weight = np.zeros((len(self._train), capacity))
         for row, (generator, train) in enumerate(zip(self._generators, self._train, strict=True)):
             shuffled = generator.permutation(train)[:capacity]
             order[row, : len(shuffled)] = shuffled
-            weight[row, : len(shuffled)] = 1
-        order, weight = (self._by_step(array) for array in (order, weight))  # (steps, S, padded)
-        if self._mean:
-            weight /= weight.sum(axis=2, keepdims=True)
-        device, dtype = self._inputs.device, self._inputs.dtype
-        self._order = torch.from_numpy(order.reshape(self.steps, -1)).to(device)
-        shape = (self.steps, -1, 1, self.images)
-        self._weight = torch.from_numpy(weight).to(device, dtype).view(shape)
-        self._order_labels = self._labels[self._order].view(shape)
-        self._truth = _truth(self._order_labels, self._weight, self._classes)  # (steps, S * J, C, B)
-        self._padding = self._weight == 0
+        self._order.copy_(_sent(self._by_step(order).reshape(self.steps, -1), self._order.device))
+        torch.index_select(self._labels, 0, self._order.flatten(), out=self._order_labels.view(-1))
+        self._truth.zero_().scatter_(-2, self._order_labels, self._weight)
+        self._cursor.zero_()
 
     def load(self, step: int) -> Batch:
         """Returns the minibatches of one step, (S * J, B, D); the next call overwrites their inputs."""
-        torch.index_select(self._inputs, 0, self._order[step], out=self._gathered)
-        return Batch(
-            inputs=self._gathered.view(-1, self.images, self._gathered.shape[1]),
-            labels=self._order_labels[step],
-            weight=self._weight[step],
-            truth=self._truth[step],
-            padding=self._padding[step],
-        )
+        everything = self._order, self._order_labels, self._weight, self._truth, self._padding
+        return self._gather(*(array[step] for array in everything))
+
+    def load_next(self) -> Batch:
+        """Returns the minibatches of the step after the last, which is counted on the device."""
+        everything = self._order, self._order_labels, self._weight, self._truth, self._padding
+        batch = self._gather(*(array.index_select(0, self._cursor)[0] for array in everything))
+        self._cursor.add_(1)
+        return batch
+
+    def _gather(self, order: Tensor, labels: Tensor, weight: Tensor, truth: Tensor, padding: Tensor) -> Batch:
+        torch.index_select(self._inputs, 0, order, out=self._gathered)
+        inputs = self._gathered.view(-1, self.images, self._gathered.shape[1])
+        return Batch(inputs=inputs, labels=labels, weight=weight, truth=truth, padding=padding)
+
+    def _weights(self, config: TrainConfig) -> NDArray[np.float64]:
+        """Returns what the image in each place of an epoch counts, (steps, S, padded): 0 where there is none."""
+        weight = np.zeros((len(self._train), self.steps * self.size))
+        for row, train in enumerate(self._train):
+            weight[row, : len(train)] = 1
+        weight = self._by_step(weight)
+        return weight / weight.sum(axis=2, keepdims=True) if config.reduction == "mean" else weight
 
     def _by_step(self, array: NDArray[Any]) -> NDArray[Any]:
         """Returns (steps, S, padded) from (S, steps * size), each minibatch padded with zeros."""
         steps = array.reshape(len(array), self.steps, self.size).swapaxes(0, 1)
         return np.pad(steps, ((0, 0), (0, 0), (0, self.padded - self.size)))
+
+
+def _sent(array: NDArray[Any], device: torch.device) -> Tensor:
+    """Returns an array on its way to a device; a GPU takes it when it comes to it, and nothing here waits."""
+    values = torch.from_numpy(np.ascontiguousarray(array))
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)

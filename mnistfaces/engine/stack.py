@@ -21,6 +21,7 @@ from mnistfaces.engine.batches import ROWS_AT_ONCE, Batch, Form, Minibatches, lo
 from mnistfaces.engine.draws import Draw, is_full_batch
 from mnistfaces.engine.models import MODELS, build_model
 from mnistfaces.engine.optim import Optimizer
+from mnistfaces.engine.replay import Replayed
 from mnistfaces.engine.sparse import SPARSE_DENSITY, SPARSE_IMAGES, pays_off
 from mnistfaces.engine.tiles import Arrangement, Tile, TwoWays, arrange, count_blocks, tiled
 
@@ -72,6 +73,7 @@ class Stack:
         self._passes: dict[int, tuple[list[Tensor], Tensor]] = {}
         self._partial: list[Tensor] = []
         self._tiled_grads = tiled(self.grads, self.arrangement.width)
+        self._replayed = Replayed(self._next_step, device) if device.type == "cuda" else None
 
     def load(self, images: NDArray[np.int64], *, mean: bool = False, form: Form = "rows") -> Batch:
         """Returns images of the dataset as the models take them; each weighs 1, or 1/n for the `mean` cost."""
@@ -80,12 +82,13 @@ class Stack:
 
     def train_epoch(self) -> None:
         """Moves every model through one epoch."""
-        if self.minibatches is None:
-            self._step(self.whole)
-        else:
+        if self.minibatches is not None:
             self.minibatches.shuffle()
-            for step in range(self.minibatches.steps):
-                self._step(self.minibatches.load(step))
+        for step in range(self.minibatches.steps if self.minibatches else 1):
+            if self._replayed is None:
+                self._step(self.minibatches.load(step) if self.minibatches else self.whole)
+            else:
+                self._replayed()
         self.forget_passes()
 
     def forget_passes(self) -> None:
@@ -98,7 +101,7 @@ class Stack:
         For the training set of full batches in blocks they are kept, and the next step starts from them.
         """
         place, blocks, width = self.places[k], batch.inputs.shape[0], self.arrangement.width
-        if self.minibatches is not None or batch is not self.whole or blocks == 1:
+        if self._replayed or self.minibatches or batch is not self.whole or blocks == 1:
             alone = [part[place].expand(blocks, 1, *part.shape[1:]) for part in self.parameters]
             return self._forward(alone, batch, SHARED)[1]
         group, column = divmod(place, width)
@@ -175,6 +178,10 @@ class Stack:
             self._buffers[key] = self.model.activations(count, width, key[3], batch.weight)
         activations = self._buffers[key]
         return activations, torch.log_softmax(self.model.forward(parameters, batch.inputs, activations), 1)
+
+    def _next_step(self) -> None:
+        """Moves every model by one step, on the same buffers every time."""
+        self._step(self.minibatches.load_next() if self.minibatches else self.whole)
 
     def _step(self, batch: Batch) -> None:
         """Moves every model by one step on a batch, (S * J, B, D)."""

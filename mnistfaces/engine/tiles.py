@@ -18,6 +18,9 @@ by the position of a row in it. Three rules follow:
   places: MKL's AVX2 kernels take rows by sixes, and sum the two rows that are left over of twenty in another order.
   So `widest_tile` tries, once for each shape, in which places a model keeps its bits, and models stand there only;
   the other places are filled up with repetitions. Trying takes about as long as one step of training.
+
+On a GPU nothing is tried and tiles are as wide as they can be: its libraries choose by the number of products as well,
+and narrow tiles would waste it. There a model's last digits depend on its company, as the contract allows.
 """
 
 import functools
@@ -170,7 +173,8 @@ class Tile:
 def arrange(cells: int, draws: int, blocks: int, tile: Tile) -> Arrangement:
     """Returns the arrangement with the widest tiles of G * S models, for so many blocks of images a step and draw."""
     groups = FEWEST_TILES if draws == blocks == 1 else 1
-    width, used = widest_tile(-(-cells // groups), tile)
+    most = -(-cells // groups)
+    width, used = widest_tile(most, tile) if tile.device.type == "cpu" else (max(most, tile.narrowest),) * 2
     return Arrangement(cells=cells, draws=draws, width=width, used=used, groups=max(groups, -(-cells // used)))
 
 

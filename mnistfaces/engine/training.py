@@ -115,12 +115,15 @@ def train_stack(
     """Does what `fit` does, and yields between the records how many more epochs of the last one are done."""
     cells = cells or [default_training(dataset.kind)]
     draws = draws or [Draw(split=draw_split(dataset, default_split(dataset.kind), seed=0), seed=0)]
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")  # the arithmetic is the run's, not the program's around it
     torch.set_flush_denormal(True)  # a step on small residuals is several times slower without
     try:
         session = _Session(Stack(dataset, cells, draws, choose_device(device)))
         yield from session.run(set(checkpoints) or {cell.epochs for cell in cells}, every)
     finally:
         torch.set_flush_denormal(False)
+        torch.set_float32_matmul_precision(precision)
 
 
 class _Session:

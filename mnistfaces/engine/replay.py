@@ -1,0 +1,52 @@
+"""Work on a GPU that is recorded once and replayed: one launch in place of dozens.
+
+A training step of small models is some thirty kernels of a few microseconds each, and starting one from Python takes
+as long. A CUDA graph starts them all at once. What is recorded reads and writes the same memory every time, and does
+nothing that depends on numbers on the host: counters live on the device.
+"""
+
+from collections.abc import Callable
+
+import torch
+
+WARM_UPS = 3
+"""How often the work is done as it comes before it is recorded: libraries set themselves up, buffers come to be."""
+
+
+class Replayed:
+    """A call that does some work; on a GPU, after a few times, by replaying its recording.
+
+    Args:
+        work: to do; the same kernels on the same memory each time.
+        device: where it is done.
+    """
+
+    def __init__(self, work: Callable[[], None], device: torch.device) -> None:
+        self._work = work
+        self._records = device.type == "cuda"
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._done = 0
+
+    def __call__(self) -> None:
+        """Does the work once."""
+        if self._graph is not None:
+            self._graph.replay()
+        elif self._records and self._done >= WARM_UPS:
+            self._record()
+        else:
+            self._work()
+            self._done += 1
+
+    def _record(self) -> None:
+        """Records the work, which does not do it, and replays it; does it as it comes where that fails."""
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph):
+                self._work()
+        except RuntimeError:  # memory for a second set of buffers, or a kernel that cannot be recorded
+            self._records = False
+            torch.cuda.synchronize()
+            self._work()
+        else:
+            self._graph = graph
+            graph.replay()
