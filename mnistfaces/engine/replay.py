@@ -27,6 +27,11 @@ class Replayed:
         self._graph: torch.cuda.CUDAGraph | None = None
         self._done = 0
 
+    @property
+    def is_recorded(self) -> bool:
+        """Returns whether the next call replays."""
+        return self._graph is not None
+
     def __call__(self) -> None:
         """Does the work once."""
         if self._graph is not None:

@@ -42,6 +42,7 @@ class Stack:
         whole: the training images of the first draw as one batch.
         parameters: of the models in all places, (T * M, ...) each.
         places: of the K models.
+        replayed: a step, where the device is a GPU.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Stack:
         self._passes: dict[int, tuple[list[Tensor], Tensor]] = {}
         self._partial: list[Tensor] = []
         self._tiled_grads = tiled(self.grads, self.arrangement.width)
-        self._replayed = Replayed(self._next_step, device) if device.type == "cuda" else None
+        self.replayed = Replayed(self.next_step, device) if device.type == "cuda" else None
 
     def load(self, images: NDArray[np.int64], *, mean: bool = False, form: Form = "rows") -> Batch:
         """Returns images of the dataset as the models take them; each weighs 1, or 1/n for the `mean` cost."""
@@ -85,10 +86,10 @@ class Stack:
         if self.minibatches is not None:
             self.minibatches.shuffle()
         for step in range(self.minibatches.steps if self.minibatches else 1):
-            if self._replayed is None:
+            if self.replayed is None:
                 self._step(self.minibatches.load(step) if self.minibatches else self.whole)
             else:
-                self._replayed()
+                self.replayed()
         self.forget_passes()
 
     def forget_passes(self) -> None:
@@ -101,7 +102,7 @@ class Stack:
         For the training set of full batches in blocks they are kept, and the next step starts from them.
         """
         place, blocks, width = self.places[k], batch.inputs.shape[0], self.arrangement.width
-        if self._replayed or self.minibatches or batch is not self.whole or blocks == 1:
+        if self.replayed or self.minibatches or batch is not self.whole or blocks == 1:
             alone = [part[place].expand(blocks, 1, *part.shape[1:]) for part in self.parameters]
             return self._forward(alone, batch, SHARED)[1]
         group, column = divmod(place, width)
@@ -179,7 +180,7 @@ class Stack:
         activations = self._buffers[key]
         return activations, torch.log_softmax(self.model.forward(parameters, batch.inputs, activations), 1)
 
-    def _next_step(self) -> None:
+    def next_step(self) -> None:
         """Moves every model by one step, on the same buffers every time."""
         self._step(self.minibatches.load_next() if self.minibatches else self.whole)
 

@@ -20,6 +20,8 @@ from mnistfaces.datasets.splits import Split, draw_split
 from mnistfaces.devices import choose_device
 from mnistfaces.engine import tiles
 from mnistfaces.engine.draws import Draw, is_full_batch
+from mnistfaces.engine.replay import Replayed
+from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.training import Epoch, Measure, fit
 from mnistfaces.errors import UsageError
 
@@ -326,6 +328,20 @@ def test_records_come_at_epoch_zero_at_every_so_many_and_at_the_end() -> None:
     start = records[0].measures[0]
     assert start.train is not None
     assert start.train.loss == pytest.approx(np.log(3))
+
+
+def test_steps_counted_on_the_device_are_those_counted_on_the_host() -> None:
+    """As a recorded step counts them, here without a GPU."""
+    dataset = make_dataset()
+    for config in (FACE.with_(batch_size=6), FACE.with_(batch_size=6, drop_last=True, reduction="sum")):
+        draws = [draw(dataset, seed) for seed in (0, 1)]
+        plain, counted = (Stack(dataset, [config], draws, torch.device("cpu")) for _ in range(2))
+        counted.replayed = Replayed(counted.next_step, torch.device("cpu"))
+        for _ in range(4):
+            plain.train_epoch()
+            counted.train_epoch()
+        for one, other in zip(plain.parameters, counted.parameters, strict=True):
+            assert torch.equal(one, other)
 
 
 def test_a_batch_as_large_as_the_data_is_the_full_batch() -> None:
