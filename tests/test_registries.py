@@ -1,16 +1,20 @@
 """Closed names are closed: each has one registry, which answers every name of its Literal and no other."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, get_args
 
 import pytest
 
 from mnistfaces import config
+from mnistfaces.datasets import DATASETS, NAMES, kind_of
 from mnistfaces.engine.layers import HIDDEN
 from mnistfaces.engine.models import MODELS
 from mnistfaces.engine.models.activations import ACTIVATIONS
 from mnistfaces.engine.optim import OPTIMIZERS
 from mnistfaces.errors import UsageError
+from mnistfaces.features.backbones import BACKBONES
+from mnistfaces.features.preprocessing import PREPROCESSINGS
 from mnistfaces.inspection.hidden_units import CRITERIA
 from mnistfaces.inspection.weight_images import SCORES
 from mnistfaces.landscape.rules import RULES
@@ -25,6 +29,8 @@ REGISTRIES: list[tuple[Any, Mapping[Any, object]]] = [
     (config.ModelName, HIDDEN),
     (config.Activation, ACTIVATIONS),
     (config.Activation, network.ACTIVATIONS),
+    (config.BackboneName, BACKBONES),
+    (config.PreprocessName, PREPROCESSINGS),
     (config.Criterion, CRITERIA),
     (config.Criterion, SCORES),
 ]
@@ -50,3 +56,13 @@ def test_a_training_refuses_an_unknown_name_and_tells_the_known(field: str) -> N
 def test_an_extraction_refuses_an_unknown_name_and_tells_the_known(field: str) -> None:
     with pytest.raises(UsageError, match=f"--{field} 'resnet' is not one of .*, "):
         config.ExtractConfig(**{field: "resnet"})  # type: ignore[arg-type]
+
+
+def test_every_name_of_a_dataset_has_a_loader_and_a_kind_with_defaults() -> None:
+    for named in DATASETS:
+        module, _, function = named.loader.partition(":")
+        assert callable(getattr(import_module(f"mnistfaces.datasets.{module}"), function))
+        assert named.kind in config.DATASET_DEFAULTS
+    assert list(NAMES) == [name for named in DATASETS for name in named.names]
+    with pytest.raises(UsageError, match=f"no dataset 'unknown': give {', '.join(NAMES)}"):
+        kind_of("unknown")

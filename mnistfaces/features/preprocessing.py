@@ -1,5 +1,7 @@
 """From pixels to what a network was trained on. B images a batch, S pixels a side."""
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor
 
@@ -20,15 +22,7 @@ def preprocess(pixels: Tensor, name: PreprocessName, dtype: torch.dtype = torch.
         dtype: of the result; the arithmetic is float32.
     """
     values = pixels.to(torch.float32)
-    if name == "course":
-        _centre(values, pixels)
-    else:
-        side = pixels.shape[2]
-        mean, deviation = (
-            (torch.tensor(channels, device=pixels.device) * 255).repeat(side)  # a row of pixels: long runs are fast
-            for channels in (IMAGENET_MEAN, IMAGENET_DEVIATION)
-        )
-        values.view(-1, 3 * side).sub_(mean).div_(deviation)  # (B S, 3 S)
+    PREPROCESSINGS[name](values, pixels)
     return values.to(dtype).permute(0, 3, 1, 2)  # (B, 3, S, S)
 
 
@@ -44,3 +38,20 @@ def _centre(values: Tensor, pixels: Tensor) -> None:
     largest[high == low] = 1  # a constant image becomes zero
     rows = values.view(len(values), -1)  # (B, 3 S S)
     rows.sub_(mean.to(torch.float32)[:, None]).div_(largest.to(torch.float32)[:, None])
+
+
+def _standardise(values: Tensor, pixels: Tensor) -> None:
+    """Takes ImageNet's mean off each channel of `values`, and divides by its deviation over ImageNet."""
+    side = pixels.shape[2]
+    mean, deviation = (
+        (torch.tensor(channels, device=pixels.device) * 255).repeat(side)  # a row of pixels: long runs are fast
+        for channels in (IMAGENET_MEAN, IMAGENET_DEVIATION)
+    )
+    values.view(-1, 3 * side).sub_(mean).div_(deviation)  # (B S, 3 S)
+
+
+PREPROCESSINGS: Mapping[PreprocessName, Callable[[Tensor, Tensor], None]] = {
+    "course": _centre,
+    "imagenet": _standardise,
+}
+"""What each of them does to the pixels as floats, (B, S, S, 3), in place, and from the pixels as bytes."""

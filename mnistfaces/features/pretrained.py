@@ -15,8 +15,8 @@ from torch import Tensor
 from mnistfaces.arrays import read_npz
 from mnistfaces.datasets.store import data_dir as data_folder
 from mnistfaces.errors import DataError, FileError
-from mnistfaces.features.backbones import PREFIX, Backbone
-from mnistfaces.fetching.weights import IMAGENET, fetch_weights, find_weights
+from mnistfaces.features.backbones import PREFIX, Backbone, published
+from mnistfaces.fetching.weights import fetch_weights, find_weights
 from mnistfaces.files import sha256_of_file
 from mnistfaces.progress import Advanced, Stage
 
@@ -62,16 +62,16 @@ def load_weights(
         path = Path(choice)
         parameters = _fitting(read_parameters(path), backbone, path)
         return _weights(parameters, str(path.resolve()), sha256_of_file(path))
-    published = IMAGENET[backbone.name]
+    weights = published(backbone.name).weights
     folder = data_folder(data_dir) / "weights"
-    found = find_weights(published, folder, Path(torch.hub.get_dir()) / "checkpoints")
+    found = find_weights(weights, folder, Path(torch.hub.get_dir()) / "checkpoints")
     if found is None:
-        yield Stage(name=f"download {published.file_name}", total=published.size)
-        for count in fetch_weights(published, folder):
+        yield Stage(name=f"download {weights.file_name}", total=weights.size)
+        for count in fetch_weights(weights, folder):
             yield Advanced(amount=count)
-        found = folder / published.file_name
+        found = folder / weights.file_name
     parameters = _fitting(read_parameters(found), backbone, found)
-    return _weights(parameters, choice, published.sha256)
+    return _weights(parameters, choice, weights.sha256)
 
 
 def _weights(parameters: Mapping[str, Tensor], origin: str, file_sha256: str | None) -> Weights:

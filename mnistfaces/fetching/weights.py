@@ -33,21 +33,6 @@ class PublishedWeights:
         return self.url.rpartition("/")[2]
 
 
-IMAGENET = {
-    "alexnet": PublishedWeights(
-        url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
-        size=244_408_911,
-    ),
-    "squeezenet1_1": PublishedWeights(
-        url="https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
-        sha256="b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
-        size=4_958_839,
-    ),
-}
-"""torchvision's IMAGENET1K_V1 weights by backbone."""
-
-
 def find_weights(published: PublishedWeights, *folders: Path) -> Path | None:
     """Returns the first whole copy of published weights in these folders, or None."""
     for path in (folder / published.file_name for folder in folders):

@@ -16,11 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torchvision import models
 
-from mnistfaces.errors import DataError, FetchError, FileError, MnistFacesError
-from mnistfaces.features.backbones import Backbone, build_backbone
+from mnistfaces.errors import DataError, FetchError, FileError, MnistFacesError, UsageError
+from mnistfaces.features.backbones import BACKBONES, Backbone, build_backbone, published
 from mnistfaces.features.pretrained import Weights, load_weights
 from mnistfaces.fetching.web.client import ClientConfig
-from mnistfaces.fetching.weights import IMAGENET, PublishedWeights, fetch_weights, find_weights
+from mnistfaces.fetching.weights import PublishedWeights, fetch_weights, find_weights
 
 Change = Callable[[dict[str, Tensor]], object]
 
@@ -183,11 +183,15 @@ def test_weights_that_are_nowhere_are_answered_with_what_to_give(backbone: Backb
 
 
 def test_published_weights_are_torchvisions_under_its_hash() -> None:
-    for name, enum in (("alexnet", models.AlexNet_Weights), ("squeezenet1_1", models.SqueezeNet1_1_Weights)):
-        published = IMAGENET[name]
-        assert published.url == enum.IMAGENET1K_V1.url
-        assert published.file_name.rpartition("-")[2] == f"{published.sha256[:8]}.pth"
-        assert len(published.sha256) == 64
+    enums = {"alexnet": models.AlexNet_Weights, "squeezenet1_1": models.SqueezeNet1_1_Weights}
+    networks = {name: known.weights for name, known in BACKBONES.items() if known is not None}
+    assert networks.keys() == enums.keys()
+    for name, weights in networks.items():
+        assert weights.url == enums[name].IMAGENET1K_V1.url
+        assert weights.file_name.rpartition("-")[2] == f"{weights.sha256[:8]}.pth"
+        assert len(weights.sha256) == 64
+    with pytest.raises(UsageError, match="--backbone pixels is no network"):
+        published("pixels")
 
 
 @pytest.fixture
