@@ -139,9 +139,9 @@ class SplitConfig:
     """How a dataset is divided into training, validation and test images; `None` takes what is left.
 
     Attributes:
-        train_per_class: training images a class; None trains on all that is neither test nor validation.
-        val_per_class: validation images a class; None is a quarter of `train_per_class`, or `val_fraction`.
-        test_per_class: test images a class; `all` is the test set that the data bring along, None the same where
+        train_per_class: training images per class; None trains on all that is neither test nor validation.
+        val_per_class: validation images per class; None is a quarter of `train_per_class`, or `val_fraction`.
+        test_per_class: test images per class; `all` is the test set that the data bring along, None the same where
             they bring one, else 20.
         val_fraction: share of what is not test that validates, when no numbers a class are given.
         folds: number of cross-validation folds that replace the test set; None for one split.
@@ -187,7 +187,7 @@ class TrainConfig:
         optimizer: `gd` (with `momentum`), `nesterov`, `rmsprop`, `adagrad`, `adam` or `adamw`.
         lr: learning rate, a step per unit of the gradient of the cost.
         momentum: beta of v <- beta v + lr grad, w <- w - v; 0 is vanilla descent. None is the optimizer's own.
-        batch_size: images a step; None is the full batch.
+        batch_size: images per step; None is the full batch.
         epochs: passes over the training images.
         weight_decay: L2 penalty: weight_decay * w is added to the gradient of weights, not of biases. With `adamw`,
             weights and biases shrink by lr * weight_decay a step, whatever the gradient. None is the optimizer's own.
@@ -264,7 +264,7 @@ class DataConfig:
     """In which form the images of a dataset are taken, and how data of one's own are read.
 
     Attributes:
-        res: pixels a side of faces and folders; None is 32, and all there is of a dataset that has but one form.
+        res: pixels per side of faces and folders; None is 32, and all there is of a dataset that has but one form.
         color: RGB (True) or gray (False) for faces and folders; None is gray up to 64 pixels.
         layout: how a folder is read: `classes`, `splits` or `metadata`; None is what it looks like.
         read_as: whether numbers are an `image` or `features`; None is what they look like.
@@ -309,7 +309,7 @@ class ExtractConfig:
         weights: `imagenet`, `random`, or a file: .pth, .safetensors or .npz.
         preprocess: `course` (minus the image's mean, over its largest absolute value) or `imagenet` (channel means
             and deviations); None is what the weights were trained with.
-        res: pixels a side of what the network sees, or of the pixels; None is 227, for pixels 32.
+        res: pixels per side of what the network sees, or of the pixels; None is 227, for pixels 32.
         color: RGB (True) or gray (False), of pixels.
         dtype: of the network's arithmetic; features are stored as float32.
         batch_size: images that go through the network together.
@@ -341,7 +341,7 @@ class ExtractConfig:
 
     @property
     def side(self) -> int:
-        """Pixels a side of what the network sees."""
+        """Pixels per side of what the network sees."""
         return NETWORK_RES if self.res is None else self.res
 
 

@@ -40,7 +40,7 @@ def make_dataset(
 
 
 def sample_of(per_class: int) -> Dataset:
-    """Returns so many training images and a quarter as many test images a digit of the embedded sample."""
+    """Returns so many training images and a quarter as many test images per digit of the embedded sample."""
     whole = load_sample()
     chosen = []
     for digit in range(10):
@@ -62,6 +62,6 @@ def sample_of(per_class: int) -> Dataset:
 
 
 def draw(dataset: Dataset, seed: int = 0, **split: int | None) -> Draw:
-    """Returns a seed's draw; without arguments 7 images a class train, 3 validate and 5 test."""
+    """Returns a seed's draw; without arguments 7 images per class train, 3 validate and 5 test."""
     sizes = split or {"train_per_class": 7, "val_per_class": 3, "test_per_class": 5}
     return Draw(split=draw_split(dataset, SplitConfig(**sizes), seed), seed=seed)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A small MNIST of our own: the same files and arrays with a few images a digit, and its pins."""
+"""A small MNIST of our own: the same files and arrays with a few images per digit, and its pins."""
 
 import gzip
 import hashlib

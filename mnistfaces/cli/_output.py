@@ -51,7 +51,7 @@ def text(field: str, title: str | None = None, *, folds: bool = False) -> Column
 
 
 def number(field: str, title: str | None = None, *, digits: int = 4, folds: bool = False) -> Column:
-    """Returns a column that shows a number with so many significant digits."""
+    """Returns a column that shows a number, rounded to `digits` significant digits."""
     return Column(title or field, lambda row: _significant(row.get(field), digits), folds)
 
 

@@ -61,7 +61,7 @@ def extract_features(
         Path | None,
         typer.Option("--out", help="The .npz, or its folder [default: runs/extract-features-<hash>]."),
     ] = None,
-    res: Annotated[int | None, typer.Option("--res", help="Pixels a side [default: 227; pixels 32].")] = None,
+    res: Annotated[int | None, typer.Option("--res", help="Pixels per side [default: 227; pixels 32].")] = None,
     color: Annotated[
         bool | None, typer.Option("--color/--gray", help="Channels of --backbone pixels [default: gray up to 64].")
     ] = None,

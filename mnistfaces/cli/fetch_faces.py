@@ -29,7 +29,7 @@ def faces(
     *,
     res: Annotated[
         list[str],
-        typer.Option("--res", metavar="LIST", help="Pixels a side of the crops; several are kept side by side."),
+        typer.Option("--res", metavar="LIST", help="Pixels per side of the crops; several are kept side by side."),
     ] = ["32"],  # noqa: B006  Typer copies it
     color: Annotated[
         bool | None,
@@ -50,7 +50,7 @@ def faces(
     actor: Annotated[
         Tokens, typer.Option("--actor", metavar="NAME", help="May be repeated [default: the report's six].")
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", help="At most so many rows an actor.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="The largest number of rows per actor.")] = None,
     retry: Annotated[
         Tokens, typer.Option("--retry", metavar="LIST", help="Ask again what ended so: all, or dns,timeout,…")
     ] = None,

@@ -54,7 +54,7 @@ def train(
     every: Annotated[
         int | None,
         typer.Option(
-            "--every", min=1, max=MOST, help="Measure every so many epochs [default: for a curve of 3000 points]."
+            "--every", min=1, max=MOST, help="Epochs from one measurement to the next [default: up to 3000 in all]."
         ),
     ] = None,
     out: OutOption = None,

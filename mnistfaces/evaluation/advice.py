@@ -7,7 +7,7 @@ DIFFERENCE = 0.02
 
 
 def advice_line(assumed: Assumptions, difference: float, present: Design) -> str:
-    """Returns in one sentence what it takes to tell models apart that differ by so much."""
+    """Returns in one sentence what it takes to tell models apart that differ by `difference`."""
     found, points = advise(assumed, difference, present), f"{100 * difference:g} points"
     if found.design is None:
         return f"to tell these apart by {points} 10 million images x 100 seeds are not enough"

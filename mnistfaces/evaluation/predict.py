@@ -1,6 +1,6 @@
 """What a kept model says of new images, one after another.
 
-S pixels a side of what the model takes.
+S pixels per side of what the model takes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -166,7 +166,7 @@ def _encoder(run: Run, weights: Path | None, data_dir: Path | None) -> Callable[
 
     backbone = rebuild_network(_recipe_of(run), weights=str(weights) if weights else None, data_dir=data_dir)
     if (backbone.size,) != shape_of(run):
-        raise DataError(f"the recipe gives {backbone.size} features an image, {run.path} takes {shape_of(run)}")
+        raise DataError(f"the recipe gives {backbone.size} features per image, {run.path} takes {shape_of(run)}")
     return lambda pixels: backbone.features(pixels[np.newaxis].copy())  # torch wants arrays that may be written
 
 

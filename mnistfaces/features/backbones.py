@@ -1,6 +1,6 @@
 """The networks that features come from, torchvision's, cut off behind a layer.
 
-B images a batch, S pixels a side, F features.
+B images per batch, S pixels per side, F features.
 """
 
 from collections.abc import Mapping

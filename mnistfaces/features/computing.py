@@ -1,6 +1,6 @@
 """Batches of images on their way through a network, several at once, in order onto the disk.
 
-B images a batch, F features.
+B images per batch, F features.
 """
 
 import itertools

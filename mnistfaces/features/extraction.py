@@ -1,6 +1,6 @@
 """From images to the dataset of their features: streamed to disk, and taken up again where it stopped.
 
-N images, B images a batch, F features.
+N images, B images per batch, F features.
 """
 
 import os
@@ -156,7 +156,7 @@ def _keep_pixels(
 ) -> Iterator[Event | Extracted]:
     """Yields the row of a dataset that was written as it is, bytes of 0 to 255, with its split."""
     if not isinstance(images, str):
-        raise UsageError("--backbone pixels takes a dataset, or a folder with one subfolder of images a class")
+        raise UsageError("--backbone pixels takes a dataset, or a folder with one subfolder of images per class")
     began = time.perf_counter()
     dataset = load_dataset(images, data_dir=data_dir, **vars(data))
     job = hash_of(["pixels", dataset.name, dataset.fingerprint])

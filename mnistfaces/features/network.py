@@ -1,6 +1,6 @@
 """A backbone with weights at work: pixels in, features out, by a recipe that can be written down.
 
-B images a batch, S pixels a side, F features.
+B images per batch, S pixels per side, F features.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class Recipe:
         weights_sha256: of the file of weights; None for `random`.
         parameters_sha256: of the weights themselves, in whatever file they came.
         preprocess: of the pixels.
-        res: pixels a side.
+        res: pixels per side.
         dtype: of the arithmetic.
     """
 
@@ -103,7 +103,7 @@ class Network:
 
     Attributes:
         recipe: what they follow.
-        size: features an image.
+        size: features per image.
         device: where they are.
     """
 

@@ -1,4 +1,4 @@
-"""From pixels to what a network was trained on. B images a batch, S pixels a side."""
+"""From pixels to what a network was trained on. B images per batch, S pixels per side."""
 
 from collections.abc import Callable, Mapping
 

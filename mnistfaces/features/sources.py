@@ -1,6 +1,6 @@
 """Where images come from, one at a time: a dataset of pixels, a folder, or files.
 
-N images, S pixels a side.
+N images, S pixels per side.
 """
 
 import hashlib
@@ -127,7 +127,7 @@ class FilesSource(Source):
         Args:
             name: of the whole.
             found: paths, names and classes.
-            side: pixels a side of what `read` returns.
+            side: pixels per side of what `read` returns.
             jobs: threads.
             group_by: what images share that stay together, beside their looks.
 
@@ -136,7 +136,7 @@ class FilesSource(Source):
         """
         if not len(found.inputs):
             raise DataError(
-                f"{name} holds no image: give a folder with one subfolder of images a class, or image files"
+                f"{name} holds no image: give a folder with one subfolder of images per class, or image files"
             )
         self.name, self._side = name, side
         self._paths = [path for path in found.inputs if isinstance(path, Path)]

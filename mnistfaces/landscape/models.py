@@ -14,7 +14,7 @@ from mnistfaces.runs.models import split_of
 from mnistfaces.runs.runs import WEIGHTS, Run, load_run
 
 ALL = -1
-"""Images a class: as many as there are."""
+"""Images per class: as many as there are."""
 
 MEASURED = 100
 """How many points the learning curve of a surface's own model has."""
@@ -28,7 +28,7 @@ class ModelRequest:
     """How a surface's own model is trained; None stands for Part 6's, or for what the kind of dataset is trained with.
 
     Attributes:
-        train_per_class: images a class; ALL takes all there are.
+        train_per_class: images per class; ALL takes all there are.
         lr: learning rate.
         epochs: passes over the images.
         seed: of the draw of the images.

@@ -22,7 +22,7 @@ POINTS = 4096
 
 
 def interpolated(plane: Plane, grid: tuple[Floats, Floats], count: tuple[int, int]) -> Floats:
-    """Returns the summed cost on a grid by interpolation in so many nodes along either axis, (Y, X)."""
+    """Returns the summed cost on a grid by interpolation in `count` nodes along either axis, (Y, X)."""
     w1, w2 = grid
     ends = [(float(axis[0]), float(axis[-1])) for axis in grid]
     at = [nodes(*end, number) for end, number in zip(ends, count, strict=True)]

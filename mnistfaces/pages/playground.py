@@ -42,7 +42,7 @@ def save_page(path: Path, surface: Surface, descents: Sequence[Descent] = (), *,
         levels: contour levels.
 
     Raises:
-        UsageError: so many images use the two pixels that the page would be too large.
+        UsageError: more images use the two pixels than a page can hold.
         FileError: the folder or the disk refuses.
     """
     page = build_page(surface, descents, levels=levels)

@@ -15,7 +15,7 @@ from mnistfaces.evaluation.evaluate import Mistake
 from mnistfaces.plots.figures import literal
 
 COUNTED_CLASSES = 20
-"""Up to so many classes every cell of a confusion matrix shows its count."""
+"""The largest number of classes with which every cell of a confusion matrix shows its count."""
 
 DARK = 0.55
 """Cells that stand for a larger share than this are dark: their counts are white."""

@@ -153,7 +153,7 @@ def _arrows(points: Floats) -> list[tuple[tuple[float, float], tuple[float, floa
 
 
 def _unit(surface: Surface) -> str:
-    return "nats an image" if surface.reduction == "mean" else "nats"
+    return "nats per image" if surface.reduction == "mean" else "nats"
 
 
 def _data(surface: Surface) -> str:

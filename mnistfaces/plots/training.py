@@ -38,7 +38,7 @@ def learning_curve(history: Mapping[str, Column], title: str, rise: int | None =
             if np.isfinite(values).any():
                 axes.plot(epochs, values, style, color=color, label=name, linewidth=1.6)
     loss.set_yscale("log")
-    loss.set_ylabel("mean cost (nats an image)")
+    loss.set_ylabel("mean cost (nats per image)")
     accuracy.set_ylabel("accuracy (fraction of images)")
     for axes in (loss, accuracy):
         axes.set_xlabel("epoch")

@@ -38,7 +38,7 @@ def count_images(setup: Setup) -> Iterator[Event | Found]:
         yield Finding(figure=published_at(1, "Part 1", quantity, "all digits"), value=value, note=note, line=line)
     sheet = image_sheet(dataset.draw_images(SHEET_IMAGES, seed=0), f"{dataset.name}: random images")
     figures.save(sheet, setup.figures / "samples.png")
-    alt = f"{SHEET_IMAGES} random images of each of the {len(dataset.classes)} digits, a row a digit."
+    alt = f"{SHEET_IMAGES} random images of each of the {len(dataset.classes)} digits, a row per digit."
     yield Drawing(file="samples.png", caption="Figures 1 to 10: random images of each digit.", alt=alt, line=line)
 
 
@@ -146,9 +146,9 @@ PARTS = (
     Part(
         number=4,
         title="Vanilla gradient descent",
-        method="From zero weights, full batches of 100 images a digit on the summed cost; one descent at each learning "
-        "rate is read at every number of iterations. The learning curve divides all training images 80:20 into "
-        "training and validation.",
+        method="From zero weights, full batches of 100 images per digit on the summed cost; one descent at each "
+        "learning rate is read at every number of iterations. The learning curve divides all training images 80:20 "
+        "into training and validation.",
         corrections=(
             "Images were drawn with replacement from the first 1,000 of each digit; ours are drawn without, from all.",
             (
@@ -195,7 +195,7 @@ PARTS = (
                     draw_learning,
                     cell=MOMENTUM_CURVE,
                     file="curve-momentum.png",
-                    caption="Figure 13: learning with momentum 0.9, 100 images a digit.",
+                    caption="Figure 13: learning with momentum 0.9, 100 images per digit.",
                 ),
             ),
         ),

@@ -92,7 +92,7 @@ PARTS = (
         number=8,
         title="Faces from pixels",
         method="Grey crops of 32 x 32 pixels, one hidden layer of 20 ReLU units, Adam on the mean cost of minibatches "
-        "of 32, 20 test images an actor. Settings are chosen by validation images that are neither trained nor tested "
+        "of 32, 20 test images per actor. Settings are chosen by validation images that are neither trained nor tested "
         "on, and every trial draws its own split.",
         corrections=(
             "Every choice of the report was made on the test set; ours is made on validation images.",
@@ -132,7 +132,7 @@ PARTS = (
         number=10,
         title="Faces from AlexNet features",
         method="The convolutional part of a pretrained AlexNet turns each colour crop of 227 x 227 pixels into 9,216 "
-        "numbers. The network of Part 8 is trained on these, with 20 validation images an actor.",
+        "numbers. The network of Part 8 is trained on these, with 20 validation images per actor.",
         corrections=(
             "The report transposed rows and columns and so showed AlexNet mirrored, rotated faces; ours stand upright.",
             "It saved its JPEG files twice; ours are read as they were published.",

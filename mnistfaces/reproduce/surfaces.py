@@ -189,9 +189,9 @@ def _contour_line(setup: Setup, names: Names) -> str:
 PART = Part(
     number=6,
     title="The cost over two weights",
-    method="All weights but two are held at their values after 3,000 iterations on 400 images a digit, and the summed "
-    "cost is drawn over the two, at 2000 x 2000 points. The values are interpolated from a few exact ones and checked "
-    "at random points; descent paths move the two weights alone, so they lie on what is drawn.",
+    method="All weights but two are held at their values after 3,000 iterations on 400 images per digit, and the "
+    "summed cost is drawn over the two, at 2000 x 2000 points. The values are interpolated from a few exact ones and "
+    "checked at random points; descent paths move the two weights alone, so they lie on what is drawn.",
     corrections=(
         "The published code wrote 13 x 14 and 15 x 14 for the pixels (13,14) and (15,14): it drew (6,14) and (7,14).",
         "It drew the absolute difference from the trained cost, which folds the surface wherever the cost is lower.",

@@ -151,7 +151,7 @@ class Predictions:
 
 PER_TRIAL = ("trials", "train_n", "pool_n", "side", "predicted")
 SMALL = 32 << 20
-"""Predictions of no more than so many bytes are compressed; more are mapped from the disk when they are read."""
+"""Predictions of at most this many bytes are compressed; larger ones are mapped from the disk when they are read."""
 
 
 def _pool_of(dataset: Dataset, split: Split) -> int:

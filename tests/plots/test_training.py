@@ -30,7 +30,7 @@ def test_the_learning_curve_draws_the_three_sets_and_where_the_validation_cost_f
     assert np.isnan(lines["test"].get_ydata()[2])
     assert lines["validation cost first rises (30)"].get_xdata() == [30, 30]
     assert [axes.get_xlabel() for axes in figure.axes] == ["epoch", "epoch"]
-    assert loss.get_ylabel() == "mean cost (nats an image)"
+    assert loss.get_ylabel() == "mean cost (nats per image)"
     assert accuracy.get_ylabel() == "accuracy (fraction of images)"
     assert figure.get_suptitle() == "digits"
     assert len({line.get_linestyle() for line in loss.lines[:3]}) == 3  # told apart in grey

@@ -38,7 +38,7 @@ class FacesRequest:
     Attributes:
         lists: files or URLs; none for the public copies.
         actors: full names or surnames; none for the report's six.
-        limit: at most so many rows an actor.
+        limit: the largest number of rows per actor.
         sources: `live`, `wayback`, folders and URL templates, in turn.
         archive_url: base of the archive.
         archive_interval_s: between two requests to the archive.

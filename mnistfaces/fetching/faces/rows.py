@@ -154,7 +154,7 @@ def select_rows(lines: Iterable[Row | BadRow], wanted: Sequence[str] = (), limit
     Args:
         lines: of all lists together.
         wanted: full names or surnames, in any case.
-        limit: at most so many rows an actor.
+        limit: the largest number of rows per actor.
 
     Raises:
         DataError: an actor is on no list, or a surname is that of several.

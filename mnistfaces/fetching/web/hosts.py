@@ -34,7 +34,7 @@ class Settled:
 
 @dataclass
 class Task:
-    """A unit on its way: the URL to ask now, after so many tries, redirects and seconds."""
+    """A unit on its way: the URL to ask now, and the tries, redirects and seconds that it has taken."""
 
     unit: Unit
     url: str

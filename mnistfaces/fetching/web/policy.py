@@ -27,7 +27,7 @@ class Rules:
         pause_s: between two requests to a host.
         retry_waits_s: before the second try of a URL, the third, and so on; their number is that of the retries.
         max_retry_after_s: the longest Retry-After that is waited for.
-        failures: so many running, and a host is left alone.
+        failures: a host is left alone after this many in a row.
         return_s: how long a host is left alone, the first time, the second, and so on. Then it is asked for those
             of its addresses that were never asked for: it may fail for some only.
         visits: how often a host that never answered is visited.

@@ -48,7 +48,7 @@ LARGEST: dict[Method, int] = {"weight by weight": 300_000, "back-propagation": 2
 
 ROUNDS = 10
 SHORTEST = 0.001
-"""A timing repeats the gradient for about so many seconds, from the second round on."""
+"""A timing repeats the gradient for about this many seconds, from the second round on."""
 
 LAWS_OF_UNITS: dict[Method, Law] = {"weight by weight": "K^p", "back-propagation": "K^p"}
 LAWS_OF_LAYERS: dict[Method, Law] = {"weight by weight": "N g^N", "back-propagation": "N^p"}
