@@ -86,9 +86,6 @@ class Lease:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         try:
             _lock(descriptor)
-            if not _is_at(descriptor, self.path):  # its last holder took the file away
-                os.close(descriptor)
-                return self.take()
         except OSError as error:
             os.close(descriptor)
             if error.errno in TAKEN:
@@ -96,6 +93,9 @@ class Lease:
             if error.errno in UNSUPPORTED:
                 return self._create()
             raise
+        if not _is_at(descriptor, self.path):  # its last holder took the file away: this one is nobody's
+            os.close(descriptor)
+            return self.take()
         self._descriptor = descriptor
         with contextlib.suppress(OSError):  # a full disk does not keep a process from what it may do
             os.ftruncate(descriptor, 0)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mnistfaces.files import locks
 from mnistfaces.files.locks import Holder, Lease
 
 HOLD = """
@@ -113,3 +114,25 @@ def test_a_damaged_note_of_the_holder_is_another_process(
     monkeypatch.setattr("fcntl.flock", lambda *_: (_ for _ in ()).throw(OSError(errno.EAGAIN, "taken")))
     (tmp_path / ".lock").write_text(content)
     assert str(Lease(tmp_path / ".lock").take()) == "another process"
+
+
+def test_a_lock_file_that_its_holder_took_away_meanwhile_is_worth_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".lock"
+    quick, real = Lease(path), locks._lock
+
+    def lock_late(descriptor: int) -> None:
+        monkeypatch.setattr(locks, "_lock", real)
+        path.unlink()  # the last holder ends, and the next is quicker
+        assert quick.take() is None
+        real(descriptor)
+
+    monkeypatch.setattr(locks, "_lock", lock_late)
+    late = Lease(path)
+    holder = late.take()
+    assert holder is not None
+    assert holder.is_this_process
+    quick.release()
+    assert late.take() is None
+    late.release()
