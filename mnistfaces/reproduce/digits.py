@@ -59,7 +59,7 @@ def compare_gradients(setup: Setup) -> Iterator[Event | Found]:
     problem = SoftmaxCost(setup.load("digits"), seed=0)
     gradient = problem.gradient()
     line = f"mnf gradcheck {name} --h 0.1,0.01,0.001,0.0001"
-    for check in check_gradient(problem.cost, gradient, problem.point, GRADCHECK_STEPS):
+    for check in check_gradient(problem.cost, gradient, problem.point, GRADCHECK_STEPS, problem.scale()):
         yield Finding(
             figure=published_at(3, "Part 3", "max_relative_error", f"h {check.h:g}"),
             value=check.max_relative_error,
@@ -77,7 +77,7 @@ def compare_gradients(setup: Setup) -> Iterator[Event | Found]:
         ("one weight 1 % too large", one_sided),
         ("of the other sign", -gradient),
     ):
-        (check,) = check_gradient(problem.cost, wrong, problem.point, [1e-3])
+        (check,) = check_gradient(problem.cost, wrong, problem.point, [1e-3], problem.scale())
         verdict = "passes" if check.ok else "caught"
         rows.append(
             {"gradient": what, "largest relative error": f"{check.max_relative_error:.2g}", "the check": verdict}

@@ -17,7 +17,7 @@ def problem() -> SoftmaxCost:
 
 
 def verdicts(problem: SoftmaxCost, gradient: np.ndarray) -> list[bool]:
-    return [check.ok for check in check_gradient(problem.cost, gradient, problem.point, STEPS)]
+    return [check.ok for check in check_gradient(problem.cost, gradient, problem.point, STEPS, problem.scale())]
 
 
 def test_the_gradient_is_that_of_autograd() -> None:
@@ -33,7 +33,7 @@ def test_the_gradient_is_that_of_autograd() -> None:
 
 
 def test_a_right_gradient_passes_at_every_step_and_its_error_shrinks_as_the_square(problem: SoftmaxCost) -> None:
-    checks = list(check_gradient(problem.cost, problem.gradient(), problem.point, STEPS))
+    checks = list(check_gradient(problem.cost, problem.gradient(), problem.point, STEPS, problem.scale()))
     assert [check.ok for check in checks] == [True] * 4
     errors = [check.max_relative_error for check in checks]
     assert 50 < errors[0] / errors[1] < 200
@@ -53,7 +53,7 @@ def test_a_right_gradient_passes_at_every_step_and_its_error_shrinks_as_the_squa
     ids=["sign", "scale", "order", "one entry", "above", "below"],
 )
 def test_a_wrong_gradient_is_caught_whatever_the_sign_of_its_error(problem: SoftmaxCost, wrong: object) -> None:
-    checks = list(check_gradient(problem.cost, wrong(problem.gradient()), problem.point, STEPS))  # type: ignore[operator]
+    checks = list(check_gradient(problem.cost, wrong(problem.gradient()), problem.point, STEPS, problem.scale()))  # type: ignore[operator]
     assert not any(check.ok for check in checks[2:])
     assert checks[3].max_relative_error == pytest.approx(checks[2].max_relative_error, rel=0.05)  # it does not shrink
 
@@ -68,3 +68,12 @@ def test_a_wrong_backward_pass_of_the_engine_is_caught(problem: SoftmaxCost, mon
     assert verdicts(problem, problem.gradient()) == [True] * 4
     monkeypatch.setattr(Softmax, "backward", forgets_an_image)
     assert verdicts(problem, problem.gradient())[2:] == [False, False]
+
+
+def test_half_of_the_entries_doubled_are_caught_at_the_widest_step(problem: SoftmaxCost) -> None:
+    gradient = problem.gradient()
+    order = np.argsort(np.abs(gradient))
+    wrong = gradient.copy()
+    wrong[order[: len(order) // 2]] *= 2  # the small ones: none is large beside the largest
+    (check,) = check_gradient(problem.cost, wrong, problem.point, [0.1], problem.scale())
+    assert not check.ok
