@@ -27,7 +27,10 @@ DatasetArgument = Annotated[
     str,
     typer.Argument(
         metavar="[DATASET]",
-        help="A name (digits, digits-sample, digits-full, faces, faces-synthetic), or a folder or file of your own.",
+        help=(
+            "A name (digits, digits-sample, digits-full, fashion, kuzushiji, faces, faces-synthetic), "
+            "or a folder or file of your own."
+        ),
         show_default=True,
     ),
 ]

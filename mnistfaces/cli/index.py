@@ -14,6 +14,8 @@ from mnistfaces.cli import (
     extract_features,
     fetch_digits,
     fetch_faces,
+    fetch_fashion,
+    fetch_kuzushiji,
     gradcheck,
     plan,
     predict,
@@ -74,6 +76,8 @@ def _add(group: typer.Typer, name: str, command: Callable[..., None]) -> None:
 fetch = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 fetch.callback()(clear_cache.clear_cache)
 _add(fetch, "digits", fetch_digits.digits)
+_add(fetch, "fashion", fetch_fashion.fashion)
+_add(fetch, "kuzushiji", fetch_kuzushiji.kuzushiji)
 _add(fetch, "faces", fetch_faces.faces)
 app.add_typer(fetch, name="fetch", short_help="Get data, and prove what they are")
 _add(app, "samples", samples.samples)

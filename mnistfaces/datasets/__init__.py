@@ -30,6 +30,8 @@ class Named:
 
 DATASETS: tuple[Named, ...] = (
     Named(names=("digits", "digits-sample", "digits-full"), kind="digits", loader="digits:load_named"),
+    Named(names=("fashion",), kind="digits", loader="fashion:load_named"),
+    Named(names=("kuzushiji",), kind="digits", loader="kuzushiji:load_named"),
     Named(names=("faces",), kind="faces", loader="faces:load_named"),
     Named(names=("faces-synthetic",), kind="faces", loader="synthetic:load_named"),
 )
@@ -71,7 +73,8 @@ def load_dataset(  # noqa: PLR0913  the fields of DataConfig, by name
 
     Args:
         name: `digits` (the full MNIST where it was fetched, else the embedded sample), `digits-sample`,
-            `digits-full`, `faces`, `faces-synthetic`, or the path of a folder or file of one of the known layouts.
+            `digits-full`, `fashion`, `kuzushiji`, `faces`, `faces-synthetic`, or the path of a folder or file of one
+            of the known layouts.
         data_dir: where data live; None is $MNF_DATA_DIR, else the platform's user data folder.
         res: pixels a side of faces and image files; None is 32.
         color: RGB (True) or gray (False) for faces and image files; None is gray up to 64 pixels.

@@ -6,9 +6,10 @@ digit, images of a digit in the order of the original files. `mnist_all.mat` kee
 """
 
 import hashlib
+import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +19,55 @@ from numpy.typing import NDArray
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.cache import open_verified
 from mnistfaces.datasets.sample import load_sample
-from mnistfaces.datasets.store import fingerprint_of, save_dataset
+from mnistfaces.datasets.store import fingerprint_of, open_dataset
 from mnistfaces.errors import DataError
 
 PIXELS = 784
+SHAPE = (28, 28)
 DIGITS = 10
 IMAGES_HEADER, LABELS_HEADER = 16, 8
 """Bytes before the pixels, and before the labels, of an IDX file."""
 GZIP_WBITS = zlib.MAX_WBITS | 16
+IDX_FILES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 IDX_PREFIXES = {"train": "train", "test": "t10k"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edition:
-    """What MNIST must be, to the byte.
+    """MNIST, or a set made to take its place: 28 x 28 gray images of ten classes in four IDX files.
+
+    What is not known of a set is left out; what is known must hold.
 
     Attributes:
+        word: what `mnf fetch` calls it; its files in the data folder begin with it.
+        name: of the dataset.
+        title: for people.
+        classes: names, in the order of the labels.
+        licence: with whose work it is.
+        mirrors: URLs under which the four files lie, asked in turn.
+        mat_url: of the same as `mnist_all.mat`.
+        packed: size and SHA-256 of each IDX file as it is published, by name without `.gz`.
         files: SHA-256 of each unpacked IDX file, by name.
         arrays: number of images and SHA-256 of their pixels, for `train0` to `test9` in canonical order.
         fingerprint: of the dataset.
     """
 
-    files: Mapping[str, str]
-    arrays: Mapping[str, tuple[int, str]]
-    fingerprint: str
+    word: str
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    licence: str
+    mirrors: tuple[str, ...]
+    mat_url: str | None = None
+    packed: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    arrays: Mapping[str, tuple[int, str | None]]
+    fingerprint: str | None = None
+
+    @property
+    def pinned_arrays(self) -> bool:
+        """Whether the pixels are known by class, so that a `.mat` of them can be verified."""
+        return all(sha256 is not None for _, sha256 in self.arrays.values())
 
     def count(self, part: str) -> int:
         """Returns the number of images of `train` or `test`."""
@@ -54,6 +80,17 @@ class Edition:
 
 
 MNIST = Edition(
+    word="digits",
+    name="digits-full",
+    title="MNIST",
+    classes=tuple("0123456789"),
+    licence="CC BY-SA 3.0 (Y. LeCun, C. Cortes, C. J. C. Burges)",
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "http://yann.lecun.com/exdb/mnist/",
+    ),
+    mat_url="https://cs.nyu.edu/~roweis/data/mnist_all.mat",
     files={
         "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -86,9 +123,9 @@ MNIST = Edition(
 )
 
 
-def digits_path(data_dir: Path) -> Path:
-    """Returns where the full MNIST lies once it was fetched."""
-    return data_dir / "digits.npz"
+def digits_path(data_dir: Path, edition: Edition = MNIST) -> Path:
+    """Returns where a set lies once it was fetched."""
+    return data_dir / f"{edition.word}.npz"
 
 
 def load_named(name: str, data_dir: Path) -> Dataset:
@@ -103,41 +140,40 @@ def load_named(name: str, data_dir: Path) -> Dataset:
 
 
 def load_digits(data_dir: Path, edition: Edition = MNIST) -> Dataset:
-    """Returns the dataset `digits-full`, its images mapped from the file.
+    """Returns the dataset of a set that was fetched, its images mapped from the file.
 
     Raises:
         DataError: it was not fetched, or the file is no longer what was fetched.
     """
-    path = digits_path(data_dir)
+    path, command = digits_path(data_dir, edition), f"mnf fetch {edition.word}"
     if not path.exists():
-        raise DataError(f"the full MNIST is not in {data_dir}: get it with `mnf fetch digits`")
+        raise DataError(f"the full {edition.title} is not in {data_dir}: get it with `{command}`")
     try:
         dataset = open_verified(path, data_dir)
     except DataError as error:
-        raise DataError(f"{error}: get it again with `mnf fetch digits`") from error
-    if dataset.fingerprint != edition.fingerprint:
-        raise DataError(f"{path} is not MNIST as it was fetched: get it again with `mnf fetch digits`")
+        raise DataError(f"{error}: get it again with `{command}`") from error
+    expected = edition.fingerprint or open_dataset(path).fingerprint  # that of the day when it was verified
+    if dataset.fingerprint != expected or not _has_form(dataset, edition):
+        raise DataError(f"{path} is not {edition.title} as it was fetched: get it again with `{command}`")
     return dataset
 
 
-def save_digits(data_dir: Path, arrays: Mapping[str, NDArray[Any]], edition: Edition = MNIST) -> Path:
-    """Verifies the twenty arrays and writes the full MNIST; the file's bytes are the same whatever the source.
-
-    Raises:
-        DataError: names the first array that is not MNIST's; nothing is written.
-        FileError: the folder or the disk refuses.
-    """
-    dataset = build_digits(arrays, edition)
-    path = digits_path(data_dir)
-    save_dataset(path, dataset)
-    return path
+def _has_form(dataset: Dataset, edition: Edition) -> bool:
+    """Returns whether a dataset has the name, the classes and the number of images per class and part of a set."""
+    counts = [
+        int(((dataset.labels == label) & (dataset.given_test == (part == "test"))).sum())
+        for part in ("train", "test")
+        for label in range(len(edition.classes))
+    ]
+    expected = [count for count, _ in edition.arrays.values()]
+    return (dataset.name, dataset.classes, counts) == (edition.name, edition.classes, expected)
 
 
 def build_digits(arrays: Mapping[str, NDArray[Any]], edition: Edition = MNIST) -> Dataset:
-    """Returns the dataset `digits-full` of the arrays `train0` to `test9`, each verified.
+    """Returns the dataset of the arrays `train0` to `test9`, each verified.
 
     Raises:
-        DataError: names the first array that is not MNIST's.
+        DataError: names the first array that is not the set's.
     """
     counts = [count for count, _ in edition.arrays.values()]
     inputs = np.empty((sum(counts), PIXELS), np.uint8)
@@ -146,23 +182,23 @@ def build_digits(arrays: Mapping[str, NDArray[Any]], edition: Edition = MNIST) -
         _check_shape(name, arrays.get(name), count)
         block = inputs[start : start + count]
         block[:] = arrays[name]
-        if (got := hashlib.sha256(block.data).hexdigest()) != sha256:
-            raise DataError(f"{name} holds other images than MNIST: SHA-256 {got}, expected {sha256}")
+        if sha256 is not None and (got := hashlib.sha256(block.data).hexdigest()) != sha256:
+            raise DataError(f"{name} holds other images than {edition.title}: SHA-256 {got}, expected {sha256}")
         start += count
     rank = np.concatenate([np.arange(count) for count in counts])
     block_names = np.repeat([f"{name[:-1]}-{name[-1]}" for name in edition.arrays], counts)
     dataset = Dataset(
-        name="digits-full",
+        name=edition.name,
         kind="digits",
         inputs=inputs,
         labels=np.repeat([int(name[-1]) for name in edition.arrays], counts),
-        classes=tuple(str(digit) for digit in range(DIGITS)),
+        classes=edition.classes,
         ids=np.array([f"{name}-{number:05d}" for name, number in zip(block_names, rank, strict=True)]),
-        shape=(28, 28),
+        shape=SHAPE,
         groups=np.arange(len(inputs)),
         given_test=np.char.startswith(block_names, "test"),
         fingerprint="",
-        meta={"licence": "CC BY-SA 3.0 (Y. LeCun, C. Cortes, C. J. C. Burges)"},
+        meta={"licence": edition.licence},
     )
     return replace(dataset, fingerprint=fingerprint_of(dataset))
 
@@ -180,24 +216,57 @@ def _check_shape(name: str, array: NDArray[Any] | None, count: int) -> None:
 
 
 def unpack_idx(name: str, content: bytes, edition: Edition = MNIST) -> bytes:
-    """Returns an IDX file without its gzip packing, if it has one, once its content is verified.
+    """Returns an IDX file without its gzip packing, if it has one, once all that is known of it was found to hold.
 
     Raises:
-        DataError: it is damaged or not MNIST's.
+        DataError: it is damaged or not the set's.
     """
     size = edition.size(name)
     if content[:2] == b"\x1f\x8b":
+        _check_packed(name, content, edition)
         unpacker = zlib.decompressobj(GZIP_WBITS)
         try:
             content = unpacker.decompress(content, size + 1)
         except zlib.error as error:
             raise DataError(f"{name}.gz is damaged: {error}") from error
+    elif name not in edition.files:
+        raise DataError(f"{edition.title} is known by its packed files: {name}.gz is wanted, not {name}")
     if len(content) != size:
         length = f"more than {size}" if len(content) > size else f"{len(content)} of {size}"
-        raise DataError(f"{name} is not MNIST's: it has {length} bytes")
-    if (got := hashlib.sha256(content).hexdigest()) != edition.files[name]:
-        raise DataError(f"{name} is not MNIST's: SHA-256 {got}, expected {edition.files[name]}")
+        raise DataError(f"{name} is not {edition.title}'s: it has {length} bytes")
+    expected = edition.files.get(name)
+    if expected is not None and (got := hashlib.sha256(content).hexdigest()) != expected:
+        raise DataError(f"{name} is not {edition.title}'s: SHA-256 {got}, expected {expected}")
+    _check_content(name, content, edition)
     return content
+
+
+def _check_packed(name: str, content: bytes, edition: Edition) -> None:
+    """Raises DataError unless a packed file is the published one, where that is known."""
+    if name not in edition.packed:
+        return
+    size, sha256 = edition.packed[name]
+    got = hashlib.sha256(content).hexdigest()
+    if (len(content), got) != (size, sha256):
+        raise DataError(
+            f"{name}.gz is not {edition.title}'s: {len(content)} bytes with SHA-256 {got}, "
+            f"expected {size} with {sha256}"
+        )
+
+
+def _check_content(name: str, content: bytes, edition: Edition) -> None:
+    """Raises DataError unless an unpacked file has the header, the labels and the counts of its set."""
+    part = "train" if name.startswith("train") else "test"
+    images, count = "images" in name, edition.count(part)
+    header = struct.pack(">4I", 0x803, count, *SHAPE) if images else struct.pack(">2I", 0x801, count)
+    if content[: len(header)] != header:
+        raise DataError(f"{name} is not {edition.title}'s: its header is {content[: len(header)].hex()}")
+    if not images:
+        labels = np.frombuffer(content, np.uint8, offset=len(header))
+        counts = np.bincount(labels, minlength=len(edition.classes)).tolist()
+        expected = [edition.arrays[f"{part}{label}"][0] for label in range(len(edition.classes))]
+        if counts != expected:
+            raise DataError(f"{name} is not {edition.title}'s: it has {counts[:20]} labels per class, not {expected}")
 
 
 def split_idx(files: Mapping[str, bytes]) -> dict[str, NDArray[np.uint8]]:

@@ -5,7 +5,7 @@ import os
 import random
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,10 @@ from tiny_mnist import TEST_COUNTS, TRAIN_COUNTS, TinyMnist, make_tiny_mnist
 
 from mnistfaces.datasets.digits import (
     MNIST,
+    Edition,
     build_digits,
     digits_path,
     load_digits,
-    save_digits,
     split_idx,
     unpack_idx,
 )
@@ -26,6 +26,12 @@ from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError
 
 SHARED = Path(os.environ.get("MNF_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "mnist"
+
+
+def save_digits(folder: Path, arrays: Mapping[str, np.ndarray], edition: Edition = MNIST) -> Path:
+    path = digits_path(folder, edition)
+    save_dataset(path, build_digits(arrays, edition))
+    return path
 
 
 @pytest.fixture(scope="module")

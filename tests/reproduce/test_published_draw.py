@@ -12,8 +12,8 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.digits import load_digits
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.errors import DataError
-from mnistfaces.fetching.mnist.fetch import fetch_digits
-from mnistfaces.fetching.mnist.mirrors import FetchDigitsConfig
+from mnistfaces.fetching.mnist.fetch import fetch_mnist
+from mnistfaces.fetching.mnist.mirrors import FetchMnistConfig
 from mnistfaces.reproduce.comparison import judge
 from mnistfaces.reproduce.published import ACCURACIES, published_in
 from mnistfaces.reproduce.published_draw import Answer, Drawn, Setting, descend
@@ -97,7 +97,7 @@ def test_the_reports_own_draw_must_be_equal_in_every_printed_digit() -> None:
 
 @pytest.mark.skipif(not SHARED.exists(), reason=f"the full MNIST is not at {SHARED}")
 def test_tables_1_and_2_come_out_equal_to_the_printed_digit(tmp_path: Path) -> None:
-    for _ in fetch_digits(tmp_path, FetchDigitsConfig(source=str(SHARED / "mnist_all.mat"))):
+    for _ in fetch_mnist(tmp_path, FetchMnistConfig(source=str(SHARED / "mnist_all.mat"))):
         pass
     drawn = Drawn.of(load_digits(tmp_path))
     for table in (table for table in TABLES if table.repeatable):

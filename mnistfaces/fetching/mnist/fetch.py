@@ -1,4 +1,4 @@
-"""The full MNIST from a file, a folder, or the network: verified, converted once, and kept."""
+"""MNIST, or a set that takes its place, from a file, a folder, or the network: verified, converted once, and kept."""
 
 import contextlib
 import json
@@ -12,29 +12,28 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from mnistfaces.datasets.digits import (
+    IDX_FILES,
     MNIST,
     Edition,
+    build_digits,
     digits_path,
     load_digits,
-    save_digits,
     split_idx,
     unpack_idx,
 )
 from mnistfaces.datasets.matfile import read_mat
-from mnistfaces.datasets.store import fingerprint_of
+from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError, FetchError, FileError
-from mnistfaces.fetching.mnist.mirrors import PACKING_LIMIT, FetchDigitsConfig, failure, fetch_idx, fetch_mat
+from mnistfaces.fetching.mnist.mirrors import PACKING_LIMIT, FetchMnistConfig, failure, fetch_idx, fetch_mat
 from mnistfaces.files import sha256_of_file, write_json
 from mnistfaces.progress import Event, Note, Stage
-
-LOCK_NAME = ".digits.lock"
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FetchedDigits:
-    """The full MNIST in the data folder: the fields of the command's row. None is what is not known, or not yet.
+class FetchedMnist:
+    """A set in the data folder: the fields of the command's row. None is what is not known, or not yet.
 
     Attributes:
         source: what gave it.
@@ -53,23 +52,25 @@ class FetchedDigits:
     path: str
 
 
-def find_digits(data_dir: Path, edition: Edition = MNIST) -> FetchedDigits:
+def find_mnist(data_dir: Path, edition: Edition = MNIST) -> FetchedMnist:
     """Returns what is in the data folder, verified to the last byte.
 
     Raises:
         DataError: it was not fetched, or is damaged.
     """
     dataset = load_digits(data_dir, edition)
-    path = digits_path(data_dir)
-    if fingerprint_of(dataset) != edition.fingerprint:
-        raise DataError(f"{path} is damaged: get it again with `mnf fetch digits`")
+    path = digits_path(data_dir, edition)
+    if fingerprint_of(dataset) != dataset.fingerprint:
+        raise DataError(f"{path} is damaged: get it again with `mnf fetch {edition.word}`")
     sha256 = sha256_of_file(path)
     known: Any = None
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        known = json.loads(_origin_path(data_dir).read_text(encoding="utf-8"))
-    is_of_this_file = isinstance(known, dict) and known.get("sha256") == sha256
+        known = json.loads(_origin_path(data_dir, edition).read_text(encoding="utf-8"))
+    is_of_this_file = isinstance(known, dict) and (
+        known.get("fingerprint") == dataset.fingerprint or known.get("sha256") == sha256  # as release 0.1 wrote it
+    )
     test_n = int(dataset.given_test.sum())
-    return FetchedDigits(
+    return FetchedMnist(
         source=str(known["source"]) if is_of_this_file else None,
         train_n=len(dataset) - test_n,
         val_n=0,
@@ -79,22 +80,22 @@ def find_digits(data_dir: Path, edition: Edition = MNIST) -> FetchedDigits:
     )
 
 
-def fetch_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Event | FetchedDigits]:
-    """Yields what happens on the way to the full MNIST in the data folder, and in the end what is there.
+def fetch_mnist(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | FetchedMnist]:
+    """Yields what happens on the way to a set in the data folder, and in the end what is there.
 
     Nothing happens when it is there already. Files that the network gave whole are kept until all are there.
 
     Raises:
-        DataError: the file or folder does not hold MNIST.
+        DataError: the file or folder does not hold the set.
         FetchError: no URL gave it.
         FileError: a folder or the disk refuses.
     """
     with contextlib.suppress(DataError):
         if not config.force:
-            yield find_digits(data_dir, config.edition)
-            _sweep(data_dir)
+            yield find_mnist(data_dir, config.edition)
+            _sweep(data_dir, config.edition)
             return
-    lock = FileLock(data_dir / LOCK_NAME)
+    lock = FileLock(_lock_path(data_dir, config.edition))
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         try:
@@ -110,70 +111,81 @@ def fetch_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Event | 
         lock.release()
 
 
-def plan_digits(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Event | FetchedDigits]:
-    """Yields what `fetch_digits` would ask, in turn, and what is there or, with None for what is not, would be."""
+def plan_mnist(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | FetchedMnist]:
+    """Yields what `fetch_mnist` would ask, in turn, and what is there or, with None for what is not, would be."""
     with contextlib.suppress(DataError):
         if not config.force:
-            yield find_digits(data_dir, config.edition)
+            yield find_mnist(data_dir, config.edition)
             return
     sources = (*config.idx_urls, *config.mat_urls) if config.is_remote else (str(config.source),)
     for source in sources:
         yield Note(message=f"would ask {source}")
-    path = str(digits_path(data_dir))
-    yield FetchedDigits(source=sources[0], train_n=None, val_n=None, test_n=None, sha256=None, path=path)
+    path = str(digits_path(data_dir, config.edition))
+    yield FetchedMnist(source=sources[0], train_n=None, val_n=None, test_n=None, sha256=None, path=path)
 
 
-def _fetch_alone(data_dir: Path, config: FetchDigitsConfig) -> Iterator[Event | FetchedDigits]:
+def _fetch_alone(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | FetchedMnist]:
     """Yields the same, while no other process fetches into the folder."""
-    if not config.force and digits_path(data_dir).exists():
+    if not config.force and digits_path(data_dir, config.edition).exists():
         try:
-            yield find_digits(data_dir, config.edition)
+            yield find_mnist(data_dir, config.edition)
         except DataError as error:
-            yield failure(str(digits_path(data_dir)), f"fetched again: {error}")
+            yield failure(str(digits_path(data_dir, config.edition)), f"fetched again: {error}")
         else:
             return
-    _remove_torn(data_dir)
+    _remove_torn(data_dir, config.edition)
     if config.is_remote:
         arrays, source = yield from _from_network(data_dir, config)
     else:
         yield Stage(name=f"reading {config.source}")
         arrays, source = _from_disk(Path(str(config.source)), config.edition), config.source
-    yield Stage(name="verifying and keeping MNIST")
+    yield Stage(name=f"verifying and keeping {config.edition.title}")
     try:
-        path = save_digits(data_dir, arrays, config.edition)
+        dataset = build_digits(arrays, config.edition)
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
-    write_json(_origin_path(data_dir), {"source": source, "sha256": sha256_of_file(path)})
-    shutil.rmtree(_parts_folder(data_dir), ignore_errors=True)
-    yield find_digits(data_dir, config.edition)
+    # first, so that a kill after the file is in its place cannot lose where it came from
+    write_json(_origin_path(data_dir, config.edition), {"source": source, "fingerprint": dataset.fingerprint})
+    save_dataset(digits_path(data_dir, config.edition), dataset)
+    shutil.rmtree(_parts_folder(data_dir, config.edition), ignore_errors=True)
+    yield find_mnist(data_dir, config.edition)
 
 
-def _sweep(data_dir: Path) -> None:
+def _sweep(data_dir: Path, edition: Edition) -> None:
     """Removes what a process that was killed late has left, unless another one is at work."""
-    if _parts_folder(data_dir).exists():
-        with contextlib.suppress(OSError), FileLock(data_dir / LOCK_NAME, blocking=False):
-            _remove_torn(data_dir)
-            shutil.rmtree(_parts_folder(data_dir), ignore_errors=True)
+    if _parts_folder(data_dir, edition).exists() or any(_torn(data_dir, edition)):
+        with contextlib.suppress(OSError), FileLock(_lock_path(data_dir, edition), blocking=False):
+            _remove_torn(data_dir, edition)
+            shutil.rmtree(_parts_folder(data_dir, edition), ignore_errors=True)
 
 
-def _remove_torn(data_dir: Path) -> None:
+def _remove_torn(data_dir: Path, edition: Edition) -> None:
     """Removes the unfinished files of killed processes: whoever holds the lock is the only one to write."""
-    for torn in data_dir.glob(".digits.*.tmp"):
+    for torn in _torn(data_dir, edition):
         torn.unlink(missing_ok=True)
 
 
-def _origin_path(data_dir: Path) -> Path:
+def _torn(data_dir: Path, edition: Edition) -> Iterator[Path]:
+    for folder in (data_dir, _parts_folder(data_dir, edition)):
+        yield from folder.glob(f".{edition.word}.*.tmp" if folder == data_dir else ".*.tmp")
+
+
+def _lock_path(data_dir: Path, edition: Edition) -> Path:
+    return data_dir / f".{edition.word}.lock"
+
+
+def _origin_path(data_dir: Path, edition: Edition) -> Path:
     """Where it is written down what gave the file, whose own bytes do not depend on that."""
-    return data_dir / "digits.json"
+    return data_dir / f"{edition.word}.json"
 
 
-def _parts_folder(data_dir: Path) -> Path:
-    return data_dir / "digits.parts"
+def _parts_folder(data_dir: Path, edition: Edition) -> Path:
+    return data_dir / f"{edition.word}.parts"
 
 
-def _from_network(data_dir: Path, config: FetchDigitsConfig) -> Generator[Event, None, tuple[Arrays, str | None]]:
+def _from_network(data_dir: Path, config: FetchMnistConfig) -> Generator[Event, None, tuple[Arrays, str | None]]:
     """Yields what happens at each file asked for; returns the twenty arrays and what gave them."""
-    parts = _parts_folder(data_dir)
+    parts = _parts_folder(data_dir, config.edition)
     problems: list[str] = []
     if config.idx_urls:
         try:
@@ -181,7 +193,8 @@ def _from_network(data_dir: Path, config: FetchDigitsConfig) -> Generator[Event,
         except FetchError as error:
             problems.append(str(error))
         else:
-            return split_idx({name: (parts / name).read_bytes() for name in config.edition.files}), source
+            content = {name: unpack_idx(name, (parts / name).read_bytes(), config.edition) for name in IDX_FILES}
+            return split_idx(content), source
     if config.mat_urls:
         path = parts / "mnist_all.mat"
         try:
@@ -191,7 +204,10 @@ def _from_network(data_dir: Path, config: FetchDigitsConfig) -> Generator[Event,
             problems.append(str(error))
         finally:
             path.unlink(missing_ok=True)
-    raise FetchError(f"no source gave MNIST: {'; '.join(problems)}; name another one with `mnf fetch digits --from`")
+    raise FetchError(
+        f"no source gave {config.edition.title}: {'; '.join(problems)}; "
+        f"name another one with `mnf fetch {config.edition.word} --from`"
+    )
 
 
 def _from_disk(source: Path, edition: Edition) -> Arrays:
@@ -199,8 +215,10 @@ def _from_disk(source: Path, edition: Edition) -> Arrays:
     if not source.exists():
         raise FileError(f"there is no file or folder {source}")
     if not source.is_dir():
+        if not edition.pinned_arrays:
+            raise FileError(f"{source} is no folder: {edition.title} is known by its four IDX files, packed by gzip")
         return read_mat(source, list(edition.arrays))
-    return split_idx({name: _read_idx(source, name, edition) for name in edition.files})
+    return split_idx({name: _read_idx(source, name, edition) for name in IDX_FILES})
 
 
 def _read_idx(folder: Path, name: str, edition: Edition) -> bytes:

@@ -1,4 +1,4 @@
-"""Where MNIST is to be had, and its files from there: each mirror in turn, each file verified before it is kept."""
+"""The files of MNIST, or of a set that takes its place: each mirror in turn, each file verified before it is kept."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from mnistfaces.datasets.digits import MNIST, Edition, unpack_idx
+from mnistfaces.datasets.digits import IDX_FILES, MNIST, Edition, unpack_idx
 from mnistfaces.errors import DataError, FetchError, UsageError
 from mnistfaces.files import write_whole
 from mnistfaces.progress import Event, Note, Stage
@@ -14,12 +14,6 @@ from mnistfaces.progress import Event, Note, Stage
 if TYPE_CHECKING:
     from mnistfaces.fetching.web.client import Reply
 
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    "http://yann.lecun.com/exdb/mnist/",
-)
-MAT_URL = "https://cs.nyu.edu/~roweis/data/mnist_all.mat"
 MAT_LIMIT = 64 << 20
 PACKING_LIMIT = 1 << 20
 """Bytes that a packed file may have more than its content."""
@@ -27,25 +21,22 @@ FOUND = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class FetchDigitsConfig:
-    """Where MNIST may come from.
+class FetchMnistConfig:
+    """Where MNIST, or a set that takes its place, may come from.
 
     Attributes:
         source: a `.mat` file, a URL of one, or a folder or URL of the four IDX files; None asks the mirrors in turn.
         force: fetch again what is there already.
         allow_private: connect to addresses that are not public.
         deadline_s: seconds for one file from one mirror.
-        mirrors: URLs of the four IDX files.
-        mat_url: of `mnist_all.mat`, asked when the mirrors do not give all files.
-        edition: what the content must be.
+        edition: what the content must be, and where it is to be had: its `.mat` is asked for when the mirrors do not
+            give all files.
     """
 
     source: str | None = None
     force: bool = False
     allow_private: bool = False
     deadline_s: float = 300.0
-    mirrors: tuple[str, ...] = MIRRORS
-    mat_url: str = MAT_URL
     edition: Edition = MNIST
 
     def __post_init__(self) -> None:
@@ -62,15 +53,16 @@ class FetchDigitsConfig:
     def idx_urls(self) -> tuple[str, ...]:
         """Which URLs are asked for the four IDX files, in turn."""
         if self.source is None:
-            return self.mirrors
+            return self.edition.mirrors
         return (self.source,) if self.is_remote and not self.mat_urls else ()
 
     @property
     def mat_urls(self) -> tuple[str, ...]:
         """Which URLs are asked for `mnist_all.mat`, after the others."""
         if self.source is None:
-            return (self.mat_url,)
-        return (self.source,) if self.is_remote and urlsplit(self.source).path.lower().endswith(".mat") else ()
+            return (self.edition.mat_url,) if self.edition.mat_url else ()
+        is_mat = self.is_remote and urlsplit(self.source).path.lower().endswith(".mat")
+        return (self.source,) if is_mat and self.edition.pinned_arrays else ()
 
 
 def failure(source: str, problem: str) -> Note:
@@ -78,8 +70,8 @@ def failure(source: str, problem: str) -> Note:
     return Note(message=problem if source in problem else f"{source}: {problem}")
 
 
-def fetch_idx(folder: Path, config: FetchDigitsConfig) -> Generator[Event, None, str | None]:
-    """Gets the four IDX files into a folder, unpacked; one that is there already is not asked for.
+def fetch_idx(folder: Path, config: FetchMnistConfig) -> Generator[Event, None, str | None]:
+    """Gets the four IDX files into a folder, as they were sent; one that is there already is not asked for.
 
     A mirror that failed is asked last from then on.
 
@@ -95,7 +87,7 @@ def fetch_idx(folder: Path, config: FetchDigitsConfig) -> Generator[Event, None,
     """
     mirrors = list(config.idx_urls)
     used: list[str] = []
-    for name in config.edition.files:
+    for name in IDX_FILES:
         if _is_kept(folder / name, config.edition):
             yield Note(message=f"{name} is there from before", detail=True)
             continue
@@ -120,7 +112,7 @@ def fetch_idx(folder: Path, config: FetchDigitsConfig) -> Generator[Event, None,
     return ", ".join(dict.fromkeys(used)) or None
 
 
-def fetch_mat(path: Path, config: FetchDigitsConfig) -> Generator[Event, None, str]:
+def fetch_mat(path: Path, config: FetchMnistConfig) -> Generator[Event, None, str]:
     """Gets the first `.mat` file that a URL gives; yields a stage and a note for each, returns the URL that gave it.
 
     Raises:
@@ -151,8 +143,8 @@ def _is_kept(path: Path, edition: Edition) -> bool:
     return True
 
 
-def _download_idx(url: str, config: FetchDigitsConfig) -> bytes:
-    """Returns the verified content of an IDX file that a URL gives packed, or else unpacked."""
+def _download_idx(url: str, config: FetchMnistConfig) -> bytes:
+    """Returns an IDX file as it was sent, packed or else unpacked, once its content is verified."""
     name = url.rpartition("/")[2]
     limit = config.edition.size(name) + PACKING_LIMIT
     reply = _ask(f"{url}.gz", limit, config)
@@ -160,16 +152,17 @@ def _download_idx(url: str, config: FetchDigitsConfig) -> bytes:
         reply = _ask(url, limit, config)
     content = _body(reply, f"{url}.gz")
     try:
-        return unpack_idx(name, content, config.edition)
+        unpack_idx(name, content, config.edition)
     except DataError as error:
         raise DataError(f"{reply.url}: {error}") from error
+    return content
 
 
-def _download(url: str, limit: int, config: FetchDigitsConfig) -> bytes:
+def _download(url: str, limit: int, config: FetchMnistConfig) -> bytes:
     return _body(_ask(url, limit, config), url)
 
 
-def _ask(url: str, limit: int, config: FetchDigitsConfig) -> "Reply":
+def _ask(url: str, limit: int, config: FetchMnistConfig) -> "Reply":
     from mnistfaces.fetching.web.client import Client, ClientConfig
 
     client = Client(ClientConfig(allow_private=config.allow_private))

@@ -20,10 +20,10 @@ from filelock import FileLock
 from tiny_mnist import TinyMnist, make_tiny_mnist
 
 from mnistfaces.datasets.cache import CACHE
-from mnistfaces.datasets.digits import load_digits
+from mnistfaces.datasets.digits import MNIST, load_digits
 from mnistfaces.errors import DataError, FetchError, FileError, UsageError
-from mnistfaces.fetching.mnist.fetch import FetchedDigits, fetch_digits, find_digits, plan_digits
-from mnistfaces.fetching.mnist.mirrors import MAT_URL, MIRRORS, FetchDigitsConfig
+from mnistfaces.fetching.mnist.fetch import FetchedMnist, fetch_mnist, find_mnist, plan_mnist
+from mnistfaces.fetching.mnist.mirrors import FetchMnistConfig
 from mnistfaces.files import sha256_of_file
 from mnistfaces.progress import Note
 
@@ -89,10 +89,10 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def fetch(folder: Path, config: FetchDigitsConfig) -> tuple[list[str], FetchedDigits]:
+def fetch(folder: Path, config: FetchMnistConfig) -> tuple[list[str], FetchedMnist]:
     """Returns what a person is told on the way, and the result."""
-    *events, row = fetch_digits(folder, config)
-    assert isinstance(row, FetchedDigits)
+    *events, row = fetch_mnist(folder, config)
+    assert isinstance(row, FetchedMnist)
     return [event.message for event in events if isinstance(event, Note) and not event.detail], row
 
 
@@ -161,7 +161,7 @@ def test_where_it_came_from_is_not_guessed(tiny: TinyMnist, tmp_path: Path) -> N
     origin = tmp_path / "data" / "digits.json"
     for content in ("", "[]", "{}", "[" * 100_000, json.dumps({"source": "x", "sha256": "0"})):
         origin.write_text(content)
-        assert find_digits(tmp_path / "data", tiny.edition).source is None
+        assert find_mnist(tmp_path / "data", tiny.edition).source is None
 
 
 def test_a_dead_mirror_is_passed_over_and_asked_last_from_then_on(
@@ -278,7 +278,7 @@ def test_private_addresses_are_refused_unless_allowed(tiny: TinyMnist, tmp_path:
 @pytest.mark.parametrize("source", ["file:///etc/passwd", "ftp://host/mnist/", "FILE://x", ""])
 def test_other_addresses_are_a_usage_error(source: str) -> None:
     with pytest.raises(UsageError, match="--from takes"):
-        FetchDigitsConfig(source=source)
+        FetchMnistConfig(source=source)
 
 
 def test_a_folder_without_a_file_is_one_line_that_names_it(tiny: TinyMnist, tmp_path: Path) -> None:
@@ -313,6 +313,10 @@ def test_what_a_killed_process_left_is_swept_away(tiny: TinyMnist, tmp_path: Pat
         assert "digits.parts" in files_in(tmp_path / "data")
     fetch(tmp_path / "data", tiny.config())
     assert files_in(tmp_path / "data") == DONE
+    for name in (".digits.npz.abc.tmp", ".digits.json.abc.tmp"):
+        (tmp_path / "data" / name).write_bytes(b"half")
+    fetch(tmp_path / "data", tiny.config())  # although all is there
+    assert files_in(tmp_path / "data") == DONE
 
 
 def test_a_full_disk_is_one_line_and_the_old_file_stays(
@@ -326,9 +330,9 @@ def test_a_full_disk_is_one_line_and_the_old_file_stays(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(FileError, match=r"cannot write .*digits\.npz: No space left"):
+        with pytest.raises(FileError, match=r"cannot write .*digits\.json: No space left"):
             fetch(tmp_path / "data", config)
-    assert find_digits(tmp_path / "data", tiny.edition) == before
+    assert find_mnist(tmp_path / "data", tiny.edition) == before
     assert files_in(tmp_path / "data") == DONE
 
 
@@ -353,25 +357,25 @@ def test_a_data_folder_that_cannot_be_written_is_read_as_it_is(
 
 
 def test_a_plan_asks_nobody_and_writes_nothing(tiny: TinyMnist, tmp_path: Path) -> None:
-    *told, row = plan_digits(tmp_path / "data", FetchDigitsConfig())
-    assert told == [Note(message=f"would ask {url}") for url in (*MIRRORS, MAT_URL)]
-    assert isinstance(row, FetchedDigits)
-    assert (row.source, row.train_n, row.sha256) == (MIRRORS[0], None, None)
+    *told, row = plan_mnist(tmp_path / "data", FetchMnistConfig())
+    assert told == [Note(message=f"would ask {url}") for url in (*MNIST.mirrors, MNIST.mat_url)]
+    assert isinstance(row, FetchedMnist)
+    assert (row.source, row.train_n, row.sha256) == (MNIST.mirrors[0], None, None)
     assert not (tmp_path / "data").exists()
     config = tiny.config(source=str(tiny.write_idx(tmp_path / "idx")))
     there = fetch(tmp_path / "data", config)[1]
-    assert list(plan_digits(tmp_path / "data", config)) == [there]
+    assert list(plan_mnist(tmp_path / "data", config)) == [there]
 
 
 def test_one_process_waits_for_the_other_and_then_has_nothing_to_do(tiny: TinyMnist, tmp_path: Path) -> None:
     config = tiny.config(source=str(tiny.write_idx(tmp_path / "idx")))
     (tmp_path / "data").mkdir()
     with FileLock(tmp_path / "data" / ".digits.lock"):
-        waiting = fetch_digits(tmp_path / "data", config)
+        waiting = fetch_mnist(tmp_path / "data", config)
         told = next(waiting)
         assert isinstance(told, Note)
         assert "another process" in told.message
-    assert isinstance(list(waiting)[-1], FetchedDigits)
+    assert isinstance(list(waiting)[-1], FetchedMnist)
 
 
 PROGRAM = """
@@ -379,9 +383,9 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tiny_mnist import make_tiny_mnist
-from mnistfaces.fetching.mnist.fetch import fetch_digits
+from mnistfaces.fetching.mnist.fetch import fetch_mnist
 tiny = make_tiny_mnist()
-for record in fetch_digits(Path(sys.argv[2]), tiny.config(source=sys.argv[3], force=True)):
+for record in fetch_mnist(Path(sys.argv[2]), tiny.config(source=sys.argv[3], force=True)):
     print(record, flush=True)
 """
 
@@ -398,7 +402,7 @@ def test_two_processes_at_once_leave_one_whole_file(tiny: TinyMnist, tmp_path: P
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         assert "train_n=64" in out
-    assert find_digits(tmp_path, tiny.edition).source == url
+    assert find_mnist(tmp_path, tiny.edition).source == url
     assert files_in(tmp_path) == DONE
 
 
@@ -410,15 +414,36 @@ def kill_at_random(tiny: TinyMnist, tmp_path: Path, url: str, seeds: range) -> N
         process.kill()
         process.communicate()
         if (folder / "digits.npz").exists():
-            find_digits(folder, tiny.edition)
+            find_mnist(folder, tiny.edition)
         fetch(folder, tiny.config(source=url))
         assert load_digits(folder, tiny.edition).fingerprint == tiny.edition.fingerprint
-        late = {"digits.json"}  # a kill just before it was written: then the source is not known
-        assert {name for name in files_in(folder) if not name.startswith(".digits.json.")} | late == DONE
+        assert files_in(folder) == DONE
+        assert find_mnist(folder, tiny.edition).source == url
 
 
 def test_a_kill_at_any_moment_is_made_good_by_the_same_command(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
     kill_at_random(tiny, tmp_path, server.serve("/mnist", tiny), range(4))
+
+
+def test_a_kill_between_the_two_files_loses_no_source(
+    tiny: TinyMnist, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_ = Path.replace
+
+    def killed(path: Path, target: Path) -> Path:
+        done = replace_(path, target)
+        if target.name == "digits.npz":
+            raise KeyboardInterrupt
+        return done
+
+    url = server.serve("/mnist", tiny)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(tmp_path, tiny.config(source=url))
+    asked = len(server.asked)
+    assert fetch(tmp_path, tiny.config())[1].source == url
+    assert (len(server.asked), files_in(tmp_path)) == (asked, DONE)
 
 
 @pytest.mark.long
