@@ -4,7 +4,7 @@ Legend: T trials of a cell.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from statistics import fmean, stdev
@@ -111,6 +111,20 @@ def tested_fields(results: Sequence[CellResult]) -> list[Row]:
         values = (fmean(ended), spread, low, high) if ended else (None,) * len(TEST_FIELDS)
         rows.append(dict(zip(TEST_FIELDS, values, strict=True)))
     return rows
+
+
+def judge_together(results: Sequence[CellResult]) -> None:
+    """Finds what the test answers of cells give, many at a time where they were tested on the same images.
+
+    Each cell's numbers are those that it has alone: only cells that share the very arrays of their images meet.
+    """
+    alike: dict[Hashable, list[CellResult]] = {}
+    for result in results:
+        tested_on = tuple((pair, id(scores.ids)) for pair, scores in sorted(result.scores.items()))
+        alike.setdefault(tested_on, []).append(result)
+    for same in alike.values():
+        for result, fields in zip(same, tested_fields(same), strict=True):
+            result.tested = fields
 
 
 def find_best(results: Sequence[CellResult]) -> int | None:

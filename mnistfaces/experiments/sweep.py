@@ -1,6 +1,7 @@
 """A sweep on disk: a grid of trials in a run directory that grows, resumes and gathers shards."""
 
 import contextlib
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from mnistfaces.experiments.results import (
     count_tested,
     find_best,
     find_tied,
+    judge_together,
     nested_row,
     trades_places,
 )
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
 
 WEIGHTS = "weights"
+JUDGED = 512  # cells whose rows are made together
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ class Sweep:
         self._places: dict[Cell, list[int]] = {}
         for place, trial in enumerate(self.trials):
             self._places.setdefault(trial.cell, []).append(place)
+        self._cells = list(self._places)
+        self._number = {cell: number for number, cell in enumerate(self._cells)}
         self.folder = RunFolder(
             self._asked(), [RESULTS, PREDICTIONS, SUMMARY], out=config.out, force=config.force, grows=LEDGERS
         )
@@ -279,6 +284,11 @@ class Sweep:
             return {name: value for name, value in row.items() if name not in ("best", "tied")}
         if cell in self._rows:
             return self._rows[cell]
+        if cell not in self._results:
+            start = self._number[cell]
+            judge_together(
+                [self.result(done) for done in itertools.takewhile(self.is_done, self._cells[start : start + JUDGED])]
+            )
         same = {"dataset": self.datasets[cell.data].name, "seed": self.grid.seeds[0]}
         row = self.result(cell).row(len(self._places[cell]), **same)
         row = {**row, "timing": self.timing, "run": str(self.folder.path)}

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.experiments.results import (
@@ -12,6 +13,7 @@ from mnistfaces.experiments.results import (
     count_tested,
     find_best,
     find_tied,
+    judge_together,
     nested_row,
     trades_places,
 )
@@ -141,3 +143,29 @@ def test_what_an_interval_cannot_know_is_said() -> None:
     assert cautions(tame) == []
     collapsed = result(record(0), record(1, "collapsed"), record(2))
     assert cautions(collapsed) == ["1 of 3 trials of the best cell collapsed: its mean and interval describe no run"]
+
+
+def answered_cells(count: int, seeds: int, groups: NDArray[np.int64]) -> list[CellResult]:
+    """Cells of equal trials on the same images; every seventh trial of a cell failed."""
+    rng = np.random.default_rng(5)
+    ids = np.array([f"image {number}" for number in range(len(groups))])
+    cells = []
+    for number in range(count):
+        pairs = [(seed, 0) for seed in range(seeds) if (number + seed) % 7]
+        skill = rng.uniform(0.3, 1.0)
+        scores = {
+            pair: TrialScores(correct=rng.random(len(groups)) < skill, ids=ids, groups=groups, train_n=50)
+            for pair in pairs
+        }
+        cells.append(CellResult(CELL, [record(seed, fold=fold) for seed, fold in pairs], scores))
+    return cells
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 5])
+@pytest.mark.parametrize("units", [40, 33])
+def test_cells_judged_together_have_the_bits_of_each_alone(seeds: int, units: int) -> None:
+    groups = np.arange(40) % units
+    together = answered_cells(60, seeds, groups)
+    judge_together(together)
+    for mine, alone in zip(together, answered_cells(60, seeds, groups), strict=True):
+        assert mine.tested == alone.tested

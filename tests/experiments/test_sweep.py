@@ -17,6 +17,7 @@ from small_data import make_dataset
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError, RunError
+from mnistfaces.experiments import results
 from mnistfaces.experiments.kept import TrialRecord
 from mnistfaces.experiments.sweep import Sweep, SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid, Row
@@ -364,3 +365,12 @@ def test_a_checkpoint_is_one_sync_of_the_ledger(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(Ledger, "extend", lambda self, rows: written.append(len(rows)) or whole_extend(self, rows))
     run(tmp_path)
     assert written == [4, 4]
+
+
+def test_cells_that_are_done_are_judged_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[int] = []
+    found = results.tested_fields
+    monkeypatch.setattr(results, "tested_fields", lambda cells: judged.append(len(cells)) or found(cells))
+    job = run(tmp_path, Grid(cells=cells_of(lr=[1e-3, 2e-3, 4e-3, 8e-3]), seeds=(0, 1)), swept=("lr",))
+    assert len(job.summary["cells"]) == 4
+    assert judged == [4]
