@@ -264,18 +264,22 @@ class Sweep:
 
     def result(self, cell: Cell) -> CellResult:
         """Returns what the trials of a cell that are done come to."""
-        if cell in self._results:
-            return self._results[cell]
+        if cell not in self._results and self.is_done(cell):
+            ahead = itertools.islice(self._cells, self._number[cell], self._number[cell] + JUDGED)
+            found = {done: self._found(done) for done in itertools.takewhile(self.is_done, ahead)}
+            judge_together(list(found.values()))
+            self._results.update(found)
+        return self._results.get(cell) or self._found(cell)
+
+    def _found(self, cell: Cell) -> CellResult:
+        """Returns the trials of a cell that are done, and what they answered."""
         keys = [self.keys[place] for place in self._places[cell] if self.keys[place] in self.records]
         records = [self.records[key] for key in keys]
         scores = {
             (record["seed"], record["fold"]): self._parts.read(record["part"]).scores(record["trial"])
             for record in records
         }
-        found = CellResult(cell, records, scores)
-        if len(records) == len(self._places[cell]):
-            self._results[cell] = found
-        return found
+        return CellResult(cell, records, scores)
 
     def row(self, cell: Cell) -> Row:
         """Returns the row of a cell."""
@@ -284,11 +288,6 @@ class Sweep:
             return {name: value for name, value in row.items() if name not in ("best", "tied")}
         if cell in self._rows:
             return self._rows[cell]
-        if cell not in self._results:
-            start = self._number[cell]
-            judge_together(
-                [self.result(done) for done in itertools.takewhile(self.is_done, self._cells[start : start + JUDGED])]
-            )
         same = {"dataset": self.datasets[cell.data].name, "seed": self.grid.seeds[0]}
         row = self.result(cell).row(len(self._places[cell]), **same)
         row = {**row, "timing": self.timing, "run": str(self.folder.path)}
