@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import scipy
@@ -33,6 +34,7 @@ Bounds = tuple[float, float]
 ALPHA = 0.05
 PROMISED, LAVISH = 0.94, 0.98
 CELLS = 20
+FLATTERED = 0.003
 
 
 def trial(
@@ -144,6 +146,7 @@ class Splits:
         """Returns the number of training images in a split or fold."""
         return self.images // 8 if self.apart else self.images - self.test_n()
 
+    @cache  # noqa: B019  a handful of experiments
     def truth(self) -> float:
         """Returns the accuracy over all images and training sets of that size."""
         rng = np.random.default_rng(1)
@@ -304,22 +307,21 @@ def family_alarms(experiment: Seeds | Splits, cells: int, repeats: int, seed: in
 
 
 def flattery(experiment: Splits, cells: int, repeats: int, seed: int = 0) -> tuple[float, float]:
-    """Returns by how much the winner's own mean test accuracy, and `nested`, lie above the truth, in the mean.
+    """Returns by how much the winner's own mean test accuracy, and `nested`, are too high, in the mean.
 
-    All cells are equal: the winner has the highest mean validation accuracy.
+    All cells are equal, so the mean over them is not flattered: the two are compared with it, which spares the noise
+    of the images drawn. The winner has the highest mean validation accuracy.
     """
     rng = np.random.default_rng(seed)
-    own, nested, truth = [], [], []
+    own, nested = [], []
     for _ in range(repeats):
         drawn = experiment.draw_with_validation(rng, cells, validate=True)
         validated = np.array([values for _, values in drawn])
-        winner = int(validated.mean(axis=1).argmax())
-        own.append(accuracy_interval(drawn[winner][0]).mean)
-        nested.append(nested_accuracy(validated, -validated, [trials for trials, _ in drawn]).accuracy.mean)
-        labels = rng.integers(experiment.classes, size=4000)
-        view, size = experiment.view(rng, labels), drawn[0][0][0].train_n
-        truth.append((experiment.answers(view[:size], labels[:size], view[size:]) == labels[size:]).mean())
-    return float(np.mean(own) - np.mean(truth)), float(np.mean(nested) - np.mean(truth))
+        means = [accuracy_interval(trials).mean for trials, _ in drawn]
+        own.append(means[int(validated.mean(axis=1).argmax())] - np.mean(means))
+        chosen = nested_accuracy(validated, -validated, [trials for trials, _ in drawn])
+        nested.append(chosen.accuracy.mean - np.mean(means))
+    return float(np.mean(own)), float(np.mean(nested))
 
 
 SEEDS = {
@@ -427,7 +429,7 @@ def show_flattery(repeats: int) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
-    repeats = 60 if parser.parse_args().quick else 600
+    repeats = 25 if parser.parse_args().quick else 600
     started = time.perf_counter()
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}"
     print(f"{platform.platform()}, {versions}")
@@ -443,7 +445,9 @@ def main() -> int:
         f"\ncoverage {100 * min(held):.1f} to {100 * max(held):.1f} %, most false alarms {100 * most:.1f} %, ", end=""
     )
     print(f"nested off by {100 * flattered:.2f} points, {seconds:.0f} s")
-    return 0 if min(held) >= PROMISED and max(held) <= LAVISH and most <= ALPHA else 1
+    slack = 2 * math.sqrt(0.05 * 0.95 / repeats)  # of the simulation
+    fine = min(held) >= PROMISED - slack and max(held) <= LAVISH + slack and most <= ALPHA + slack
+    return 0 if fine and flattered <= FLATTERED + slack else 1
 
 
 if __name__ == "__main__":

@@ -207,8 +207,8 @@ def cautions(result: CellResult) -> list[str]:
         parts = parts_of(board.by_test_set())
         if parts.trials[0] > parts.images[0]:
             found.append(
-                f"{trials} trials that differ by more than their images explain: a 95 % interval then holds about "
-                "90 % of the time; with 5 or more it holds"
+                f"{trials} trials that differ by more than their images explain: a 95 % interval then holds 85 to "
+                "92 % of the time; use 5 seeds or more"
             )
     return found
 

@@ -21,9 +21,9 @@ corrections would agree for T to infinity, and intervals hold 98 to 99 % of the 
 
 Weak spots, measured (benchmarks/README.md). No unbiased estimate of what shared training images do exists (Bengio and
 Grandvalet 2004), and intervals over folds hold too seldom for learners that hang on single images (Bates, Hastie and
-Tibshirani 2023): nearest neighbours of six noisy inputs, 87 to 94 % instead of 95. Two or three trials whose spread
-outweighs that of the images know it too badly: 88 and 91 %. Seeds of which one in ten collapses: a sample without
-such a seed cannot know. Variation over the choice of a training pool that never changes is not counted.
+Tibshirani 2023): nearest neighbours of six noisy inputs, 90 to 92 % instead of 95. Two or three trials whose spread
+outweighs that of the images know it too badly: 85 and 92 %. Of seeds of which one in ten collapses, 5 give 79 %, 10
+give 86 %: a sample without such a seed cannot know. Variation over a training pool that never changes is not counted.
 """
 
 from dataclasses import dataclass
