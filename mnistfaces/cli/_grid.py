@@ -7,9 +7,12 @@ import typer
 
 from mnistfaces.cli._lists import read_option
 from mnistfaces.cli._options import Asked, Tokens
-from mnistfaces.config import DataConfig, DatasetKind
+from mnistfaces.config import DataConfig, DatasetKind, OptimizerName
 from mnistfaces.experiments.commands import default_cell
 from mnistfaces.experiments.trials import OPTIONS, SWEPT, Cell, build_cells
+
+GRADIENT_STEPS: tuple[OptimizerName, ...] = ("gd", "nesterov")
+"""Optimizers whose steps grow with the gradient, and so with the number of images of a summed cost."""
 
 
 def read_cells(kind: DatasetKind, asked: Asked, iterations: Tokens = None) -> tuple[tuple[Cell, ...], tuple[str, ...]]:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mnistfaces.cli._grid import summed_rate
+from mnistfaces.cli._grid import GRADIENT_STEPS, summed_rate
 from mnistfaces.cli._output import Output
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def conclude(streams: Output, job: "Sweep") -> None:
     if best is None:
         streams.note("no cell is called best: there are no validation images to choose by")
         return
-    if best["reduction"] == "sum" and best["optimizer"] == "gd":
+    if best["reduction"] == "sum" and best["optimizer"] in GRADIENT_STEPS:
         streams.note(summed_rate(best["lr"], min(best["batch_size"] or best["train_n"], best["train_n"])))
     for line in _judgement(job.summary):
         streams.note(line)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mnistfaces.cli._grid import one_cell, read_cells, summed_rate
+from mnistfaces.cli._grid import GRADIENT_STEPS, one_cell, read_cells, summed_rate
 from mnistfaces.cli._options import (
     Asked,
     DataDirOption,
@@ -81,7 +81,7 @@ def train(
     folder = open_training(images, trial, device=device, every=every, out=out, force=force)
     row = streams.result(train_and_keep(folder, images, trial)).row
     streams.rows([row], COLUMNS)
-    if row["reduction"] == "sum" and row["optimizer"] == "gd":
+    if row["reduction"] == "sum" and row["optimizer"] in GRADIENT_STEPS:
         streams.note(summed_rate(row["lr"], min(row["batch_size"] or math.inf, row["train_n"])))
     if not row["val_n"]:
         streams.note("no images were left to validate on: val_accuracy and val_loss are null")

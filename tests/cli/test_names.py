@@ -35,6 +35,15 @@ def test_a_sweep_over_every_optimizer_trains_each_in_its_own_way(mnf: Mnf) -> No
         assert [told[field] for field in FIELDS] == [row[field] for field in FIELDS]
 
 
+def test_the_rate_of_a_summed_cost_is_told_of_optimizers_whose_steps_grow_with_it(mnf: Mnf) -> None:
+    told = {
+        name: "lr 0.001 on 100 images is lr 0.1 on their mean cost"
+        in mnf("train", *FEW, "--epochs", 1, "--lr", "1e-3", "--optimizer", name).stderr
+        for name in ("gd", "nesterov", "adam")
+    }
+    assert told == {"gd": True, "nesterov": True, "adam": False}
+
+
 @pytest.mark.parametrize(
     ("optimizer", "momentum", "message"),
     [
