@@ -1,6 +1,7 @@
 """The datasets: one shape in memory (`base`), one on disk (`store`), and where each comes from."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,4 +107,8 @@ def load_dataset(  # noqa: PLR0913  the fields of DataConfig, by name
     module, function = next(named.loader for named in DATASETS if name in named.names).split(":")
     load = getattr(import_module(f"mnistfaces.datasets.{module}"), function)
     form = (res, color) if kind in RESIZED else ()
-    return regrouped(load(name, folder, *form), config)
+    dataset = regrouped(load(name, folder, *form), config)
+    if not Path(name).exists():
+        return dataset
+    taken = f"the dataset of that name is taken, not what lies here: for that, type .{os.sep}{name}"
+    return replace(dataset, remarks=(*dataset.remarks, taken))

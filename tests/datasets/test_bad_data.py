@@ -345,3 +345,13 @@ def test_a_damaged_entry_of_the_cache_is_made_again(tmp_path: Path) -> None:
     (entry,) = cache.cache_folder(data).iterdir()
     entry.write_bytes(b"rubbish")
     assert load_dataset(path, data_dir=data).fingerprint == first.fingerprint
+
+
+def test_a_name_goes_before_a_folder_that_is_called_so_and_says_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes(tmp_path).rename(tmp_path / "digits-sample")
+    monkeypatch.chdir(tmp_path)
+    named, own = load_dataset("digits-sample"), load_dataset("./digits-sample")
+    assert (len(named), len(own)) == (5000, 66)
+    assert any(f"type .{os.sep}digits-sample" in note for note in named.notes())
