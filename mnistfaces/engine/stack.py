@@ -51,29 +51,39 @@ class Stack:
         config, split = cells[0], draws[0].split
         self.config, self.draws, self.device, self.dataset = config, draws, device, dataset
         self.count = len(cells) * len(draws)
+
+        # What of the images is computed with. Full batches of a model that starts from zero never move the weights of
+        # inputs that are zero in every training image: these inputs are left out. Images that are mostly zero even so
+        # are compressed; a few that go through twice a step are kept in both orders.
         full = is_full_batch(config, len(split.train))
+        blocks = count_blocks(len(split.train))
         self.columns = self._used_columns() if full and MODELS[config.model].starts_at_zero else None
         self.sparse = self.columns is not None and self._is_mostly_zero(len(self.columns))
-        inputs = dataset.inputs.shape[1] if self.columns is None else len(self.columns)
-        self.model = build_model(config, inputs, len(dataset.classes))
-        blocks = count_blocks(len(split.train))
         few = full and blocks > 1 and len(split.train) < SPARSE_IMAGES
         mean = full and config.reduction == "mean"
         self.whole = self.load(split.train, mean=mean, form="two ways" if few else "rows")
         alone = self.whole if len(draws) == 1 else None
         self.minibatches = None if full else Minibatches(dataset, draws, config, device, alone)
         self.blocks = self.minibatches.blocks if self.minibatches else blocks
+
+        # What is trained, and where each model stands.
+        inputs = dataset.inputs.shape[1] if self.columns is None else len(self.columns)
+        self.model = build_model(config, inputs, len(dataset.classes))
         self.arrangement = self._arrange(len(cells))
         self.places = [self.arrangement.place(k) for k in range(self.count)]
         models = self.arrangement.models()
         self.parameters = self._initial([draws[model % len(draws)].seed for model in models])
-        self.grads = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self._spare = [torch.zeros_like(parameter) for parameter in self.parameters] if self.blocks > 1 else []
         self.optimizer = Optimizer([cells[model // len(draws)] for model in models], self.parameters)
+
+        # Memory for gradients: of the first block of images and of the next one, or of all blocks of one tile.
+        self.grads = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self._tiled_grads = tiled(self.grads, self.arrangement.width)
+        self._spare = [torch.zeros_like(parameter) for parameter in self.parameters] if self.blocks > 1 else []
+        self._partial: list[Tensor] = []
+
+        # Memory for activations, by who uses it, and the passes that the next step may start from, by tile.
         self._buffers: dict[tuple[int, int, int, int], list[Tensor]] = {}
         self._passes: dict[int, tuple[list[Tensor], Tensor]] = {}
-        self._partial: list[Tensor] = []
-        self._tiled_grads = tiled(self.grads, self.arrangement.width)
         self.replayed = Replayed(self.next_step, device) if device.type == "cuda" else None
 
     def load(self, images: NDArray[np.int64], *, mean: bool = False, form: Form = "rows") -> Batch:
