@@ -24,7 +24,9 @@ def conclude(streams: Output, job: "Sweep") -> None:
         streams.note(f"shard done; `mnf sweep` without --shard and with --out {job.folder.path} gathers all of them")
         return
     if best is None:
-        streams.note("no cell is called best: there are no validation images to choose by")
+        ended = any(row["n"] for row in job.summary["cells"])
+        why = "there are no validation images to choose by" if ended else "no trial ended with a finite loss"
+        streams.note(f"no cell is called best: {why}")
         return
     if best["reduction"] == "sum" and best["optimizer"] in GRADIENT_STEPS:
         streams.note(summed_rate(best["lr"], min(best["batch_size"] or best["train_n"], best["train_n"])))

@@ -47,7 +47,7 @@ def confidence_set(board: Board, *, level: float = LEVEL) -> NDArray[np.bool_]:
     quantile of the largest of all differences, each over its own standard error, whose joint distribution is drawn
     by giving units and trials random normal weights (a multiplier bootstrap; Chernozhukov, Chetverikov and Kato
     2013). It is at least Bonferroni's and at most that of a single test; each test keeps its own exact or t
-    distribution. Trials that failed count as wrong answers.
+    distribution. Trials that failed count as wrong answers; a cell that failed in all is no candidate.
 
     Weak spot: with two or three trials the joint distribution of their part is known poorly.
 
@@ -63,7 +63,7 @@ def confidence_set(board: Board, *, level: float = LEVEL) -> NDArray[np.bool_]:
     of_each = _level_of_each(board.only(np.append(others, best)).by_test_set(), level) if len(others) else single
     chosen: NDArray[np.bool_] = p > min(single, max(bonferroni, of_each))
     chosen[best] = True
-    return chosen
+    return chosen & board.ended.any(axis=1)  # however little two or three trials of the others tell
 
 
 def _level_of_each(board: Board, level: float) -> float:

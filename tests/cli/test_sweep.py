@@ -117,6 +117,13 @@ def test_a_cell_that_cannot_be_is_labelled_and_the_exit_code_says_so(mnf: Mnf) -
     assert "class 0 has 400 images left to train, 401 were asked for" in done.stderr
 
 
+def test_where_every_trial_diverges_that_is_why_no_cell_is_best(mnf: Mnf) -> None:
+    net = ("--model", "mlp", "--optimizer", "adam", "--reduction", "mean", "--epochs", 5)
+    done = mnf("sweep", "digits-sample", *net, "--lr", "1e30,1e31", code=None)
+    assert "no cell is called best: no trial ended with a finite loss" in done.stderr
+    assert [row["status"] for row in done.rows] == ["diverged"] * 2
+
+
 def test_folds_say_what_choosing_inside_each_gives(mnf: Mnf) -> None:
     done = mnf("sweep", "digits-sample", "--folds", 2, "--lr", "1e-4,1e-5", "--epochs", 3, "--out", "out")
     assert [(row["n"], row["test_n"]) for row in done.rows] == [(2, 2000)] * 2

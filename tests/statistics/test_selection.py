@@ -91,6 +91,11 @@ def test_a_trial_that_failed_is_wrong_throughout() -> None:
     assert confidence_set(board).tolist() == [False, True]
 
 
+def test_a_cell_that_failed_in_all_trials_is_no_candidate_however_little_the_others_tell() -> None:
+    wild = [trial(np.arange(200) < right) for right in (150, 10)]
+    assert confidence_set(Board.of([[None, None], wild])).tolist() == [False, True]
+
+
 def test_images_that_a_cell_did_not_test_are_left_out_for_all() -> None:
     numbers = np.arange(20)
     one, other = trial(numbers < 15), trial(numbers[5:][::-1] < 20, numbers[5:][::-1])
