@@ -94,7 +94,8 @@ def dataset_of(run: Run, data_dir: Path | None = None) -> Dataset:
         raise DataError(f"{run.path} was made with the images in {place}, which is not there (relative to here)")
     if not own and name not in NAMES:
         raise DataError(f"{run.path} does not say where {name} lies, which it was made with: name its file as DATASET")
-    dataset = load_dataset(place, data_dir=data_dir, **form_of(known["kind"], shape), **reading_of(run))
+    where = Path.cwd() / place if own else place  # a folder may bear the name of a dataset
+    dataset = load_dataset(where, data_dir=data_dir, **form_of(known["kind"], shape), **reading_of(run))
     if dataset.fingerprint != known["fingerprint"]:
         raise RunError(f"{run.path} was made with {name} of other content than it has here: make the run again")
     return dataset

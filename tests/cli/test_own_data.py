@@ -154,3 +154,9 @@ def test_flat_bytes_are_images_unless_told_otherwise(mnf: Mnf) -> None:
     image = mnf("samples", path.name)
     assert "taken as images of 28 x 28" in image.stderr
     assert mnf("samples", path.name, "--as", "features").rows[0]["shape"] == [784]
+
+
+def test_a_run_finds_a_folder_again_that_is_called_like_a_dataset(mnf: Mnf) -> None:
+    LAYOUTS["class folders"][0](mnf.folder).rename(mnf.folder / "faces")
+    row = mnf("train", "./faces", *QUICK, "--test-per-class", 5).row
+    assert mnf("evaluate", row["run"], "--mistakes", "wrong.csv").rows[-1]["n"] == 15
