@@ -243,9 +243,10 @@ import sys
 sys.stderr.isatty = lambda: True
 from rich.console import Console
 from mnistfaces.cli._progress import Progress
-bar = Progress(Console(stderr=True, force_terminal=True, width=200), sys.argv[1], 10, silent=False)
-bar.advance(1, sys.argv[1])
+bar = Progress(Console(stderr=True, force_terminal=True, width=200), sys.argv[1] + "D", 10, silent=False)
+bar.advance(1, sys.argv[1] + "T")
 bar.stop()
 """
     done = subprocess.run([sys.executable, "-c", program, EVIL], capture_output=True, text=True, check=True)
-    assert "r\\x9bed\\u202e[bold]|$x$" in done.stderr
+    assert "r\\x9bed\\u202e[bold]|$x$D" in done.stderr
+    assert "r\\x9bed\\u202e[bold]|$x$T" in done.stderr
