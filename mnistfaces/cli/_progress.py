@@ -35,7 +35,7 @@ class Progress:
         self._ticks: threading.Thread | None = None
         if silent:
             return
-        if console.is_terminal:
+        if console.is_terminal and sys.stderr.isatty():  # workflows that force colour are no terminal
             self._bar = _bar(console)
             self._task = self._bar.add_task(description, total=total, detail="")
             self._bar.start()
