@@ -125,6 +125,16 @@ def test_a_stream_that_is_closed_is_nowhere_and_no_file_takes_its_place(mnf: Mnf
     assert (mnf.folder / "curve.svg").read_text().startswith("<?xml")
 
 
+@pytest.mark.parametrize("closed", [0, 2])
+def test_no_file_gets_the_number_of_a_stream_that_was_closed(tmp_path: Path, closed: int) -> None:
+    program = (
+        f"import os; os.close({closed})\nfrom mnistfaces.cli.app import _prepare_streams\n"
+        "_prepare_streams()\nprint(open('data', 'w').fileno() > 2)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout == "True\n"
+
+
 def test_memory_that_is_not_there_is_one_line(mnf: Mnf) -> None:
     program = "import numpy\ndef none(*_, **__): raise MemoryError('Unable to allocate 9. TiB')\nnumpy.zeros = none\n"
     complaint = mnf(*TRAIN, "--out", "out", env=hooked(mnf, program), code=1).complaint
