@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mnistfaces import config
 from mnistfaces.cli import _lists as lists
 from mnistfaces.cli._grid import read_cells
+from mnistfaces.cli._lists import read_integers
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.errors import UsageError
 from mnistfaces.experiments.trials import OPTIONS
@@ -123,3 +124,7 @@ def test_folds_take_the_place_of_the_test_set_and_of_the_subset() -> None:
     assert cell.split == SplitConfig(folds=5)
     with pytest.raises(UsageError, match="--folds replaces the test set"):
         read_cells("digits", {"test_per_class": "5", "folds": "5"})
+
+
+def test_every_digit_of_a_whole_number_counts() -> None:
+    assert read_integers(["9007199254740993,9007199254740992"], "--seed") == (9007199254740993, 9007199254740992)
