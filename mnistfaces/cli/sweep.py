@@ -101,9 +101,10 @@ def sweep(
     if dry_run:
         show_plan(streams, job)
         return
-    streams.rows(_rows(streams, job, per_seed=per_seed), COLUMNS, None if per_seed else lambda _: job.summary["cells"])
+    together = None if per_seed else lambda _: job.summary["cells"]
+    rows = streams.rows(_rows(streams, job, per_seed=per_seed), COLUMNS, together)
     conclude(streams, job)
-    if job.failures:
+    if job.failures or any(row["status"] in ("failed", "diverged") for row in rows):
         raise typer.Exit(3)
 
 

@@ -93,3 +93,6 @@ def train(
         rise = first_rise(history)
         title = f"{images.name}: {cell.training.model}, lr {cell.training.lr:g}, seed {seed}"
         figures.save(learning_curve(history, title, rise), plot)
+    if row["status"] == "diverged":
+        streams.note(f"the training diverged: loss or weights are no longer finite; try --lr {row['lr'] / 10:g}")
+        raise typer.Exit(3)

@@ -328,3 +328,12 @@ def test_processes_beside_this_one_give_the_same_rows(swept: tuple[Mnf, Answer])
     assert f"in {jobs} processes of 1 threads on this machine" in planned.stderr
     assert "8 trials, 8 done" not in planned.stderr
     assert "MB on the disk" in planned.stderr
+
+
+def test_a_diverged_training_is_less_than_was_asked_for(mnf: Mnf) -> None:
+    wild = ("digits-sample", "--model", "mlp", "--optimizer", "gd", "--epochs", 20, "--train-per-class", 10)
+    done = mnf("sweep", *wild, "--lr", "1e-4,1e30", code=3)
+    assert {row["lr"]: row["status"] for row in done.rows} == {1e-4: "ok", 1e30: "diverged"}
+    done = mnf("train", *wild, "--lr", "1e30", code=3)
+    assert done.row["train_loss"] is None
+    assert "try --lr 1e+29" in done.stderr
