@@ -252,4 +252,4 @@ def test_near_duplicates_are_found_among_more_images_than_are_compared_at_once()
         crops[second] = crops[first]
     for first, second in pairs[3:]:
         hashes[second] = hashes[first]
-    assert images.near_duplicates(hashes, crops) == sorted([*pairs, (512, 599)])
+    assert images.same_photographs(hashes, crops) == sorted([*pairs, (512, 599)])

@@ -69,7 +69,7 @@ def extract_features(
         FeatureDtypeName, typer.Option("--dtype", help="Of the network's arithmetic; features are kept as float32.")
     ] = ExtractConfig.dtype,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, max=MOST, help="Images at once.")
+        int, typer.Option("--batch-size", max=MOST, help="Images at once.")
     ] = ExtractConfig.batch_size,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, max=1024, help="Threads that decode images [default: one a core].")

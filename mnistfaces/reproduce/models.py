@@ -18,7 +18,7 @@ def train_model(setup: Setup, role: Role, cell: Cell) -> Generator[Event, None, 
     Raises:
         DataError: the dataset is not here, or too small.
     """
-    dataset = setup.load(role, res=cell.data.res, color=cell.data.color)
+    dataset = setup.load(role, cell.data)
     trial = Trial(cell=cell, seed=0, split_seed=0)
     folder = open_training(dataset, trial, device=setup.device, every=None, out=None)
     return (yield from result_of(train_and_keep(folder, dataset, trial)))

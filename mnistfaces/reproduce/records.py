@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mnistfaces.config import DeviceName, Protocol, Scale
+from mnistfaces.config import DataConfig, DeviceName, Protocol, Scale
 from mnistfaces.datasets import load_dataset
 from mnistfaces.errors import DataError
 from mnistfaces.files.schema import parse_json, problem_of
@@ -54,15 +54,15 @@ class Setup:
             return "faces"
         return "digits-sample" if self.scale == "quick" else "digits-full"
 
-    def load(self, role: Role, *, res: int | None = None, color: bool | None = None) -> "Dataset":
-        """Returns the dataset of a role.
+    def load(self, role: Role, data: DataConfig = DataConfig()) -> "Dataset":
+        """Returns the dataset of a role, in a form.
 
         Raises:
             DataError: it is not on this machine; the message says what to type.
         """
         if role == "features" and not self.features.is_file():
             raise DataError(f"there are no features at {self.features}: make them with {EXTRACT}")
-        return load_dataset(self.name(role), data_dir=self.data_dir, res=res, color=color)
+        return load_dataset(self.name(role), data_dir=self.data_dir, **vars(data))
 
 
 @dataclass(frozen=True, kw_only=True)

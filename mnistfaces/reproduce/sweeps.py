@@ -112,7 +112,7 @@ class Table:
                 swept=table.swept,
                 device=setup.device,
             ),
-            lambda data: setup.load(self.role, **vars(data)),
+            lambda data: setup.load(self.role, data),
         )
         yield from (event for event in job.run() if isinstance(event, Event))
         job.finish()
