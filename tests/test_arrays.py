@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -81,6 +81,8 @@ def test_what_is_written_is_read_back(tmp_path: Path, *, compressed: bool) -> No
 def test_any_plain_array_survives_and_numpy_reads_the_same(
     tmp_path: Path, array: np.ndarray, *, compressed: bool
 ) -> None:
+    if array.dtype.kind == "U":  # halves of characters are none, and are refused
+        assume(not any("\ud800" <= char <= "\udfff" for text in array.flat for char in text))
     path = tmp_path / "a.npz"
     write_npz(path, {"a": array}, compressed=compressed)
     np.testing.assert_array_equal(read_npz(path)["a"], array)

@@ -5,9 +5,9 @@ that crashes, hangs or takes all memory ends here and takes nothing with it. It 
 """
 
 import contextlib
-import importlib.util
 import sys
 import traceback
+import types
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,9 @@ def call(file: str, gradient: str, cost: str, given: dict[str, Any]) -> dict[str
     import numpy as np
 
     sys.path.insert(0, str(Path(file).parent))
-    spec = importlib.util.spec_from_file_location("student", file)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = types.ModuleType("student")
+    code = compile(Path(file).read_text(encoding="utf-8"), file, "exec")  # never what an older file was compiled to
+    exec(code, module.__dict__)  # noqa: S102  this process is for just that
     found: dict[str, Any] = {}
     for point in ("0", "1"):
         asked = [given[name].copy() for name in ("x", "y", f"W{point}", f"b{point}")]

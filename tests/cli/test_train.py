@@ -141,7 +141,9 @@ def test_too_few_images_are_one_line_that_names_the_counts(mnf: Mnf) -> None:
 
 def test_numbers_that_do_not_exist_are_null_and_labelled(mnf: Mnf) -> None:
     """A rate beyond all bounds, and all images taken to train."""
-    done = mnf("train", "digits-sample", "--train-per-class", 400, "--epochs", 3, "--lr", "1e38", "--plot", "curve.png")
+    done = mnf(
+        "train", "digits-sample", "--train-per-class", 400, "--epochs", 3, "--lr", "1e38", "--plot", "curve.png", code=3
+    )
     assert "NaN" not in done.stdout
     row = done.row
     assert row["status"] == "diverged"
