@@ -74,26 +74,26 @@ def show_plan(streams: Output, job: "Sweep") -> None:
     missing = job.drawable(job.missing())
     workers = job.config.workers
     with workers or contextlib.nullcontext():
-        groups, where = list(job.groups(missing)), workers.where() if workers else "in this process"
+        stacks, where = list(job.stacks(missing)), workers.where() if workers else "in this process"
         at_once = workers.count if workers else 1
     streams.rows(
         {
             "stack": number,
-            "models": group.size,
-            "cells": len(group.cells),
-            "draws": len(group.draws),
-            "epochs": group.epochs[-1],
-            "lr": sorted({cell.lr for cell in group.cells}),
-            "batch_size": group.cells[0].batch_size,
-            "model": group.cells[0].model,
-            "estimate_seconds": group.estimate_seconds(),
+            "models": stack.size,
+            "cells": len(stack.cells),
+            "draws": len(stack.draws),
+            "epochs": stack.epochs[-1],
+            "lr": sorted({cell.lr for cell in stack.cells}),
+            "batch_size": stack.cells[0].batch_size,
+            "model": stack.cells[0].model,
+            "estimate_seconds": stack.estimate_seconds(),
         }
-        for number, group in enumerate(groups, 1)
+        for number, stack in enumerate(stacks, 1)
     )
-    total = sum(group.estimate_seconds() for group in groups) / min(at_once, len(groups) or 1)
-    size = sum(group.estimate_bytes() for group in groups)
+    total = sum(stack.estimate_seconds() for stack in stacks) / min(at_once, len(stacks) or 1)
+    size = sum(stack.estimate_bytes() for stack in stacks)
     streams.note(
         f"{len(job.grid.own_cells())} cells, {len(job.trials)} trials, {len(job.trials) - len(job.missing())} done; "
-        f"the rest in {len(groups)} stacks, a task each, about {total:.0f} s, at most {size / 1e6:.1f} MB on the disk, "
+        f"the rest in {len(stacks)} stacks, a task each, about {total:.0f} s, at most {size / 1e6:.1f} MB on the disk, "
         f"{where}, into {job.folder.path}"
     )

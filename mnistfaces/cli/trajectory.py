@@ -24,8 +24,7 @@ from mnistfaces.config import OptimizerName
 from mnistfaces.experiments.trials import OPTIONS
 
 if TYPE_CHECKING:
-    from mnistfaces.landscape import Box, Surface
-    from mnistfaces.landscape import Path as DescentPath
+    from mnistfaces.landscape import Box, DescentPath, Surface
 
 COLUMNS = (
     text("optimizer", folds=True),

@@ -153,12 +153,12 @@ def load_digits(data_dir: Path, edition: Edition = MNIST) -> Dataset:
     except DataError as error:
         raise DataError(f"{error}: get it again with `{command}`") from error
     expected = edition.fingerprint or open_dataset(path).fingerprint  # that of the day when it was verified
-    if dataset.fingerprint != expected or not _has_form(dataset, edition):
+    if dataset.fingerprint != expected or not _is_shaped_as(dataset, edition):
         raise DataError(f"{path} is not {edition.title} as it was fetched: get it again with `{command}`")
     return dataset
 
 
-def _has_form(dataset: Dataset, edition: Edition) -> bool:
+def _is_shaped_as(dataset: Dataset, edition: Edition) -> bool:
     """Returns whether a dataset has the name, the classes and the number of images per class and part of a set."""
     counts = [
         int(((dataset.labels == label) & (dataset.given_test == (part == "test"))).sum())

@@ -34,13 +34,13 @@ CropState = Literal["ok", "undecodable", "bad_box", "not_tried"]
 
 @dataclass(frozen=True, kw_only=True)
 class Face:
-    """One face of a photograph: who, which number on the list, where; `unit` is the hash of all that."""
+    """One face of a photograph: who, which number on the list, where; `key` is the hash of all that."""
 
     name: str
     face_id: int
     sha256: str
     box: images.Box
-    unit: str
+    key: str
 
 
 def faces_path(folder: Path, variant: Variant) -> Path:
@@ -141,14 +141,14 @@ def _cut_face(face: Face, photo: NDArray[np.uint8], photo_hash: int, variants: S
 
 def recipe_of(faces: Iterable[Face], variant: Variant) -> str:
     """Returns a hash of what decides the pixels of a dataset of faces."""
-    return hash_of([RECIPE, variant.label, [face.unit for face in faces]])
+    return hash_of([RECIPE, variant.label, [face.key for face in faces]])
 
 
 def face_ids(faces: Sequence[Face]) -> list[str]:
     """Returns a distinct name for each face that a person can read: `baldwin-1862`."""
     plain = [f"{_slug(face.name.split()[-1])}-{face.face_id}" for face in faces]
     seen = Counter(plain)
-    return [name if seen[name] == 1 else f"{name}-{face.unit[:8]}" for name, face in zip(plain, faces, strict=True)]
+    return [name if seen[name] == 1 else f"{name}-{face.key[:8]}" for name, face in zip(plain, faces, strict=True)]
 
 
 def _slug(word: str) -> str:
@@ -173,7 +173,7 @@ def groups_of(crops: Sequence[Crop]) -> tuple[NDArray[np.int64], int]:
 def in_order(faces: Iterable[Face], classes: Sequence[str]) -> list[Face]:
     """Returns faces as a dataset has them: in class order, then by number on the list."""
     number_of = {name: number for number, name in enumerate(classes)}
-    return sorted(faces, key=lambda face: (number_of[face.name], face.face_id, face.unit))
+    return sorted(faces, key=lambda face: (number_of[face.name], face.face_id, face.key))
 
 
 def assemble(crops: Sequence[Crop], inputs: NDArray[np.uint8], variant: Variant, meta: Mapping[str, Any]) -> Dataset:
@@ -194,7 +194,7 @@ def assemble(crops: Sequence[Crop], inputs: NDArray[np.uint8], variant: Variant,
         "resampling": images.RESAMPLING,
         "luma": list(images.LUMA),
         "near_duplicate_pairs": pairs,
-        "units": [face.unit for face in faces],
+        "units": [face.key for face in faces],
         "photo_hashes": [f"{crop.photo_hash:016x}" for crop in crops],
     }
     dataset = Dataset(

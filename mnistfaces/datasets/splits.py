@@ -58,7 +58,7 @@ def draw_split(dataset: Dataset, config: SplitConfig, seed: int, fold: int = 0) 
         DataError: a class has too few images; the message names the counts.
     """
     config = settled(config, dataset)
-    draw = _Draw(dataset, seed)
+    draw = _Pool(dataset, seed)
     given_val = dataset.given_val if config.folds is None else None
     draw.discard(dataset.given_test)
     if given_val is not None:
@@ -90,10 +90,10 @@ def _of_given(
     """Returns the images of a side that the data bring: all, or the subset that was asked for."""
     if per_class is None:
         return np.flatnonzero(given)
-    return _Draw(dataset, seed, among=given).take(int(per_class), purpose)
+    return _Pool(dataset, seed, among=given).take(int(per_class), purpose)
 
 
-def _draw_val(draw: "_Draw", config: SplitConfig) -> NDArray[np.int64]:
+def _draw_val(draw: "_Pool", config: SplitConfig) -> NDArray[np.int64]:
     """Returns the validation images: as many as asked, a quarter of those to train, or a share of what is left."""
     if config.val_per_class is not None:
         return draw.take(config.val_per_class, "validate")
@@ -102,7 +102,7 @@ def _draw_val(draw: "_Draw", config: SplitConfig) -> NDArray[np.int64]:
     return draw.take_up_to(np.rint(draw.available() * config.val_fraction).astype(np.int64))
 
 
-class _Draw:
+class _Pool:
     """Images in a random order of their groups, handed out class by class; a group serves one side only.
 
     Test and validation images are taken from the front of the order. So are training images, but with folds these are

@@ -175,13 +175,13 @@ def make_synthetic(seed: int = 0, variant: Variant | None = None) -> Dataset:
 
     Every image has a generator of its own, so it does not depend on how many there are.
     """
-    form = variant or variant_of()
+    crops = variant or variant_of()
     rows: list[NDArray[np.uint8]] = []
     for number, who in enumerate(IDENTITIES):
         for index in range(PER_IDENTITY):
             rng = np.random.default_rng([seed, number, index])
             face = draw_face(who, draw_sitting(rng), rng)
-            rows.append(images.resize(face if form.color else images.luma(face), form.res).ravel())
+            rows.append(images.resize(face if crops.color else images.luma(face), crops.res).ravel())
     count = len(rows)
     dataset = Dataset(
         name=NAME,
@@ -192,11 +192,11 @@ def make_synthetic(seed: int = 0, variant: Variant | None = None) -> Dataset:
         ids=np.array(
             [f"{who.name.split()[-1].lower()}-{index}" for who in IDENTITIES for index in range(PER_IDENTITY)]
         ),
-        shape=form.shape,
+        shape=crops.shape,
         groups=np.arange(count),
         given_test=np.zeros(count, bool),
         fingerprint="",
-        meta={"source": "drawn", "seed": seed, "recipe": RECIPE, "res": form.res, "color": form.color},
+        meta={"source": "drawn", "seed": seed, "recipe": RECIPE, "res": crops.res, "color": crops.color},
     )
     return replace(dataset, fingerprint=fingerprint_of(dataset))
 

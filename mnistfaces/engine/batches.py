@@ -18,7 +18,7 @@ from mnistfaces.engine.draws import Draw, count_steps
 from mnistfaces.engine.sparse import SparseImages
 from mnistfaces.engine.tiles import Images, TwoWays, aligned, count_blocks
 
-Form = Literal["rows", "two ways", "sparse"]
+Storage = Literal["rows", "two ways", "sparse"]
 
 ROWS_AT_ONCE = 4096
 ORDER_STREAM = 1  # the second number of a seed's stream of minibatch orders; splits use the seed alone
@@ -80,7 +80,7 @@ def load_whole(
     *,
     columns: NDArray[np.int64] | None = None,
     mean: bool = False,
-    form: Form = "rows",
+    storage: Storage = "rows",
 ) -> Batch:
     """Returns images, their `columns` or all inputs, as one batch of J blocks.
 
@@ -91,7 +91,7 @@ def load_whole(
         device: where to.
         columns: which inputs to take; None takes all.
         mean: each image weighs 1/n, not 1.
-        form: of the images in memory: as `rows`, `two ways` for few of them, or `sparse`.
+        storage: of the images in memory: as `rows`, `two ways` for few of them, or `sparse`.
     """
     blocks = count_blocks(len(images))
     size = aligned(-(-len(images) // blocks))
@@ -100,13 +100,13 @@ def load_whole(
     labels = torch.from_numpy(np.pad(dataset.labels[images], (0, blocks * size - len(images))))
     weight, labels = (part.view(blocks, 1, size).to(device) for part in (weight, labels))
     inputs: Tensor | Images
-    if form == "sparse":
+    if storage == "sparse":
         parts = (images[first * size : (first + 1) * size] for first in range(blocks))
         inputs = SparseImages(load_rows(dataset, part, dtype, size, columns) for part in parts)
     else:
         rows = load_rows(dataset, images, dtype, blocks * size, columns)
         dense = rows.view(blocks, size, -1).to(device)
-        inputs = TwoWays(dense) if form == "two ways" else dense
+        inputs = TwoWays(dense) if storage == "two ways" else dense
     truth = _truth(labels, weight, len(dataset.classes))
     return Batch(inputs=inputs, labels=labels, weight=weight, truth=truth, padding=weight == 0)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.engine.batches import ROWS_AT_ONCE, Batch, Form, Minibatches, load_whole
+from mnistfaces.engine.batches import ROWS_AT_ONCE, Batch, Minibatches, Storage, load_whole
 from mnistfaces.engine.draws import Draw, is_full_batch
 from mnistfaces.engine.models import MODELS, build_model
 from mnistfaces.engine.optim import Optimizer
@@ -61,7 +61,7 @@ class Stack:
         self.sparse = self.columns is not None and self._is_mostly_zero(len(self.columns))
         few = full and blocks > 1 and len(split.train) < SPARSE_IMAGES
         mean = full and config.reduction == "mean"
-        self.whole = self.load(split.train, mean=mean, form="two ways" if few else "rows")
+        self.whole = self.load(split.train, mean=mean, storage="two ways" if few else "rows")
         alone = self.whole if len(draws) == 1 else None
         self.minibatches = None if full else Minibatches(dataset, draws, config, device, alone)
         self.blocks = self.minibatches.blocks if self.minibatches else blocks
@@ -86,9 +86,9 @@ class Stack:
         self._passes: dict[int, tuple[list[Tensor], Tensor]] = {}
         self.replayed = Replayed(self.next_step, device) if device.type == "cuda" else None
 
-    def load(self, images: NDArray[np.int64], *, mean: bool = False, form: Form = "rows") -> Batch:
+    def load(self, images: NDArray[np.int64], *, mean: bool = False, storage: Storage = "rows") -> Batch:
         """Returns images of the dataset as the models take them; each weighs 1, or 1/n for the `mean` cost."""
-        more: dict[str, Any] = {"columns": self.columns, "mean": mean, "form": "sparse" if self.sparse else form}
+        more: dict[str, Any] = {"columns": self.columns, "mean": mean, "storage": "sparse" if self.sparse else storage}
         return load_whole(self.dataset, images, self.config.dtype, self.device, **more)
 
     def train_epoch(self) -> None:

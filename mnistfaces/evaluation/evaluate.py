@@ -23,11 +23,11 @@ from mnistfaces.files import write_text
 from mnistfaces.runs.models import (
     classes_of,
     dataset_of,
-    form_of,
     network_of,
     origin_of,
     reading_of,
     shape_of,
+    size_and_color,
     split_of,
 )
 from mnistfaces.runs.network import Network
@@ -127,7 +127,7 @@ def evaluate(
     if kind not in ("features", "arrays") and len(shape) == 1:
         raise DataError(f"{run.path} takes {shape[0]} features: extract those of {name} first, mnf extract-features")
     asked = reading.reading or (reading_of(run) if kind == origin_of(run)["kind"] else {})
-    dataset = load_dataset(name, data_dir=data_dir, **form_of(kind, shape), **asked)
+    dataset = load_dataset(name, data_dir=data_dir, **size_and_color(kind, shape), **asked)
     if dataset.fingerprint == origin_of(run)["fingerprint"]:
         return _evaluate_kept(run, dataset)
     return _evaluate_other(run, network, dataset, data_dir)

@@ -69,7 +69,7 @@ class Draws:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Group:
+class StackPlan:
     """Trials that train as one stack: every cell with every draw, at every number of epochs.
 
     It holds no images, so that it can be sent to another process.
@@ -129,7 +129,7 @@ def plan(
     *,
     isolated: bool = False,
     workers: int = 1,
-) -> Iterator[Group]:
+) -> Iterator[StackPlan]:
     """Yields the stacks in which trials train, one dataset after the other.
 
     A trial's numbers do not depend on its stack, so what is grouped is what is left to do.
@@ -163,14 +163,14 @@ def plan(
 
 def _groups(
     by_draw: Mapping[DrawKey, Sequence[Trial]], most: int, parts: int, shape: Mapping[str, int]
-) -> Iterator[Group]:
-    """Yields groups in which every cell has every draw: draws with the same trials to do go together.
+) -> Iterator[StackPlan]:
+    """Yields stacks in which every cell has every draw: draws with the same trials to do go together.
 
     Args:
         by_draw: trials that could train side by side.
         most: models that fit into memory.
-        parts: into how many groups they are cut at least, where there are models enough.
-        shape: the further fields of every group.
+        parts: into how many stacks they are cut at least, where there are models enough.
+        shape: the further fields of every stack.
     """
     alike: dict[frozenset[TrainConfig], list[DrawKey]] = {}
     for key, trials in by_draw.items():
@@ -192,7 +192,7 @@ def _groups(
                 blocks[column // width, number // height][place] = trial
         for (left, top), places in sorted(blocks.items(), key=lambda block: block[0]):
             cells = [longest[rate] for rate in rates[top * height : (top + 1) * height]]
-            yield Group(
+            yield StackPlan(
                 data=keys[0].data,
                 cells=tuple(cell if cell.epochs == epochs[-1] else replace(cell, epochs=epochs[-1]) for cell in cells),
                 epochs=epochs,

@@ -15,10 +15,10 @@ from mnistfaces.datasets.splits import settled
 from mnistfaces.errors import DataError, WorkerError
 from mnistfaces.experiments.commands import train_line, without_folds
 from mnistfaces.experiments.execution.dispatch import Lost, Workers, dispatch
-from mnistfaces.experiments.execution.stacks import Checkpoint, train_group
+from mnistfaces.experiments.execution.stacks import Checkpoint, train_planned
 from mnistfaces.experiments.execution.tasks import Terms, version
 from mnistfaces.experiments.kept import LEDGER, LEDGERS, Parts, TrialRecord, read_trials
-from mnistfaces.experiments.plan import Draws, Group, draw_key, plan
+from mnistfaces.experiments.plan import Draws, StackPlan, draw_key, plan
 from mnistfaces.experiments.results import (
     COUNTS,
     METRICS,
@@ -170,7 +170,7 @@ class Sweep:
             places += self._lacking_weights(range(len(self.trials)))
         return [self.trials[place] for place in places]
 
-    def groups(self, trials: Sequence[Trial]) -> Iterator[Group]:
+    def stacks(self, trials: Sequence[Trial]) -> Iterator[StackPlan]:
         """Yields the stacks in which these trials train."""
         workers = self.config.workers.count if self.config.workers else 1
         return plan(trials, self.datasets, self._draws, isolated=self.config.isolated, workers=workers)
@@ -218,9 +218,9 @@ class Sweep:
             return
         self._kept = None
         with self.config.workers or contextlib.nullcontext():
-            groups = list(self.groups(trials))
-            yield Stage(name="sweep", total=sum(group.work for group in groups))
-            for event in self._executed(groups):
+            stacks = list(self.stacks(trials))
+            yield Stage(name="sweep", total=sum(stack.work for stack in stacks))
+            for event in self._executed(stacks):
                 if isinstance(event, Checkpoint):
                     yield from self._keep(event, ledger)
                 elif not isinstance(event, Lost):
@@ -230,13 +230,13 @@ class Sweep:
                 else:
                     self.failures.append(event.reason)
 
-    def _executed(self, groups: Sequence[Group]) -> Iterator[Event | Checkpoint | Lost]:
+    def _executed(self, stacks: Sequence[StackPlan]) -> Iterator[Event | Checkpoint | Lost]:
         """Trains stacks in this process or on the workers."""
         keep, device = self.config.keep_weights is not None, self.config.device
         if self.config.workers is None:
-            for number, group in enumerate(groups, 1):
-                yield Note(message=f"stack {number} of {len(groups)}: {group.describe()}", detail=True)
-                yield from train_group(group, self.datasets[group.data], self._draws, device, keep_weights=keep)
+            for number, stack in enumerate(stacks, 1):
+                yield Note(message=f"stack {number} of {len(stacks)}: {stack.describe()}", detail=True)
+                yield from train_planned(stack, self.datasets[stack.data], self._draws, device, keep_weights=keep)
             return
         terms = Terms(
             version=version(),
@@ -246,7 +246,7 @@ class Sweep:
             threads=self.config.workers.threads,
             keep_weights=keep,
         )
-        yield from dispatch(groups, terms, self.config.workers)
+        yield from dispatch(stacks, terms, self.config.workers)
 
     def _keep(self, found: Checkpoint, ledger: Ledger) -> Iterator[Row]:
         """Writes what trials answered, then their records: only finished work is recorded."""

@@ -26,13 +26,13 @@ Batch = tuple[list[str], NDArray[Any], dict[str, str], int]
 """Units of the images that could be read, their rows on disk, the others' problems, and how many there were."""
 
 
-def first_of_each(units: Iterable[str], done: set[str]) -> list[int]:
-    """Returns the position at which each distinct unit that is not done comes first."""
+def first_of_each(keys: Iterable[str], done: set[str]) -> list[int]:
+    """Returns the position at which each distinct key that is not done comes first."""
     seen = done | {""}
     todo: list[int] = []
-    for position, unit in enumerate(units):
-        if unit not in seen:
-            seen.add(unit)
+    for position, key in enumerate(keys):
+        if key not in seen:
+            seen.add(key)
             todo.append(position)
     return todo
 
@@ -66,9 +66,9 @@ def compute(
             waiting: deque[Future[Batch]] = deque()
             waiting.extend(pool.submit(_batch, source, network, some) for some in itertools.islice(batches, workers))
             while waiting:
-                units, rows, problems, count = waiting.popleft().result()
+                keys, rows, problems, count = waiting.popleft().result()
                 waiting.extend(pool.submit(_batch, source, network, some) for some in itertools.islice(batches, 1))
-                partial.append(units, rows, problems)
+                partial.append(keys, rows, problems)
                 yield count
         finally:
             pool.shutdown(cancel_futures=True)
@@ -85,5 +85,5 @@ def _batch(source: Source, network: "Network", positions: Sequence[int]) -> Batc
     if source.looks:
         for row, item in zip(rows, seen, strict=True):
             row["thumbnail"] = item.thumbnail
-    problems = {item.unit: item.problem for item in items if item.pixels is None}
-    return [item.unit for item in seen], rows, problems, len(items)
+    problems = {item.key: item.problem for item in items if item.pixels is None}
+    return [item.key for item in seen], rows, problems, len(items)

@@ -66,7 +66,7 @@ def extract_features(
 
     yield Stage(name="reading the images")
     source = _open_source(images, wanted, reading, data_dir)
-    yield Note(message=f"{source.name}: {len(source.units)} images, seen at {wanted.side} x {wanted.side} pixels")
+    yield Note(message=f"{source.name}: {len(source.keys)} images, seen at {wanted.side} x {wanted.side} pixels")
     network = yield from load_network(wanted, data_dir=data_dir)
     job = hash_of([network.recipe.key, source.name, source.fingerprint])
     target = target_of(out, job)
@@ -77,8 +77,8 @@ def extract_features(
     began = time.perf_counter()
     kind = row_type(network.size, looks=source.looks)
     with Partial(target, network.recipe.key, kind) as partial:
-        done = {unit for unit in source.units if unit in partial.rows or unit in partial.skipped}
-        todo = first_of_each(source.units, done)
+        done = {key for key in source.keys if key in partial.rows or key in partial.skipped}
+        todo = first_of_each(source.keys, done)
         if done and todo:
             yield Note(message=f"going on: {len(done)} images are done, {len(todo)} are left")
         yield Stage(name="extract", total=len(todo))
@@ -115,12 +115,12 @@ def _assemble(source: Source, network: "Network", partial: Partial, job: str) ->
     """Returns the dataset of all images that could be read; its inputs stay on the disk."""
     from mnistfaces.features.network import versions
 
-    kept = np.array([i for i, unit in enumerate(source.units) if unit in partial.rows], np.int64)
-    lost = [i for i, unit in enumerate(source.units) if unit not in partial.rows]
-    reasons = [f"{source.ids[i]}: {partial.skipped.get(source.units[i], 'cannot be read')}" for i in lost[:NAMED]]
+    kept = np.array([i for i, key in enumerate(source.keys) if key in partial.rows], np.int64)
+    lost = [i for i, key in enumerate(source.keys) if key not in partial.rows]
+    reasons = [f"{source.ids[i]}: {partial.skipped.get(source.keys[i], 'cannot be read')}" for i in lost[:NAMED]]
     if not len(kept):
         raise DataError(f"{source.name}: none of {len(lost)} images can be read, the first is {reasons[0]}")
-    rows = np.array([partial.rows[source.units[i]] for i in kept], np.int64)
+    rows = np.array([partial.rows[source.keys[i]] for i in kept], np.int64)
     thumbnails = np.empty(0, np.uint8)
     if source.looks:
         thumbnails = partial.read("thumbnail", rows)

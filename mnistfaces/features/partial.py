@@ -31,14 +31,14 @@ class BatchRecord:
     Attributes:
         key: hash of what decides its numbers, the images aside.
         start: position of its first row.
-        units: whose features they are.
-        skipped: units of the batch that could not be read, and why.
+        keys: whose features they are.
+        skipped: keys of the batch that could not be read, and why.
         sha256: of its rows' bytes.
     """
 
     key: str
     start: int
-    units: list[str]
+    keys: list[str]
     skipped: dict[str, str]
     sha256: str
 
@@ -57,8 +57,8 @@ class Partial:
     Batches under another key, and batches whose bytes are not those that were written, are done again.
 
     Attributes:
-        rows: by unit, the position of its row.
-        skipped: by unit, why it could not be read.
+        rows: by key, the position of its row.
+        skipped: by key, why it could not be read.
     """
 
     def __init__(self, target: Path, key: str, kind: np.dtype[Any]) -> None:
@@ -104,17 +104,17 @@ class Partial:
             for record in self._ledger.records:
                 if record["key"] != self._key or record["start"] < 0:
                     continue
-                start, units = record["start"], record["units"]
-                if start + len(units) > size // width:
+                start, keys = record["start"], record["units"]
+                if start + len(keys) > size // width:
                     continue
                 file.seek(start * width)
-                if hashlib.sha256(file.read(len(units) * width)).hexdigest() == record["sha256"]:
-                    self.rows.update(zip(units, range(start, start + len(units)), strict=True))
+                if hashlib.sha256(file.read(len(keys) * width)).hexdigest() == record["sha256"]:
+                    self.rows.update(zip(keys, range(start, start + len(keys)), strict=True))
                     self.skipped.update(record["skipped"])
-                    self._end = max(self._end, start + len(units))
+                    self._end = max(self._end, start + len(keys))
             file.truncate(self._end * width)
 
-    def append(self, units: Sequence[str], rows: NDArray[Any], skipped: Mapping[str, str]) -> None:
+    def append(self, keys: Sequence[str], rows: NDArray[Any], skipped: Mapping[str, str]) -> None:
         """Keeps a batch: its rows are on the disk before the ledger says so.
 
         Raises:
@@ -134,15 +134,15 @@ class Partial:
             {
                 "key": self._key,
                 "start": self._end,
-                "units": list(units),
+                "units": list(keys),
                 "skipped": dict(skipped),
                 "sha256": digest,
             },
         )
         self._ledger.records.clear()  # they are on the disk; memory must not grow with them
-        self.rows.update(zip(units, range(self._end, self._end + len(units)), strict=True))
+        self.rows.update(zip(keys, range(self._end, self._end + len(keys)), strict=True))
         self.skipped.update(skipped)
-        self._end += len(units)
+        self._end += len(keys)
 
     def read(self, field: str, positions: NDArray[np.int64]) -> NDArray[Any]:
         """Returns one field of the rows at these positions, (n, ...)."""

@@ -35,13 +35,13 @@ class Item:
     """One image as a network is to see it, or why there is none.
 
     Attributes:
-        unit: the hash that identifies it.
+        key: the hash that identifies it.
         pixels: (S, S, 3) uint8; None where there is a problem.
         problem: for people.
         thumbnail: (1024,) gray: to find near-duplicates, where the source does not know them.
     """
 
-    unit: str
+    key: str
     pixels: NDArray[np.uint8] | None = None
     problem: str = ""
     thumbnail: NDArray[np.uint8] | None = None
@@ -55,7 +55,7 @@ class Source:
         ids: (N,) one distinct name an image.
         labels: (N,) class numbers.
         classes: names, in class order.
-        units: N hashes, each of what an image is; "" for one that could not be opened.
+        keys: N hashes, each of what an image is; "" for one that could not be opened.
         sha256: (N,) of the files; None where there are none.
         given_test: (N,) the test set that the data bring along.
         given_val: (N,) the validation set that the data bring along; None where they bring none.
@@ -67,7 +67,7 @@ class Source:
     ids: NDArray[np.str_]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
-    units: Sequence[str]
+    keys: Sequence[str]
     sha256: NDArray[np.str_] | None
     given_test: NDArray[np.bool_]
     given_val: NDArray[np.bool_] | None
@@ -95,7 +95,7 @@ class DatasetSource(Source):
         self.name, self.fingerprint = dataset.name, dataset.fingerprint
         self.ids, self.labels, self.classes = dataset.ids, dataset.labels, dataset.classes
         self.sha256, self.given_test, self.given_val = dataset.sha256, dataset.given_test, dataset.given_val
-        self.units = [hash_of([dataset.fingerprint, name]) for name in dataset.ids.tolist()]
+        self.keys = [hash_of([dataset.fingerprint, name]) for name in dataset.ids.tolist()]
 
     def read(self, index: int) -> Item:
         """Returns one image."""
@@ -104,7 +104,7 @@ class DatasetSource(Source):
             pixels = images.resize(pixels, self._side)
         if pixels.ndim == IMAGE_AXES:
             pixels = np.repeat(pixels[:, :, np.newaxis], 3, axis=2)  # (S, S, 3)
-        return Item(unit=self.units[index], pixels=pixels)
+        return Item(key=self.keys[index], pixels=pixels)
 
     def groups(
         self,
@@ -146,30 +146,30 @@ class FilesSource(Source):
         self.labels = np.array([number[label] for label in found.labels.tolist()], np.int64)
         self._keys = grouping.keys_of(found, group_by, name)
         with ThreadPoolExecutor(jobs) as pool:
-            self.units = list(pool.map(_sha256_or_nothing, self._paths))
-        self.sha256 = np.array(self.units)
+            self.keys = list(pool.map(_sha256_or_nothing, self._paths))
+        self.sha256 = np.array(self.keys)
         sides = np.full(len(self.ids), "train") if found.sides is None else found.sides
         self.given_test = sides == "test"
         self.given_val = sides == "val" if (sides == "val").any() else None
-        listed = [list(three) for three in zip(self.ids.tolist(), found.labels.tolist(), self.units, strict=True)]
+        listed = [list(three) for three in zip(self.ids.tolist(), found.labels.tolist(), self.keys, strict=True)]
         brought = {"sides": None if found.sides is None else found.sides.tolist(), "keys": self._keys}
         self.fingerprint = hash_of([RECIPE, listed, *[{k: v} for k, v in brought.items() if v is not None]])
 
     def read(self, index: int) -> Item:
         """Returns one image, or why it cannot be one."""
-        unit = self.units[index]
+        key = self.keys[index]
         try:
             content = self._paths[index].read_bytes()
-            if hashlib.sha256(content).hexdigest() != unit:
-                return Item(unit=unit, problem="it changed while it was read")
+            if hashlib.sha256(content).hexdigest() != key:
+                return Item(key=key, problem="it changed while it was read")
             whole = images.decode(content)
         except OSError as error:
-            return Item(unit=unit, problem=f"cannot be read: {error.strerror or error}")
+            return Item(key=key, problem=f"cannot be read: {error.strerror or error}")
         except images.Undecodable as error:
-            return Item(unit=unit, problem=str(error))
+            return Item(key=key, problem=str(error))
         square = images.centre_square(whole)
         return Item(
-            unit=unit,
+            key=key,
             pixels=images.resize(square, self._side),
             thumbnail=images.resize(images.luma(square), images.THUMBNAIL).ravel(),
         )

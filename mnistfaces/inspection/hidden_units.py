@@ -50,7 +50,7 @@ class UnitsRequest:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Drawn:
+class WeightImages:
     """Images of weights, in the order of the classes that were asked for; their title; what a person should know."""
 
     images: tuple[WeightImage, ...]
@@ -58,7 +58,7 @@ class Drawn:
     notes: tuple[str, ...] = ()
 
 
-def draw_weights(run: Run, request: UnitsRequest, *, data_dir: Path | None = None) -> Drawn:
+def draw_weights(run: Run, request: UnitsRequest, *, data_dir: Path | None = None) -> WeightImages:
     """Returns the weights of a kept model as images: of its outputs, or of the hidden units that matter.
 
     Args:
@@ -79,7 +79,7 @@ def draw_weights(run: Run, request: UnitsRequest, *, data_dir: Path | None = Non
             raise UsageError(f"--top and --criterion are for hidden units: {run.path} is a softmax regression")
         images = class_images(network.layers[0][0], shape_of(run), classes)
         title = f"Weights into every class: softmax regression on {name}"
-        return Drawn(images=tuple(images[number] for number in numbers), title=title)
+        return WeightImages(images=tuple(images[number] for number in numbers), title=title)
     units, depth = len(network.layers[0][1]), len(network.layers) - 1
     top, criterion = min(request.top or TOP, units), request.criterion or ("weight" if depth == 1 else "ablation")
     if depth > 1 and not CRITERIA[criterion].any_depth:
@@ -94,7 +94,7 @@ def draw_weights(run: Run, request: UnitsRequest, *, data_dir: Path | None = Non
         those += f" of the first of {depth} hidden layers"
         notes.append(f"drawn are units of the first of {depth} hidden layers: those of the others see no image")
     title = f"Hidden units by {CRITERIA[criterion].meaning}: {those} on {name}"
-    return Drawn(images=tuple(images), title=title, notes=(*notes, *_shared_notes(images, top)))
+    return WeightImages(images=tuple(images), title=title, notes=(*notes, *_shared_notes(images, top)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

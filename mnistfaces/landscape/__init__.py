@@ -2,7 +2,7 @@
 
 from mnistfaces.landscape.build import Problem, SurfaceConfig, surface, window
 from mnistfaces.landscape.pair import Axis, Pair, Weight, parse_weight
-from mnistfaces.landscape.paths import Descent, Mode, Path, projected_path, restricted_path
+from mnistfaces.landscape.paths import Descent, DescentPath, Mode, projected_path, restricted_path
 from mnistfaces.landscape.plane import Plane
 from mnistfaces.landscape.result import Box, Method, Origin, Surface, Window
 from mnistfaces.landscape.softmax import SoftmaxProblem, softmax_problem
@@ -12,11 +12,11 @@ __all__ = [
     "Axis",
     "Box",
     "Descent",
+    "DescentPath",
     "Method",
     "Mode",
     "Origin",
     "Pair",
-    "Path",
     "Plane",
     "Problem",
     "SoftmaxProblem",

@@ -19,7 +19,7 @@ from mnistfaces.landscape.result import Method, Origin, Surface, Window
 from mnistfaces.landscape.spectral import interpolated, nodes_for
 from mnistfaces.progress import Advanced, Event, Stage, drained, result_of
 
-Grid = tuple[Floats, Floats]
+Points = tuple[Floats, Floats]
 """The values of either weight, (X,) and (Y,)."""
 
 CHECKED_POINTS = 64
@@ -124,7 +124,7 @@ class _Computed:
 
 
 def _compute(
-    problem: Problem, pair: Pair, plane: Plane, grid: Grid, config: SurfaceConfig
+    problem: Problem, pair: Pair, plane: Plane, grid: Points, config: SurfaceConfig
 ) -> Generator[Event, None, _Computed]:
     """Computes the cost by the method asked for; where interpolation cannot do it, at every point."""
     method = config.method
@@ -164,7 +164,7 @@ def window(surface: Surface, first: tuple[float, float], second: tuple[float, fl
     return Window(w1=grid[0], w2=grid[1], loss=cost * surface.scale)
 
 
-def node_counts(plane: Plane, grid: Grid, tol: float) -> tuple[int, int]:
+def node_counts(plane: Plane, grid: Points, tol: float) -> tuple[int, int]:
     """Returns how many nodes along either axis interpolation to `tol` needs."""
     first, second = (
         nodes_for(float(axis[0]), float(axis[-1]), pixel, tol)
@@ -173,7 +173,7 @@ def node_counts(plane: Plane, grid: Grid, tol: float) -> tuple[int, int]:
     return first, second
 
 
-def largest_error(plane: Plane, grid: Grid, cost: Floats) -> tuple[float, int]:
+def largest_error(plane: Plane, grid: Points, cost: Floats) -> tuple[float, int]:
     """Returns the largest error of a summed cost at random points, its lowest and its highest, and their number.
 
     Errors are relative to max(C, 1 nat); what they are errors from is the direct evaluation, image by image.
@@ -186,7 +186,7 @@ def largest_error(plane: Plane, grid: Grid, cost: Floats) -> tuple[float, int]:
     return float(errors.max()), len(flat)
 
 
-def _run_everywhere(problem: Problem, pair: Pair, grid: Grid) -> Iterator[Event | Floats]:
+def _run_everywhere(problem: Problem, pair: Pair, grid: Points) -> Iterator[Event | Floats]:
     """Yields the summed cost by one forward pass per point, (Y, X): the oracle, and hours of work."""
     yield Stage(name="running the model at every point", total=len(grid[0]) * len(grid[1]))
     cost = np.empty((len(grid[1]), len(grid[0])))

@@ -54,7 +54,7 @@ class Descent:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Path:
+class DescentPath:
     """The points of a descent.
 
     Attributes:
@@ -72,7 +72,7 @@ class Path:
     distance: Floats
 
 
-def restricted_path(surface: Surface, descent: Descent) -> Path:
+def restricted_path(surface: Surface, descent: Descent) -> DescentPath:
     """Returns the path of the two weights alone: it lies on the surface, and needs neither model nor data."""
 
     def slope(position: Floats) -> tuple[float, Floats]:
@@ -80,10 +80,12 @@ def restricted_path(surface: Surface, descent: Descent) -> Path:
         return surface.scale * cost, surface.scale * gradient
 
     points, loss = _descend(slope, np.array(descent.start, dtype=np.float64), descent)
-    return Path(descent=descent, mode="restricted", points=points, loss=loss, distance=np.zeros(descent.steps + 1))
+    return DescentPath(
+        descent=descent, mode="restricted", points=points, loss=loss, distance=np.zeros(descent.steps + 1)
+    )
 
 
-def projected_path(surface: Surface, problem: SoftmaxProblem, descent: Descent) -> Path:
+def projected_path(surface: Surface, problem: SoftmaxProblem, descent: Descent) -> DescentPath:
     """Returns the path of all weights and biases, seen from the two: it leaves the surface.
 
     It starts from the trained model with the two weights set to the start.
@@ -103,7 +105,7 @@ def projected_path(surface: Surface, problem: SoftmaxProblem, descent: Descent) 
     positions, loss = _descend(slope, begin, descent)
     away = positions - begin
     away[:, here] = 0.0
-    return Path(
+    return DescentPath(
         descent=descent,
         mode="projected",
         points=positions[:, here],

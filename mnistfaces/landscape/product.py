@@ -71,8 +71,8 @@ def _cost(plane: Plane, members: NDArray[np.bool_], w1: Floats, w2: Floats) -> G
         for start in range(0, len(alike), IMAGES):
             block = alike[start : start + IMAGES]
             alpha, beta, beside_one = _factors(plane, block, target, w1, w2)
-            across = [_Side.of(alpha[:, column]) for column in columns]
-            down = [_Side.of(beta[:, row]) for row in rows]
+            across = [_Factor.of(alpha[:, column]) for column in columns]
+            down = [_Factor.of(beta[:, row]) for row in rows]
             for row, y in zip(rows, down, strict=True):
                 for column, x in zip(columns, across, strict=True):
                     cost[row, column] += _tile(x, y, beside_one=beside_one)
@@ -113,7 +113,7 @@ def _factors(
 
 
 @dataclass(frozen=True, eq=False)
-class _Side:
+class _Factor:
     """A factor along one side of a tile: exp(log factor - highest) (n, x), its highest and lowest logarithm (n,)."""
 
     factor: Floats
@@ -121,12 +121,12 @@ class _Side:
     lowest: Floats
 
     @classmethod
-    def of(cls, logarithm: Floats) -> "_Side":
+    def of(cls, logarithm: Floats) -> "_Factor":
         highest = logarithm.max(axis=1)
         return cls(np.exp(logarithm - highest[:, None]), highest, logarithm.min(axis=1))
 
 
-def _tile(across: _Side, down: _Side, *, beside_one: bool) -> Floats:
+def _tile(across: _Factor, down: _Factor, *, beside_one: bool) -> Floats:
     """Returns the cost of some images on a tile, (y, x)."""
     if beside_one:
         top = across.highest + down.highest

@@ -12,7 +12,7 @@ import numpy as np
 from mnistfaces.config import OPTIMIZER_DEFAULTS, OptimizerName
 from mnistfaces.errors import RunError
 from mnistfaces.files import sha256_of_file, write_text
-from mnistfaces.landscape import Descent, Mode, Path, SoftmaxProblem, projected_path, restricted_path
+from mnistfaces.landscape import Descent, DescentPath, Mode, SoftmaxProblem, projected_path, restricted_path
 from mnistfaces.landscape.contours import Contour
 from mnistfaces.landscape.models import model_of, problem_of
 from mnistfaces.progress import Advanced, Event, Note, Stage
@@ -86,7 +86,7 @@ def trajectories(
     data_dir: FilePath | None = None,
     out: FilePath | None = None,
     force: bool = False,
-) -> Iterator[Event | list[Path]]:
+) -> Iterator[Event | list[DescentPath]]:
     """Descends on a kept surface and keeps the paths, or finds them where they were kept before.
 
     Yields how far it is, and at last the paths.
@@ -139,7 +139,7 @@ def _problem_of(
 
 def _descend(
     contour: Contour, descents: Sequence[Descent], problem: SoftmaxProblem | None
-) -> Generator[Event, None, list[Path]]:
+) -> Generator[Event, None, list[DescentPath]]:
     yield Stage(name="descending", total=len(descents))
     paths = []
     for descent in descents:
@@ -151,7 +151,7 @@ def _descend(
     return paths
 
 
-def rows_of(paths: Iterable[Path]) -> list[dict[str, Any]]:
+def rows_of(paths: Iterable[DescentPath]) -> list[dict[str, Any]]:
     """Returns a row per step, in the order of the paths; a number that is not finite is None."""
     return [
         {
@@ -170,7 +170,7 @@ def rows_of(paths: Iterable[Path]) -> list[dict[str, Any]]:
     ]
 
 
-def paths_of(rows: Sequence[dict[str, Any]], descents: Sequence[Descent], mode: Mode) -> list[Path]:
+def paths_of(rows: Sequence[dict[str, Any]], descents: Sequence[Descent], mode: Mode) -> list[DescentPath]:
     """Returns the paths that some rows tell of.
 
     Raises:
@@ -185,7 +185,7 @@ def paths_of(rows: Sequence[dict[str, Any]], descents: Sequence[Descent], mode: 
             f"the kept paths are not those that were asked for: run it again with --force ({error})"
         ) from error
     return [
-        Path(descent=descent, mode=mode, points=part[:, :2], loss=part[:, 2], distance=part[:, 3])
+        DescentPath(descent=descent, mode=mode, points=part[:, :2], loss=part[:, 2], distance=part[:, 3])
         for descent, part in zip(descents, table, strict=True)
     ]
 

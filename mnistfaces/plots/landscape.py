@@ -10,7 +10,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mnistfaces.landscape import Box, Path, Surface, Window, window
+from mnistfaces.landscape import Box, DescentPath, Surface, Window, window
 from mnistfaces.landscape.plane import Floats
 from mnistfaces.plots.figures import literal
 
@@ -41,7 +41,7 @@ def contour_figure(surface: Surface, levels: int = 25) -> Figure:
     return figure
 
 
-def paths_figure(surface: Surface, paths: Sequence[Path], *, levels: int = 25, box: Box | None = None) -> Figure:
+def paths_figure(surface: Surface, paths: Sequence[DescentPath], *, levels: int = 25, box: Box | None = None) -> Figure:
     """Returns descent paths over the contours, every step marked, an arrow on the way.
 
     Args:
@@ -67,7 +67,7 @@ def paths_figure(surface: Surface, paths: Sequence[Path], *, levels: int = 25, b
     return figure
 
 
-def zoom_box(paths: Sequence[Path]) -> Box:
+def zoom_box(paths: Sequence[DescentPath]) -> Box:
     """Returns the window that shows all finite points of some paths, with a margin."""
     points = np.concatenate([path.points for path in paths])
     points = points[np.isfinite(points).all(axis=1)]
@@ -113,7 +113,7 @@ def _mark_points(axes: Axes, surface: Surface) -> None:
     axes.plot(*surface.trained, "P", markersize=10, color="#ffd24d", label=label, **style)
 
 
-def _draw_path(axes: Axes, path: Path, number: int) -> None:
+def _draw_path(axes: Axes, path: DescentPath, number: int) -> None:
     color = PATH_COLORS[number % len(PATH_COLORS)]
     look = number + number // len(PATH_COLORS)  # where colours come again, they come with other marks and dashes
     descent = path.descent

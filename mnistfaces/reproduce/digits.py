@@ -16,7 +16,7 @@ from mnistfaces.plots.weights import save_weight_figures
 from mnistfaces.progress import Event
 from mnistfaces.reproduce.models import describe_curve, draw_curve, train_model
 from mnistfaces.reproduce.published import published_at
-from mnistfaces.reproduce.records import Drawing, Finding, Found, Listing, Part, Remark, Setup, Step
+from mnistfaces.reproduce.records import FigureFile, Finding, Found, Listing, Part, Piece, Remark, Setup
 from mnistfaces.reproduce.tables import table_steps
 
 GRADCHECK_STEPS = (0.1, 0.01, 0.001, 0.0001)
@@ -39,7 +39,7 @@ def count_images(setup: Setup) -> Iterator[Event | Found]:
     sheet = image_sheet(dataset.draw_images(SHEET_IMAGES, seed=0), f"{dataset.name}: random images")
     figures.save(sheet, setup.figures / "samples.png")
     alt = f"{SHEET_IMAGES} random images of each of the {len(dataset.classes)} digits, a row per digit."
-    yield Drawing(file="samples.png", caption="Figures 1 to 10: random images of each digit.", alt=alt, line=line)
+    yield FigureFile(file="samples.png", caption="Figures 1 to 10: random images of each digit.", alt=alt, line=line)
 
 
 def count_weights(setup: Setup) -> Iterator[Event | Found]:
@@ -103,7 +103,7 @@ def draw_class_weights(setup: Setup) -> Iterator[Event | Found]:
     run = yield from train_model(setup, "digits", PUBLISHED_CURVE)
     drawn = draw_weights(run, UnitsRequest(), data_dir=setup.data_dir)
     save_weight_figures(drawn.images, drawn.title, plot=setup.figures / "weights.png", each=None, gray=True)
-    yield Drawing(
+    yield FigureFile(
         file="weights.png",
         caption="Figure 12: the weights into each digit, in grey.",
         alt="Ten images of 28 x 28 weights, one a digit: bright where ink speaks for the digit, dark where against it.",
@@ -119,7 +119,7 @@ PARTS = (
         "divided by 255.",
         corrections=("The images come from pinned files, checked to the last byte, instead of a link that died.",),
         roles=("digits",),
-        steps=(Step(name="Part 1", seconds=2, work=count_images, tables=("Part 1",)),),
+        steps=(Piece(name="Part 1", seconds=2, work=count_images, tables=("Part 1",)),),
     ),
     Part(
         number=2,
@@ -128,7 +128,7 @@ PARTS = (
         "exponentiated, so that no cost overflows.",
         corrections=(),
         roles=("digits",),
-        steps=(Step(name="Part 2", seconds=1, work=count_weights, tables=("Part 2",)),),
+        steps=(Piece(name="Part 2", seconds=1, work=count_weights, tables=("Part 2",)),),
     ),
     Part(
         number=3,
@@ -141,7 +141,7 @@ PARTS = (
             "A check must be able to fail: three wrong gradients are shown to be caught.",
         ),
         roles=("digits",),
-        steps=(Step(name="Part 3", seconds=2, work=compare_gradients, tables=("Part 3",)),),
+        steps=(Piece(name="Part 3", seconds=2, work=compare_gradients, tables=("Part 3",)),),
     ),
     Part(
         number=4,
@@ -163,7 +163,7 @@ PARTS = (
         roles=("digits",),
         steps=(
             *table_steps(4),
-            Step(
+            Piece(
                 name="Figure 11",
                 seconds=110,
                 work=partial(
@@ -173,8 +173,8 @@ PARTS = (
                     caption="Figure 11: cost and accuracy on all training images, lr 1e-4.",
                 ),
             ),
-            Step(name="Figure 11 at lr 1e-6", seconds=110, work=draw_calm_learning),
-            Step(name="Figure 12", seconds=2, work=draw_class_weights),
+            Piece(name="Figure 11 at lr 1e-6", seconds=110, work=draw_calm_learning),
+            Piece(name="Figure 12", seconds=2, work=draw_class_weights),
         ),
     ),
     Part(
@@ -188,7 +188,7 @@ PARTS = (
         roles=("digits",),
         steps=(
             *table_steps(5),
-            Step(
+            Piece(
                 name="Figure 13",
                 seconds=5,
                 work=partial(

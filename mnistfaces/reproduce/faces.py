@@ -14,7 +14,7 @@ from mnistfaces.plots.weights import save_weight_figures
 from mnistfaces.progress import Event
 from mnistfaces.reproduce.models import draw_curve, train_model
 from mnistfaces.reproduce.published import published_at
-from mnistfaces.reproduce.records import Drawing, Finding, Found, Listing, Part, Remark, Role, Setup, Step
+from mnistfaces.reproduce.records import FigureFile, Finding, Found, Listing, Part, Piece, Remark, Role, Setup
 from mnistfaces.reproduce.tables import table_steps
 from mnistfaces.runs.models import classes_of, network_of
 from mnistfaces.runs.runs import Run
@@ -47,7 +47,7 @@ def draw_hidden_units(setup: Setup) -> Iterator[Event | Found]:
     save_weight_figures(drawn.images, drawn.title, plot=setup.figures / "units.png", each=None, gray=False)
     classes = " ".join(f"--class {name}" for name in ACTORS)
     line = f"mnf visualize-weights {run.path.as_posix()} {classes} --top 4 --plot units.png"
-    yield Drawing(
+    yield FigureFile(
         file="units.png",
         caption="Figures 21 and 22: the four hidden units with the largest weights into Baldwin and into Bracco.",
         alt="Eight images of first-layer weights at the resolution of the faces, red where positive, blue where "
@@ -106,7 +106,7 @@ PARTS = (
         roles=("faces",),
         steps=(
             *table_steps(8),
-            Step(
+            Piece(
                 name="Figure 20",
                 seconds=10,
                 work=partial(
@@ -126,7 +126,7 @@ PARTS = (
         "lost without them too.",
         corrections=("A unit's sign is said: it may speak against an actor as loudly as for another.",),
         roles=("faces",),
-        steps=(Step(name="Figures 21 and 22", seconds=10, work=draw_hidden_units, tables=("Figure 21", "Figure 22")),),
+        steps=(Piece(name="Figures 21 and 22", seconds=10, work=draw_hidden_units, tables=("Figure 21", "Figure 22")),),
     ),
     Part(
         number=10,
@@ -140,7 +140,7 @@ PARTS = (
         roles=("features",),
         steps=(
             *table_steps(10),
-            Step(
+            Piece(
                 name="Figure 23",
                 seconds=15,
                 work=partial(

@@ -7,7 +7,7 @@ from mnistfaces.plots import figures
 from mnistfaces.plots.backprop import backprop_figure
 from mnistfaces.progress import Event
 from mnistfaces.reproduce.published import published_in
-from mnistfaces.reproduce.records import Drawing, Finding, Found, Listing, Part, Remark, Setup, Step
+from mnistfaces.reproduce.records import FigureFile, Finding, Found, Listing, Part, Piece, Remark, Setup
 
 LINE = "mnf reproduce 7"
 LAWS = {"K^p": "K^{:.2f}", "N^p": "N^{:.2f}", "N g^N": "N {:.2f}^N"}
@@ -30,7 +30,7 @@ def compare_costs(setup: Setup) -> Iterator[Event | Found]:
         text=f"{slowest.layers} layers of {slowest.units} units: {slowest.operations:,} operations weight by weight, "
         f"{other.operations:,} by back-propagation; {slowest.seconds:.2g} s against {other.seconds:.2g} s."
     )
-    yield Drawing(
+    yield FigureFile(
         file="backprop.png",
         caption="Operations and seconds of both ways to the gradient of all weights.",
         alt="Operations and seconds against the units of a layer, on logarithmic axes, a line a number of layers: "
@@ -70,5 +70,5 @@ PART = Part(
     "counted as they are done, both are timed, and powers are fitted to the four largest sizes.",
     corrections=("The report argued these costs; ours are counted and timed.",),
     roles=(),
-    steps=(Step(name="Part 7", seconds=30, work=compare_costs, tables=("Part 7",)),),
+    steps=(Piece(name="Part 7", seconds=30, work=compare_costs, tables=("Part 7",)),),
 )

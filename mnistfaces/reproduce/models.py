@@ -8,7 +8,7 @@ from mnistfaces.experiments.trials import Cell, Trial
 from mnistfaces.plots import figures
 from mnistfaces.plots.training import learning_curve
 from mnistfaces.progress import Event, result_of
-from mnistfaces.reproduce.records import Drawing, Role, Setup
+from mnistfaces.reproduce.records import FigureFile, Role, Setup
 from mnistfaces.runs.runs import Run
 
 
@@ -24,14 +24,14 @@ def train_model(setup: Setup, role: Role, cell: Cell) -> Generator[Event, None, 
     return (yield from result_of(train_and_keep(folder, dataset, trial)))
 
 
-def draw_curve(setup: Setup, run: Run, role: Role, cell: Cell, *, file: str, caption: str) -> Drawing:
+def draw_curve(setup: Setup, run: Run, role: Role, cell: Cell, *, file: str, caption: str) -> FigureFile:
     """Returns the learning curve of a kept model, drawn into the folder of figures."""
     history = load_history(run.path / HISTORY)
     rise = first_rise(history)
     title = f"{run.row['dataset']}: {cell.training.model}, lr {cell.training.lr:g}, momentum {cell.training.momentum:g}"
     figures.save(learning_curve(history, title, rise), setup.figures / file)
     risen = f"; the validation cost first rises at epoch {rise}" if rise is not None else ""
-    return Drawing(
+    return FigureFile(
         file=file,
         caption=caption,
         alt=f"Mean cost and accuracy of the training, validation and test images by epoch{risen}.",

@@ -50,7 +50,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Drawn:
+class PublishedDraw:
     """The images that the report drew, in the products that its descent needs.
 
     Attributes:
@@ -68,7 +68,7 @@ class Drawn:
     classes: int
 
     @classmethod
-    def of(cls, digits: Dataset) -> "Drawn":
+    def of(cls, digits: Dataset) -> "PublishedDraw":
         """Returns the draw from the full MNIST, which keeps every digit's images in the order of `mnist_all.mat`.
 
         Raises:
@@ -96,7 +96,7 @@ def _rows(digits: Dataset, side: NDArray[np.bool_], drawn: tuple[int, int, int])
 
 
 def descend(
-    drawn: Drawn, settings: Sequence[Setting], checkpoints: Collection[int]
+    drawn: PublishedDraw, settings: Sequence[Setting], checkpoints: Collection[int]
 ) -> Iterator[Stage | Advanced | Mapping[tuple[Setting, int], Answer]]:
     """Descends as the report did; yields its progress and at last the answers at every checkpoint.
 
@@ -122,7 +122,7 @@ def descend(
 class _Descent:
     """R descents from zero weights: logits and bias, and the weights as combinations of the images."""
 
-    def __init__(self, drawn: Drawn, settings: Sequence[Setting]) -> None:
+    def __init__(self, drawn: PublishedDraw, settings: Sequence[Setting]) -> None:
         self.drawn = drawn
         self.lr, self.momentum = (
             np.array([getattr(setting, name) for setting in settings])[:, None, None] for name in ("lr", "momentum")

@@ -99,7 +99,7 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawing:
+class FigureFile:
     """A figure in the folder of figures: its file's name, its caption, what it shows in words, and its command."""
 
     file: str
@@ -131,12 +131,12 @@ class Playground:
     caption: str
 
 
-Found = Finding | Drawing | Listing | Remark | Playground
+Found = Finding | FigureFile | Listing | Remark | Playground
 """What a part of the report comes to: its results, besides the events of long work."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class Piece:
     """One piece of work of a part.
 
     Attributes:
@@ -170,7 +170,7 @@ class Part:
     method: str
     corrections: tuple[str, ...]
     roles: tuple[Role, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[Piece, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +181,7 @@ class PartRecord:
         number: of the part.
         identity: hash of what it was computed from; another means that it must be done again.
         rows: one a published figure.
-        drawings: figures, as fields of `Drawing`.
+        drawings: figures, as fields of `FigureFile`.
         listings: further tables, as fields of `Listing`.
         remarks: sentences.
         playgrounds: pages, as fields of `Playground`.

@@ -18,7 +18,7 @@ from mnistfaces.reproduce.parts import PARTS
 from mnistfaces.reproduce.published import Published, published_in
 from mnistfaces.reproduce.records import (
     FEATURES,
-    Drawing,
+    FigureFile,
     Finding,
     Found,
     Listing,
@@ -219,14 +219,14 @@ def _record(part: Part, identity: str, found: Sequence[Found], missing: tuple[st
     """Returns what is kept of a part; every published figure has its finding, or the part is at fault."""
     findings = {each.figure: each for each in found if isinstance(each, Finding)}
 
-    def kept(kind: type[Drawing] | type[Listing] | type[Playground]) -> tuple[dict[str, Any], ...]:
+    def kept(kind: type[FigureFile] | type[Listing] | type[Playground]) -> tuple[dict[str, Any], ...]:
         return tuple(asdict(each) for each in found if isinstance(each, kind))
 
     return PartRecord(
         number=part.number,
         identity=identity,
         rows=tuple(judge(findings[figure]) for figure in published_in(part.number)),
-        drawings=kept(Drawing),
+        drawings=kept(FigureFile),
         listings=kept(Listing),
         remarks=tuple(each.text for each in found if isinstance(each, Remark)),
         playgrounds=kept(Playground),

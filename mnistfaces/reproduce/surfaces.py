@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mnistfaces.errors import UsageError
 from mnistfaces.experiments.commands import train_line
-from mnistfaces.landscape import Path, models, parse_weight
+from mnistfaces.landscape import DescentPath, models, parse_weight
 from mnistfaces.landscape.contours import Contour, ContourRequest, contour, pair_of
 from mnistfaces.landscape.trajectories import TrajectoryRequest, trajectories
 from mnistfaces.pages.playground import REPORT_SETTINGS, save_page
@@ -15,7 +15,7 @@ from mnistfaces.progress import Event, result_of
 from mnistfaces.reproduce.digits import PUBLISHED_CURVE
 from mnistfaces.reproduce.models import train_model
 from mnistfaces.reproduce.published import published_at
-from mnistfaces.reproduce.records import Drawing, Finding, Found, Listing, Part, Playground, Remark, Setup, Step
+from mnistfaces.reproduce.records import FigureFile, Finding, Found, Listing, Part, Piece, Playground, Remark, Setup
 
 Names = tuple[str, str]
 
@@ -54,7 +54,7 @@ def draw_surface(setup: Setup, scene: Scene) -> Generator[Event | Found, None, C
     figures.save(contour_figure(found.surface), setup.figures / scene.file)
     loss, w1, w2 = found.surface.minimum()
     flat = "The surface is flat: no image uses these pixels." if found.surface.plane.is_flat else ""
-    yield Drawing(
+    yield FigureFile(
         file=scene.file,
         caption=scene.caption,
         alt=flat or f"Contours of the cost over two weights; its lowest grid point is {loss:.6g} at ({w1:g}, {w2:g}).",
@@ -65,7 +65,7 @@ def draw_surface(setup: Setup, scene: Scene) -> Generator[Event | Found, None, C
 
 def draw_paths(
     setup: Setup, scene: Scene, found: Contour, settings: Sequence[tuple[float, float]]
-) -> Generator[Event | Found, None, list[Path]]:
+) -> Generator[Event | Found, None, list[DescentPath]]:
     """Yields a figure of the vanilla and the momentum path of some settings; returns all paths of the grid."""
     request = TrajectoryRequest(lrs=RATES, momenta=MOMENTA)
     paths = yield from result_of(trajectories(found, request, data_dir=setup.data_dir))
@@ -75,7 +75,7 @@ def draw_paths(
     ends = "; ".join(f"lr {p.descent.lr:g}, momentum {p.descent.momentum:g} ends at {p.loss[-1]:.6g}" for p in chosen)
     rates = ",".join(f"{lr:g}" for lr in dict.fromkeys(lr for lr, _ in settings))
     betas = ",".join(f"{beta:g}" for beta in sorted({beta for _, beta in wanted}))
-    yield Drawing(
+    yield FigureFile(
         file=scene.file,
         caption=scene.caption,
         alt=f"Descent paths over the contours: {ends}.",
@@ -129,7 +129,7 @@ def study_coded_pair(setup: Setup) -> Iterator[Event | Found]:
 def study_paths(setup: Setup) -> Iterator[Event | Found]:
     """Yields the paths of Figures 15 to 17, and where they end."""
     found = yield from build_surface(setup, TRUE_PAIR)
-    paths: list[Path] = []
+    paths: list[DescentPath] = []
     for number, setting in enumerate(REPORT_SETTINGS, 15):
         caption = f"Figure {number}: 30 steps from (-5.5, 5) at lr {setting[0]:g}, vanilla and momentum {setting[1]:g}."
         scene = Scene(names=TRUE_PAIR, file=f"paths-{number}.png", caption=caption)
@@ -161,7 +161,7 @@ def study_digit_1(setup: Setup) -> Iterator[Event | Found]:
     yield _ends("Digit 1, pixels (1,14) and (1,17)", (yield from draw_paths(setup, scene, coded, settings)))
 
 
-def _ends(title: str, paths: Sequence[Path]) -> Listing:
+def _ends(title: str, paths: Sequence[DescentPath]) -> Listing:
     """Returns the cost at the end of every path, and whether momentum helped."""
     vanilla = {path.descent.lr: path.loss[-1] for path in paths if not path.descent.momentum}
     rows = []
@@ -199,9 +199,9 @@ PART = Part(
     ),
     roles=("digits",),
     steps=(
-        Step(name="Figure 14", seconds=10, work=study_figure_14, tables=("Figure 14",)),
-        Step(name="Figure 14 as coded", seconds=3, work=study_coded_pair),
-        Step(name="Figures 15 to 17", seconds=3, work=study_paths),
-        Step(name="Figures 18 and 19", seconds=5, work=study_digit_1, tables=("Figure 18",)),
+        Piece(name="Figure 14", seconds=10, work=study_figure_14, tables=("Figure 14",)),
+        Piece(name="Figure 14 as coded", seconds=3, work=study_coded_pair),
+        Piece(name="Figures 15 to 17", seconds=3, work=study_paths),
+        Piece(name="Figures 18 and 19", seconds=5, work=study_digit_1, tables=("Figure 18",)),
     ),
 )

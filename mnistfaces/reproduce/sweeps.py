@@ -12,8 +12,8 @@ from mnistfaces.experiments.trials import SWEPT, Cell, Grid, Row, build_cells
 from mnistfaces.files import hash_of
 from mnistfaces.progress import Event
 from mnistfaces.reproduce.published import ACCURACIES, Published, published_in
-from mnistfaces.reproduce.published_draw import Answer, Drawn, Setting, descend
-from mnistfaces.reproduce.records import Finding, Found, Remark, Role, Setup, Step
+from mnistfaces.reproduce.published_draw import Answer, PublishedDraw, Setting, descend
+from mnistfaces.reproduce.records import Finding, Found, Piece, Remark, Role, Setup
 
 QUICK_EPOCHS: Mapping[Role, int] = {"digits": 10_000, "faces": 1_000, "features": 100}
 """The longest trainings of a quick run."""
@@ -93,9 +93,9 @@ class Table:
         options = cell.options()
         return ", ".join(f"{name} {_plain(options[name])}" for name in self.lists) or self.setting
 
-    def step(self) -> Step:
+    def step(self) -> Piece:
         """Returns the work of doing it."""
-        return Step(name=self.title, seconds=self.seconds, work=self.work, tables=self.names)
+        return Piece(name=self.title, seconds=self.seconds, work=self.work, tables=self.names)
 
     def work(self, setup: Setup) -> Iterator[Event | Found]:
         """Sweeps, or finds what is done, and yields a finding for every published figure of the tables.
@@ -152,7 +152,7 @@ class Table:
             return {}
         cells = self.grid().cells
         settings = {cell: Setting(lr=cell.training.lr, momentum=cell.training.momentum) for cell in cells}
-        drawn = Drawn.of(load_dataset("digits-full", data_dir=setup.data_dir))
+        drawn = PublishedDraw.of(load_dataset("digits-full", data_dir=setup.data_dir))
         found: Mapping[tuple[Setting, int], Answer] = {}
         for event in descend(drawn, list(dict.fromkeys(settings.values())), {cell.training.epochs for cell in cells}):
             if isinstance(event, Mapping):

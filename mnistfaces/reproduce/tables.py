@@ -1,6 +1,6 @@
 """The published tables as the sweeps behind them: which options, which values, how many seeds."""
 
-from mnistfaces.reproduce.records import Step
+from mnistfaces.reproduce.records import Piece
 from mnistfaces.reproduce.sweeps import Table
 
 TABLES = (
@@ -121,6 +121,6 @@ TABLES = (
 )
 
 
-def table_steps(part: int) -> tuple[Step, ...]:
+def table_steps(part: int) -> tuple[Piece, ...]:
     """Returns the work of all tables of a part."""
     return tuple(table.step() for table in TABLES if table.part == part)

@@ -15,7 +15,7 @@ RGB_AXES = 3
 SAID = {"name", "kind", "fingerprint", "shape", "classes", "meta"}
 
 
-class Form(TypedDict, total=False):
+class SizeAndColor(TypedDict, total=False):
     """Resolution and colour of faces and of folders of images."""
 
     res: int
@@ -95,7 +95,7 @@ def dataset_of(run: Run, data_dir: Path | None = None) -> Dataset:
     if not own and name not in NAMES:
         raise DataError(f"{run.path} does not say where {name} lies, which it was made with: name its file as DATASET")
     where = Path.cwd() / place if own else place  # a folder may bear the name of a dataset
-    dataset = load_dataset(where, data_dir=data_dir, **form_of(known["kind"], shape), **reading_of(run))
+    dataset = load_dataset(where, data_dir=data_dir, **size_and_color(known["kind"], shape), **reading_of(run))
     if dataset.fingerprint != known["fingerprint"]:
         raise RunError(f"{run.path} was made with {name} of other content than it has here: make the run again")
     return dataset
@@ -106,7 +106,7 @@ def reading_of(run: Run) -> dict[str, Any]:
     return dict(origin_of(run)["meta"].get("reading", {}))
 
 
-def form_of(kind: str, shape: tuple[int, ...]) -> Form:
+def size_and_color(kind: str, shape: tuple[int, ...]) -> SizeAndColor:
     """Returns the arguments of `load_dataset` that give a kind of dataset images of this shape."""
     if kind not in RESIZED:
         return {}

@@ -1,6 +1,6 @@
 """Paired differences of models: which of two is better, by how much, and whether they are equal for a purpose.
 
-C cells, T trials, U units (near-duplicates are one). Differences of accuracies are fractions in [-1, 1].
+C cells, T trials, G groups (near-duplicates are one). Differences of accuracies are fractions in [-1, 1].
 """
 
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ class PairedDifference:
     """The accuracy of a minus that of b, on the same images.
 
     Attributes:
-        difference: mean over the trials, of the mean over the units of each.
+        difference: mean over the trials, of the mean over the groups of each.
         low: lower end of the interval.
         high: upper end of the interval, which contains 0 exactly when p is above 1 - level.
         p: two-sided.
         n: distinct test images.
-        units: the same, near-duplicates counted once.
-        discordant: units that one of the two had right and the other wrong, in one trial at least.
+        groups: the same, near-duplicates counted once.
+        discordant: groups that one of the two had right and the other wrong, in one trial at least.
         design: which test p comes from.
         trials: that both did.
         above: P(a > b), the share of trials in which a is more accurate, ties counted half (Bouthillier et al.
@@ -42,7 +42,7 @@ class PairedDifference:
     high: float
     p: float
     n: int
-    units: int
+    groups: int
     discordant: int
     design: Design
     trials: int
@@ -52,10 +52,10 @@ class PairedDifference:
 def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, level: float = LEVEL) -> PairedDifference:
     """Returns by how much a is more accurate than b, trial by trial on the same images.
 
-    - One trial, or several whose differences agree on every unit: the exact McNemar test over the units. The
+    - One trial, or several whose differences agree on every group: the exact McNemar test over the groups. The
       interval is Tango's (1998), which Fagerland, Lydersen and Laake (2014) recommend, widened to the exact
-      conditional limits (Clopper and Pearson 1934, for a's share of the discordant units) where those reach
-      farther: the score test is bolder than the exact one, and alone excludes 0 at 4 discordant units of one
+      conditional limits (Clopper and Pearson 1934, for a's share of the discordant groups) where those reach
+      farther: the score test is bolder than the exact one, and alone excludes 0 at 4 discordant groups of one
       sign, where the exact p is 0.125.
     - Several: t, with the variance of `mnistfaces.statistics.variance` of the differences and half an image added
       for each of the four outcomes of a pair (Agresti and Min 2005), so that models that never differed are not
@@ -73,14 +73,14 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
         DataError: the trials or their images do not match; the message says where.
     """
     board = Board.of(match_trials(a, b))
-    first, second = board.values.astype(np.float64)  # (T, U)
+    first, second = board.values.astype(np.float64)  # (T, G)
     difference = first - second
     means = (difference * board.tested).sum(axis=1) / board.tested.sum(axis=1)  # (T,)
-    units, design, mean = len(difference[0]), _design_of_difference(board, difference), float(means.mean())
+    groups, design, mean = len(difference[0]), _design_of_difference(board, difference), float(means.mean())
     if design == "one":
         favour_a, favour_b = (int(np.count_nonzero(side > 0)) for side in (difference[0], -difference[0]))
         p = mcnemar_exact(favour_a, favour_b)
-        limits = [tango(favour_a, favour_b, units, level), conditional_limits(favour_a, favour_b, units, level)]
+        limits = [tango(favour_a, favour_b, groups, level), conditional_limits(favour_a, favour_b, groups, level)]
     else:
         centre, error, freedom = (float(found[1]) for found in _disadvantages(board, 0))
         p = 2 * float(stdtr(freedom, -abs(centre) / error))
@@ -92,7 +92,7 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
         high=min(1.0, max(mean, *(high for _, high in limits))),
         p=p,
         n=board.images,
-        units=units,
+        groups=groups,
         discordant=int(np.count_nonzero((difference != 0).any(axis=0))),
         design=design,
         trials=len(means),
@@ -103,7 +103,7 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
 def p_worse(board: Board, best: int) -> Floats:
     """Returns for each cell the one-sided p, (C,), of being as good as the cell `best`; trials that failed are wrong.
 
-    One trial, or several alike on every unit: the exact sign test over the units. Several: t, as `paired_difference`.
+    One trial, or several alike on every group: the exact sign test over the groups. Several: t, as `paired_difference`.
     """
     if len(board.tested) == 1 or design_of(board) == "one":
         signs = [_signs(board, block, best) for block in board.blocks()]
@@ -129,7 +129,7 @@ def _disadvantages(board: Board, best: int) -> tuple[Floats, Floats, Floats]:
 
 
 def _signs(board: Board, block: slice, best: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns on how many units of the first trial each cell of a block is worse, and better, than a cell."""
+    """Returns on how many groups of the first trial each cell of a block is worse, and better, than a cell."""
     reference, values = board.values[best, 0], board.values[block, 0]
     return np.count_nonzero(values < reference, axis=1), np.count_nonzero(values > reference, axis=1)
 
@@ -171,8 +171,8 @@ def verdict(result: PairedDifference, a: str = "a", b: str = "b", *, p: float | 
         p: adjusted for the number of comparisons; None is the result's own.
     """
     p = result.p if p is None else p
-    distinct = "distinct " if result.units < result.n else ""  # near-duplicates count once
-    counted = f"{result.units} {distinct}image{'s' if result.units > 1 else ''}"
+    distinct = "distinct " if result.groups < result.n else ""  # near-duplicates count once
+    counted = f"{result.groups} {distinct}image{'s' if result.groups > 1 else ''}"
     if p <= 1 - LEVEL:
         of_what = "these two models, not their settings: one seed" if result.trials == 1 else f"{result.trials} trials"
         return f"{a if result.difference > 0 else b} is better ({of_what})"

@@ -1,6 +1,6 @@
 """Intervals of an accuracy: where it lies for new images.
 
-C cells, T trials, U units (near-duplicates are one). Accuracies are fractions in [0, 1].
+C cells, T trials, G groups (near-duplicates are one). Accuracies are fractions in [0, 1].
 """
 
 from collections.abc import Sequence
@@ -26,19 +26,19 @@ class Interval:
     """An accuracy and where it lies for new images.
 
     Attributes:
-        mean: over the trials, of the mean over the units of each.
+        mean: over the trials, of the mean over the groups of each.
         low: lower end.
         high: upper end.
         n: distinct test images.
-        units: the same, near-duplicates counted once.
-        design: `one` trial (or several alike on every unit), `seeds` on one test set, or several `splits`.
+        groups: the same, near-duplicates counted once.
+        design: `one` trial (or several alike on every group), `seeds` on one test set, or several `splits`.
     """
 
     mean: float
     low: float
     high: float
     n: int
-    units: int
+    groups: int
     design: Design
 
 
@@ -50,7 +50,7 @@ class Intervals:
         mean: as of `Interval`.
         low: lower ends.
         high: upper ends.
-        of_trials: (C, T) the mean over the units of each trial; NaN for one that failed.
+        of_trials: (C, T) the mean over the groups of each trial; NaN for one that failed.
     """
 
     mean: Floats
@@ -95,7 +95,7 @@ def accuracy_interval(trials: Sequence[TrialScores], *, level: float = LEVEL) ->
         low=float(found.low[0]),
         high=float(found.high[0]),
         n=board.images,
-        units=board.tested.shape[1],
+        groups=board.tested.shape[1],
         design=design_of(board),
     )
 
@@ -126,15 +126,15 @@ def _limits(board: Board, level: float) -> tuple[Floats, Floats]:
 def _freedom(parts: Parts, ratio: Floats, binomial: Floats) -> Floats:
     """Returns the degrees of freedom with the part of images that the interval takes."""
     images = np.where(binomial > 0, ratio * binomial - parts.trials, parts.images)
-    trials, units = parts.shape
-    squares = images**2 / max(units - 1, 1) + parts.trials**2 / max(trials - 1, 1)
+    trials, groups = parts.shape
+    squares = images**2 / max(groups - 1, 1) + parts.trials**2 / max(trials - 1, 1)
     return np.divide(
-        (images + parts.trials) ** 2, squares, out=np.full_like(ratio, max(units - 1, 1)), where=squares > 0
+        (images + parts.trials) ** 2, squares, out=np.full_like(ratio, max(groups - 1, 1)), where=squares > 0
     )
 
 
 def _all_right_or_wrong(board: Board) -> NDArray[np.bool_]:
-    """Returns of which cells (C,) every unit was right, or was wrong, in all trials alike on one test set."""
+    """Returns of which cells (C,) every group was right, or was wrong, in all trials alike on one test set."""
     if not board.one_test_set:
         return np.zeros(len(board), np.bool_)
     values = board.values

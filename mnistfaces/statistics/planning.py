@@ -69,7 +69,7 @@ USUAL = Assumptions(
     single=Spread(image=0.0700, rest=0.0575, trial=0.0002),
     pair=Spread(image=0.0025, rest=0.0420, trial=0.0001),
 )
-"""Measured: networks of 20 and 50 units at two learning rates, five seeds each on 40 training images a digit.
+"""Measured: networks of 20 and 50 hidden groups at two learning rates, five seeds each on 40 training images a digit.
 
 Their pairs shared seeds and training images. Models of different kinds differ on more images: plan from a run then.
 """
@@ -195,11 +195,11 @@ def assumptions_of(board: Board, best: int, others: list[int]) -> Assumptions | 
 
 def _spread_of(parts: Parts, cells: list[int], usual: Spread) -> Spread:
     """Returns the mean spread of some cells."""
-    unit, image, trial = (float(array[cells].mean()) for array in (parts.of_unit, parts.of_image, parts.of_trial))
+    group, image, trial = (float(array[cells].mean()) for array in (parts.of_group, parts.of_image, parts.of_trial))
     if math.isnan(image):
-        image = unit * usual.image / (usual.image + usual.rest)
-    image = min(image, unit)
-    return Spread(image=image, rest=unit - image, trial=trial if parts.shape[0] > 1 else usual.trial)
+        image = group * usual.image / (usual.image + usual.rest)
+    image = min(image, group)
+    return Spread(image=image, rest=group - image, trial=trial if parts.shape[0] > 1 else usual.trial)
 
 
 def _kept_above_0(variance: float, by_images: float, freedom: int) -> float:

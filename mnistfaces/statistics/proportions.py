@@ -40,7 +40,7 @@ def score_limits(share: Floats, ratio: Floats, quantile: Floats) -> tuple[Floats
 
 
 def mcnemar_exact(b: int, c: int) -> float:
-    """Returns the two-sided p of b against c discordant units: a sign test (McNemar 1947, exact form)."""
+    """Returns the two-sided p of b against c discordant groups: a sign test (McNemar 1947, exact form)."""
     return min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5))) if b + c else 1.0
 
 

@@ -1,6 +1,6 @@
-"""Test results of trials: of one trial by image, of many cells in the same trials by unit.
+"""Test results of trials: of one trial by image, of many cells in the same trials by group.
 
-n images of a test set; C cells, T trials, U units. A unit is an image; near-duplicates are one unit, which counts
+n images of a test set; C cells, T trials, G groups. A group is an image and its near-duplicates, which count
 once: its score is the mean over its images.
 """
 
@@ -27,7 +27,7 @@ class TrialScores:
     Attributes:
         correct: (n,) bool.
         ids: (n,) strings, one distinct name an image.
-        groups: (n,) int64; near-duplicates share a number and count as one unit.
+        groups: (n,) int64; near-duplicates share a number and count as one group.
         train_n: images that the trial was trained on.
         pool_n: images among which those that train and those that test were drawn; 0 where no image that tests
             could ever have trained; None where nobody wrote it down, which is taken for `train_n` and n together.
@@ -64,11 +64,11 @@ class Board:
     """What cells answered in the same trials.
 
     Attributes:
-        values: (C, T, U) the share of a unit's images that a trial had right; 0 where it did not test the unit.
-        tested: (T, U) whether a trial tested the unit.
+        values: (C, T, G) the share of a group's images that a trial had right; 0 where it did not test the group.
+        tested: (T, G) whether a trial tested the group.
         ended: (C, T) False for a trial that failed: all its answers are wrong.
         traded: (C, T) `TrialScores.traded` of each.
-        images: distinct images in all units.
+        images: distinct images in all groups.
     """
 
     values: NDArray[Any]
@@ -91,14 +91,14 @@ class Board:
         if not columns:
             raise DataError("there is no trial to judge")
         present = {id(column.groups): np.unique(column.groups) for column in columns}
-        units = np.unique(np.concatenate(list(present.values())))
+        groups = np.unique(np.concatenate(list(present.values())))
         single = all(len(present[id(column.groups)]) == len(column.groups) for column in columns)
-        shape = len(cells), len(columns), len(units)
+        shape = len(cells), len(columns), len(groups)
         values = np.zeros(shape, np.uint8 if single else np.float64)  # 0 and 1 take a byte
         tested = np.zeros(shape[1:], np.bool_)
         for number, column in enumerate(columns):
-            found, means = _unit_means(column.correct, column.groups)  # (u,), (C, u)
-            places = np.searchsorted(units, found)
+            found, means = _group_means(column.correct, column.groups)  # (u,), (C, u)
+            places = np.searchsorted(groups, found)
             values[:, number, places], tested[number, places] = means, True
         return cls(
             values=values,
@@ -112,7 +112,7 @@ class Board:
         return len(self.values)
 
     def only(self, cells: NDArray[np.intp] | slice, trials: NDArray[np.intp] | slice = slice(None)) -> "Board":
-        """Returns some cells in some of the trials; units that those do not test stay, untested."""
+        """Returns some cells in some of the trials; groups that those do not test stay, untested."""
         return replace(
             self,
             values=self.values[cells][:, trials],
@@ -123,11 +123,11 @@ class Board:
 
     @property
     def one_test_set(self) -> bool:
-        """Returns whether all trials tested the same units."""
+        """Returns whether all trials tested the same groups."""
         return bool((self.tested == self.tested[0]).all())
 
     def means(self) -> Floats:
-        """Returns the mean over the units of each trial, (C, T); of a failed one, 0."""
+        """Returns the mean over the groups of each trial, (C, T); of a failed one, 0."""
         means: Floats = self.values.sum(axis=2, dtype=np.float64) / self.tested.sum(axis=1)
         return means
 
@@ -227,10 +227,10 @@ def order_of(ids: NDArray[np.str_], wanted: NDArray[np.str_]) -> NDArray[np.intp
     return placed
 
 
-def _unit_means(values: Bools, groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+def _group_means(values: Bools, groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Returns the groups present, (u,), and the means of (C, n) values within each, (C, u)."""
     order = np.argsort(groups, kind="stable")
-    units, first, counts = np.unique(groups[order], return_index=True, return_counts=True)
-    if len(units) == len(groups):
-        return units, values[:, order]
-    return units, np.add.reduceat(values[:, order].astype(np.float64), first, axis=1) / counts
+    distinct, first, counts = np.unique(groups[order], return_index=True, return_counts=True)
+    if len(distinct) == len(groups):
+        return distinct, values[:, order]
+    return distinct, np.add.reduceat(values[:, order].astype(np.float64), first, axis=1) / counts

@@ -1,6 +1,6 @@
 """Choosing among the cells of a grid: which cannot be told from the best, and what choosing by validation is worth.
 
-C cells, T trials, U units.
+C cells, T trials, G groups.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def confidence_set(board: Board, *, level: float = LEVEL) -> NDArray[np.bool_]:
     highest accuracy, which is always in the set, so that a cell that is better is never left out. The level of each
     test is that at which, were all cells equal, one cell in twenty would be excluded by any of the others: the
     quantile of the largest of all differences, each over its own standard error, whose joint distribution is drawn
-    by giving units and trials random normal weights (a multiplier bootstrap; Chernozhukov, Chetverikov and Kato
+    by giving groups and trials random normal weights (a multiplier bootstrap; Chernozhukov, Chetverikov and Kato
     2013). It is at least Bonferroni's and at most that of a single test; each test keeps its own exact or t
     distribution. Trials that failed count as wrong answers; a cell that failed in all is no candidate.
 
@@ -73,8 +73,8 @@ def _level_of_each(board: Board, level: float) -> float:
     squares = (spread**2).sum(axis=1)
     scale = np.sqrt(np.divide(parts.trials, squares, out=np.zeros_like(squares), where=squares > 0))
     generator = np.random.default_rng(0)
-    trials, units = board.tested.shape
-    for_units = generator.standard_normal((DRAWS, units), np.float32)
+    trials, groups = board.tested.shape
+    for_groups = generator.standard_normal((DRAWS, groups), np.float32)
     for_trials = generator.standard_normal((DRAWS, trials), np.float32)
     weight = (residual_scale(board.tested) / trials).astype(np.float32)
     of_mean = board.tested * weight[:, np.newaxis]
@@ -82,13 +82,13 @@ def _level_of_each(board: Board, level: float) -> float:
     for block in board.blocks():
         values = values_of(board, block, board.values[-1])
         means = np.einsum("ct,tu->cu", parts.of_trials[block].astype(values.dtype), of_mean)
-        of_units = np.einsum("ctu,t->cu", values, weight) - means
+        of_groups = np.einsum("ctu,t->cu", values, weight) - means
         of_trials = spread[block] * scale[block, np.newaxis]
-        error = np.sqrt((of_units**2).sum(axis=1) + (of_trials**2).sum(axis=1))
+        error = np.sqrt((of_groups**2).sum(axis=1) + (of_trials**2).sum(axis=1))
         other = error > 0
         if other.any():
-            unit = np.concatenate([of_units, of_trials], axis=1)[other] / error[other, np.newaxis]
-            drawn = np.concatenate([for_units, for_trials], axis=1) @ unit.T.astype(np.float32)  # (DRAWS, C)
+            scaled = np.concatenate([of_groups, of_trials], axis=1)[other] / error[other, np.newaxis]
+            drawn = np.concatenate([for_groups, for_trials], axis=1) @ scaled.T.astype(np.float32)  # (DRAWS, C)
             largest = np.maximum(largest, drawn.max(axis=1))
     return float(ndtr(-np.quantile(largest, level))) if np.isfinite(largest[0]) else 1.0  # all answered alike
 

@@ -1,10 +1,10 @@
 """The one model of chance behind every interval and test: images x trials, crossed, on the images actually used.
 
-C cells, T trials, U units; w_i is the weight of unit i in the mean over all trials.
+C cells, T trials, G groups; w_i is the weight of group i in the mean over all trials.
 
-Score of unit i in trial t: mean + image_i + trial_t + rest_it. The mean over the trials then varies because of
+Score of group i in trial t: mean + image_i + trial_t + rest_it. The mean over the trials then varies because of
 
-- **images**: the sum over units of (w_i x its mean residual)^2, residuals being taken from their trial's mean. On one
+- **images**: the sum over groups of (w_i x its mean residual)^2, residuals being taken from their trial's mean. On one
   test set this is the variance of the per-image mean correctness over U; over folds it is the within-fold variance
   of Bayle, Bayle, Janson and Mackey (2020); over overlapping test sets it counts each image as often as it was
   tested. It is the "image" term of two-way clustering (Cameron, Gelbach and Miller 2011).
@@ -40,15 +40,15 @@ class Parts:
     """Means of cells, and the two parts of the variance of each; arrays of shape (C,) unless said.
 
     Attributes:
-        mean: over the trials, of the mean over the units of each.
+        mean: over the trials, of the mean over the groups of each.
         of_trials: (C, T) those.
         images: variance of the mean that is due to images.
         trials: likewise to trials.
         weights: the sum of w_i^2, enlarged as `images` is: 1 / U on one test set.
-        of_unit: variance of a unit's score in one trial.
-        of_image: the part of it that two trials share; NaN where no two tested the same unit.
-        of_trial: variance of one trial's mean that units do not explain.
-        shape: (T, U), trials and units.
+        of_group: variance of a group's score in one trial.
+        of_image: the part of it that two trials share; NaN where no two tested the same group.
+        of_trial: variance of one trial's mean that groups do not explain.
+        shape: (T, G), trials and groups.
     """
 
     mean: Floats
@@ -56,16 +56,16 @@ class Parts:
     images: Floats
     trials: Floats
     weights: Floats
-    of_unit: Floats
+    of_group: Floats
     of_image: Floats
     of_trial: Floats
     shape: tuple[int, int]
 
     def freedom(self) -> Floats:
         """Returns the degrees of freedom of the whole variance (Satterthwaite 1946)."""
-        trials, units = self.shape
+        trials, groups = self.shape
         whole = self.images + self.trials
-        squares = self.images**2 / max(units - 1, 1) + self.trials**2 / max(trials - 1, 1)
+        squares = self.images**2 / max(groups - 1, 1) + self.trials**2 / max(trials - 1, 1)
         return np.divide(whole**2, squares, out=np.ones_like(whole), where=squares > 0)
 
 
@@ -74,7 +74,7 @@ def parts_of(board: Board, *, less_than: NDArray[Any] | None = None) -> Parts:
 
     Args:
         board: with trials that share a test set averaged, unless all share one.
-        less_than: (T, U); the values are subtracted from these first: a cell's disadvantage.
+        less_than: (T, G); the values are subtracted from these first: a cell's disadvantage.
     """
     tested, trials = board.tested, len(board.tested)
     found = [_products(values_of(board, block, less_than), tested) for block in board.blocks()]
@@ -94,7 +94,7 @@ def parts_of(board: Board, *, less_than: NDArray[Any] | None = None) -> Parts:
         images=(1 + ratio / 2) * np.maximum(0.0, together) / trials**2,
         trials=(1 / trials + ratio) * between,
         weights=(1 + ratio / 2) * (weights @ weights),
-        of_unit=(np.einsum("ctt->ct", products) * count).mean(axis=1),
+        of_group=(np.einsum("ctt->ct", products) * count).mean(axis=1),
         of_image=np.maximum(0.0, together - alone) / shared if shared > 0 else np.full(len(board), np.nan),
         of_trial=between,
         shape=(trials, int(tested.any(axis=0).sum())),
@@ -102,7 +102,7 @@ def parts_of(board: Board, *, less_than: NDArray[Any] | None = None) -> Parts:
 
 
 def values_of(board: Board, block: slice, less_than: NDArray[Any] | None = None) -> NDArray[Any]:
-    """Returns a block's values, or by how much they are less than others, (C, T, U): float32 where that is exact."""
+    """Returns a block's values, or by how much they are less than others, (C, T, G): float32 where that is exact."""
     values = board.values[block]
     exact = values.dtype == np.uint8
     if less_than is not None:
@@ -111,23 +111,23 @@ def values_of(board: Board, block: slice, less_than: NDArray[Any] | None = None)
 
 
 def residual_scale(tested: NDArray[np.bool_]) -> Floats:
-    """Returns what residuals of each trial are multiplied by, (T,): sqrt(n / (n - 1)) / n of its n units."""
+    """Returns what residuals of each trial are multiplied by, (T,): sqrt(n / (n - 1)) / n of its n groups."""
     count = tested.sum(axis=1)
     scale: Floats = np.sqrt(count / np.maximum(count - 1, 1)) / count
     return scale
 
 
 def _products(values: NDArray[Any], tested: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Returns the means of the trials, (C, T), and the products of their scaled residuals over units, (C, T, T).
+    """Returns the means of the trials, (C, T), and the products of their scaled residuals over groups, (C, T, T).
 
     From sums and products of the values alone: no array of residuals is made.
     """
     mask = tested.astype(values.dtype)
     squares = np.matmul(values, values.transpose(0, 2, 1)).astype(np.float64)  # (C, T, T)
-    sums = np.matmul(values, mask.T).astype(np.float64)  # (C, T, T): of the units that another trial tested
+    sums = np.matmul(values, mask.T).astype(np.float64)  # (C, T, T): of the groups that another trial tested
     means = np.einsum("ctt->ct", sums) / tested.sum(axis=1)
     crossed = means[:, :, np.newaxis] * sums.transpose(0, 2, 1)
-    shared = (mask @ mask.T).astype(np.float64)  # (T, T) units
+    shared = (mask @ mask.T).astype(np.float64)  # (T, T) groups
     centred = squares - crossed - crossed.transpose(0, 2, 1) + means[:, :, np.newaxis] * means[:, np.newaxis] * shared
     scale = residual_scale(tested)
     return means, centred * scale[:, np.newaxis] * scale

@@ -18,7 +18,7 @@ from mnistfaces.errors import DataError, UsageError
 
 
 def face(name: str, face_id: int, unit: str = "0" * 64) -> Face:
-    return Face(name=name, face_id=face_id, sha256="0" * 64, box=(0, 0, 1, 1), unit=unit)
+    return Face(name=name, face_id=face_id, sha256="0" * 64, box=(0, 0, 1, 1), key=unit)
 
 
 def test_small_crops_are_gray_and_large_ones_coloured_unless_told() -> None:
@@ -66,7 +66,7 @@ def test_faces_of_one_photograph_are_cut_from_one_decoding() -> None:
     reads = []
     pixels = np.random.default_rng(0).integers(0, 256, (30, 30, 3), dtype=np.uint8)
     faces = [
-        Face(name="A", face_id=n, sha256="s", box=box, unit=str(n))
+        Face(name="A", face_id=n, sha256="s", box=box, key=str(n))
         for n, box in enumerate([(0, 0, 9, 9), (5, 5, 31, 31)])
     ]
     crops = list(cut_crops(faces, lambda sha256: reads.append(sha256) or png(pixels), [variant_of(9, color=True)]))

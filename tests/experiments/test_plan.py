@@ -10,7 +10,7 @@ from small_data import make_dataset
 
 from mnistfaces.config import DataConfig, SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.experiments.plan import Draws, Group, plan
+from mnistfaces.experiments.plan import Draws, StackPlan, plan
 from mnistfaces.experiments.trials import Cell, Grid, Trial
 
 SPLIT = SplitConfig(train_per_class=7, val_per_class=3, test_per_class=5)
@@ -25,25 +25,25 @@ def cells(**lists: list[object]) -> tuple[Cell, ...]:
     return tuple(made)
 
 
-def groups(grid: Grid, dataset: Dataset | None = None, *, isolated: bool = False) -> list[Group]:
+def stacks(grid: Grid, dataset: Dataset | None = None, *, isolated: bool = False) -> list[StackPlan]:
     data: dict[DataConfig, Dataset] = {DataConfig(): dataset or make_dataset()}
     return list(plan(grid.trials(), data, Draws(data), isolated=isolated))
 
 
-def covered(made: list[Group]) -> list[Trial]:
-    return [trial for group in made for trial in group.trials.values()]
+def covered(made: list[StackPlan]) -> list[Trial]:
+    return [trial for stack in made for trial in stack.trials.values()]
 
 
 def test_rates_momenta_decays_epochs_and_seeds_of_minibatches_train_in_one_stack() -> None:
-    made = groups(Grid(cells=cells(lr=[0.1, 0.2], momentum=[0.0, 0.9], epochs=[3, 5], batch_size=[4]), seeds=(0, 1, 2)))
+    made = stacks(Grid(cells=cells(lr=[0.1, 0.2], momentum=[0.0, 0.9], epochs=[3, 5], batch_size=[4]), seeds=(0, 1, 2)))
     assert len(made) == 1
     assert (made[0].size, made[0].epochs, len(made[0].draws)) == (12, (3, 5), 3)
     assert len(made[0].trials) == 24
 
 
 def test_full_batches_of_different_draws_train_apart() -> None:
-    made = groups(Grid(cells=cells(lr=[0.1, 0.2]), seeds=(0, 1, 2)))
-    assert [(group.size, len(group.draws)) for group in made] == [(2, 1)] * 3
+    made = stacks(Grid(cells=cells(lr=[0.1, 0.2]), seeds=(0, 1, 2)))
+    assert [(stack.size, len(stack.draws)) for stack in made] == [(2, 1)] * 3
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_full_batches_of_different_draws_train_apart() -> None:
 )
 def test_other_shapes_and_rules_train_apart(field: str, values: list[object]) -> None:
     grid = Grid(cells=cells(**{"model": ["mlp"], field: values}))
-    assert [group.size for group in groups(grid)] == [1, 1]
+    assert [stack.size for stack in stacks(grid)] == [1, 1]
 
 
 @given(
@@ -86,20 +86,20 @@ def test_every_trial_is_in_one_stack_and_stands_for_its_own_configuration(  # no
     sets: dict[DataConfig, Dataset] = {DataConfig(): make_dataset()}
     made = list(plan(missing, sets, Draws(sets), isolated=isolated))
     assert sorted(map(repr, covered(made))) == sorted(map(repr, missing))
-    for group in made:
-        assert not isolated or group.size == 1
-        for (cell, column, epoch), trial in group.trials.items():
-            assert replace(group.cells[cell], epochs=epoch) == trial.cell.training
-            assert group.draws[column].seed == trial.seed
-        rates_in_order = [cell.lr for cell in group.cells]
+    for stack in made:
+        assert not isolated or stack.size == 1
+        for (cell, column, epoch), trial in stack.trials.items():
+            assert replace(stack.cells[cell], epochs=epoch) == trial.cell.training
+            assert stack.draws[column].seed == trial.seed
+        rates_in_order = [cell.lr for cell in stack.cells]
         assert rates_in_order == sorted(rates_in_order)  # the optimizers rely on equal rates being neighbours
 
 
 def test_a_stack_that_would_not_fit_into_memory_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     grid = Grid(cells=cells(lr=[0.1, 0.2, 0.3], batch_size=[4]), seeds=(0, 1, 2))
-    whole = groups(grid)
+    whole = stacks(grid)
     monkeypatch.setattr("mnistfaces.experiments.plan.STACK_BYTES", 10_000)
-    cut = groups(grid)
+    cut = stacks(grid)
     assert len(whole) == 1 < len(cut)
     assert sorted(map(repr, covered(cut))) == sorted(map(repr, covered(whole)))
 

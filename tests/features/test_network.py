@@ -73,7 +73,7 @@ def course_input(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def relative_error(ours: NDArray[np.float32], theirs: torch.Tensor) -> float:
-    """Returns the largest difference, in units of each image's largest absolute feature."""
+    """Returns the largest difference, in keys of each image's largest absolute feature."""
     reference = theirs.detach().flatten(1).numpy()
     return float((np.abs(ours - reference).max(axis=1) / np.abs(reference).max(axis=1)).max())
 
@@ -143,7 +143,7 @@ def test_bfloat16_by_float32_gives_what_bfloat16_gives(
         found[fast] = network_of(weights="random", dtype="bfloat16", backbone=backbone, layer=layer).features(seen)
     exact = network_of(weights="random", backbone=backbone, layer=layer).features(seen)
     rounding = relative_error(found[True], torch.from_numpy(exact))
-    # each rounds by itself, and processors with matrix units of bfloat16 add up in another order
+    # each rounds by itself, and processors with matrix keys of bfloat16 add up in another order
     assert relative_error(found[False], torch.from_numpy(found[True])) < 2 * rounding
     assert np.array_equal(found[False], torch.from_numpy(found[False]).to(torch.bfloat16).float().numpy())
 

@@ -9,8 +9,8 @@ from mnistfaces.config import OptimizerName
 from mnistfaces.landscape import (
     Axis,
     Descent,
+    DescentPath,
     Pair,
-    Path,
     SoftmaxProblem,
     Surface,
     SurfaceConfig,
@@ -54,7 +54,7 @@ def render(figure: Figure) -> None:
         assert file.getvalue()
 
 
-def paths_on(shown: Surface) -> list[Path]:
+def paths_on(shown: Surface) -> list[DescentPath]:
     return [restricted_path(shown, Descent(lr=0.01, momentum=momentum)) for momentum in (0, 0.9, 0.99)]
 
 

@@ -16,7 +16,7 @@ from mnistfaces.fetching.mnist.fetch import fetch_mnist
 from mnistfaces.fetching.mnist.mirrors import FetchMnistConfig
 from mnistfaces.reproduce.comparison import judge
 from mnistfaces.reproduce.published import ACCURACIES, published_in
-from mnistfaces.reproduce.published_draw import Answer, Drawn, Setting, descend
+from mnistfaces.reproduce.published_draw import Answer, PublishedDraw, Setting, descend
 from mnistfaces.reproduce.records import Finding
 from mnistfaces.reproduce.tables import TABLES
 
@@ -62,7 +62,7 @@ def program(digits: Dataset, lr: float, momentum: float, iterations: int) -> tup
     return right[0], right[1], done
 
 
-def answers(drawn: Drawn, settings: list[Setting], checkpoints: set[int]) -> dict[tuple[Setting, int], Answer]:
+def answers(drawn: PublishedDraw, settings: list[Setting], checkpoints: set[int]) -> dict[tuple[Setting, int], Answer]:
     *_, found = descend(drawn, settings, checkpoints)
     assert isinstance(found, dict)
     return found
@@ -71,7 +71,7 @@ def answers(drawn: Drawn, settings: list[Setting], checkpoints: set[int]) -> dic
 def test_descent_by_products_of_images_is_the_reports_loop_over_weights() -> None:
     digits = wide_digits()
     settings = [Setting(lr=lr, momentum=beta) for lr, beta in ((1e-3, 0.0), (1e-4, 0.9), (1e-2, 0.99), (0.3, 0.999))]
-    found = answers(Drawn.of(digits), settings, {10, 300})
+    found = answers(PublishedDraw.of(digits), settings, {10, 300})
     ended = {}
     for setting in settings:
         for iterations in (10, 300):
@@ -86,7 +86,7 @@ def test_descent_by_products_of_images_is_the_reports_loop_over_weights() -> Non
 
 def test_the_sample_is_not_what_the_report_drew_from() -> None:
     with pytest.raises(DataError, match="mnf fetch digits"):
-        Drawn.of(load_sample())
+        PublishedDraw.of(load_sample())
 
 
 def test_the_reports_own_draw_must_be_equal_in_every_printed_digit() -> None:
@@ -99,7 +99,7 @@ def test_the_reports_own_draw_must_be_equal_in_every_printed_digit() -> None:
 def test_tables_1_and_2_come_out_equal_to_the_printed_digit(tmp_path: Path) -> None:
     for _ in fetch_mnist(tmp_path, FetchMnistConfig(source=str(SHARED / "mnist_all.mat"))):
         pass
-    drawn = Drawn.of(load_digits(tmp_path))
+    drawn = PublishedDraw.of(load_digits(tmp_path))
     for table in (table for table in TABLES if table.repeatable):
         cells = [cell for cell in table.grid().cells if cell.training.epochs <= 3000]
         settings = [Setting(lr=cell.training.lr, momentum=cell.training.momentum) for cell in cells]

@@ -12,7 +12,7 @@ from mnistfaces.errors import DataError, RunError
 from mnistfaces.progress import Advanced, Event, Note, Stage
 from mnistfaces.reproduce.parts import PARTS
 from mnistfaces.reproduce.published import load_published, published_in
-from mnistfaces.reproduce.records import Finding, Found, PartRecord, Setup, Step
+from mnistfaces.reproduce.records import Finding, Found, PartRecord, Piece, Setup
 from mnistfaces.reproduce.reproduction import ReproduceConfig, Reproduction
 
 EARLY = (1, 2, 3)
@@ -96,7 +96,7 @@ def test_a_part_is_tried_again_once_its_data_are_there(here: Path, monkeypatch: 
         yield Advanced(amount=1)
         yield from (Finding(figure=figure, value=figure.value) for figure in figures)
 
-    step = Step(name="step", seconds=1, work=work, tables=("Part 2",))
+    step = Piece(name="step", seconds=1, work=work, tables=("Part 2",))
     monkeypatch.setitem(PARTS, 2, replace(PARTS[2], roles=(), steps=(step,)))
     assert done(Reproduction(config(here, 2)))[0].missing == ("no data: get them",)
     (here / "data").mkdir()
@@ -112,7 +112,7 @@ def test_a_step_without_data_keeps_what_other_steps_found(here: Path, monkeypatc
         yield Finding(figure=first, value=1)
         raise DataError("the rest is not here")
 
-    step = Step(name="step", seconds=1, work=half, tables=("Part 2",))
+    step = Piece(name="step", seconds=1, work=half, tables=("Part 2",))
     monkeypatch.setitem(PARTS, 2, replace(PARTS[2], steps=(step,)))
     (record,) = done(Reproduction(config(here, 2)))
     assert [row["measured"] for row in record.rows] == [1, None]
@@ -142,7 +142,7 @@ def test_a_step_of_several_stages_grows_and_never_shrinks(here: Path, monkeypatc
         yield Advanced(amount=8)
         yield from (Finding(figure=figure, value=figure.value) for figure in published_in(2))
 
-    step = Step(name="step", seconds=10, work=work, tables=("Part 2",))
+    step = Piece(name="step", seconds=10, work=work, tables=("Part 2",))
     monkeypatch.setitem(PARTS, 2, replace(PARTS[2], roles=(), steps=(step,)))
     events = list(Reproduction(config(here, 2)).run())
     assert [event.amount for event in events if isinstance(event, Advanced)] == [0, 0, 10, 0, 0, 0, 0, 0]

@@ -57,7 +57,7 @@ def random_splits(seed: int, splits: int = 6, train_n: int = 600, pool_n: int | 
 
 def test_one_trial_has_the_wilson_interval() -> None:
     interval = accuracy_interval([trial(np.arange(120) < 101)])
-    assert (interval.mean, interval.n, interval.units, interval.design) == (101 / 120, 120, 120, "one")
+    assert (interval.mean, interval.n, interval.groups, interval.design) == (101 / 120, 120, 120, "one")
     assert (interval.low, interval.high) == pytest.approx(wilson(101, 120), rel=1e-12)
     assert (interval.low, interval.high) == pytest.approx(proportion_confint(101, 120, method="wilson"), rel=1e-12)
 
@@ -141,7 +141,7 @@ def test_near_duplicates_count_once_in_the_mean_as_in_the_interval() -> None:
     images = np.arange(110)
     crowd = trial(images < 10, groups=np.minimum(images, 10))  # 100 copies of the only image that is wrong
     interval = accuracy_interval([crowd])
-    assert (interval.units, interval.n, interval.mean) == (11, 110, pytest.approx(10 / 11))
+    assert (interval.groups, interval.n, interval.mean) == (11, 110, pytest.approx(10 / 11))
     assert (interval.low, interval.high) == pytest.approx(wilson(10, 11))
 
 
@@ -339,7 +339,7 @@ def test_near_duplicates_on_which_models_differ_count_once() -> None:
     a, b = one_pair(3, 0, 60)
     doubled = [[trial(np.repeat(side[0].correct, 2), groups=np.repeat(np.arange(60), 2))] for side in (a, b)]
     result = paired_difference(*doubled)
-    assert (result.p, result.discordant, result.units, result.n) == (0.25, 3, 60, 120)
+    assert (result.p, result.discordant, result.groups, result.n) == (0.25, 3, 60, 120)
 
 
 def test_what_does_not_match_is_named() -> None:
@@ -408,7 +408,7 @@ def test_intervals_over_seeds_hold_the_true_accuracy(name: str) -> None:
     assert ours[0] >= PROMISED
     assert plain[0] < 0.8  # without the variance over images
     if "excellent" in name:
-        assert none_added[0] < PROMISED  # without the four units
+        assert none_added[0] < PROMISED  # without the four groups
 
 
 def test_intervals_over_wild_seeds_need_the_variance_over_seeds() -> None:

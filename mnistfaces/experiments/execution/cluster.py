@@ -17,7 +17,7 @@ from mnistfaces.devices import processor_name
 from mnistfaces.errors import WorkerError
 from mnistfaces.experiments.execution.stacks import Checkpoint
 from mnistfaces.experiments.execution.tasks import Terms, train_task, version
-from mnistfaces.experiments.plan import Group
+from mnistfaces.experiments.plan import StackPlan
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -97,9 +97,9 @@ class Cluster:
             self._counted = time.monotonic()
         return max(1, self._count)
 
-    def submit(self, terms: Terms, number: int, group: Group) -> Future[list[Checkpoint]]:
+    def submit(self, terms: Terms, number: int, stack: StackPlan) -> Future[list[Checkpoint]]:
         """Sends a stack to the scheduler."""
-        sent: Future[list[Checkpoint]] = self._executor.submit(_work, self._topic, terms, number, group)
+        sent: Future[list[Checkpoint]] = self._executor.submit(_work, self._topic, terms, number, stack)
         return sent
 
     def told(self) -> Iterator[tuple[int, float]]:
@@ -182,8 +182,8 @@ def _facts() -> dict[str, str]:
     return {"version": version(), "host": platform.node(), "processor": processor_name("cpu")}
 
 
-def _work(topic: str, terms: Terms, number: int, group: Group) -> list[Checkpoint]:
+def _work(topic: str, terms: Terms, number: int, stack: StackPlan) -> list[Checkpoint]:
     from distributed import get_worker
 
     worker = get_worker()
-    return train_task(terms, group, lambda done: worker.log_event(topic, [number, done]))
+    return train_task(terms, stack, lambda done: worker.log_event(topic, [number, done]))

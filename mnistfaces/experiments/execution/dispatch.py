@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 from mnistfaces.experiments.execution.stacks import Checkpoint
 from mnistfaces.experiments.execution.tasks import Terms
-from mnistfaces.experiments.plan import Group
+from mnistfaces.experiments.plan import StackPlan
 from mnistfaces.progress import Advanced, Event, Note
 
 LISTEN_SECONDS = 0.2
@@ -40,7 +40,7 @@ class Workers(Protocol):
     ) -> None:
         """Ends what `__enter__` started, tasks in flight included."""
 
-    def submit(self, terms: Terms, number: int, group: Group) -> Future[list[Checkpoint]]:
+    def submit(self, terms: Terms, number: int, stack: StackPlan) -> Future[list[Checkpoint]]:
         """Sends a stack to a worker."""
 
     def told(self) -> Iterable[tuple[int, float]]:
@@ -58,28 +58,28 @@ class Lost:
     """A stack that could not be trained because its workers died.
 
     Attributes:
-        group: the stack.
+        stack: the stack.
         reason: in words.
     """
 
-    group: Group
+    stack: StackPlan
     reason: str
 
 
-def dispatch(groups: Sequence[Group], terms: Terms, workers: Workers) -> Iterator[Event | Checkpoint | Lost]:
+def dispatch(stacks: Sequence[StackPlan], terms: Terms, workers: Workers) -> Iterator[Event | Checkpoint | Lost]:
     """Trains stacks on workers, yielding progress, and the checkpoints of each stack when it is done.
 
     Args:
-        groups: from `plan`.
+        stacks: from `plan`.
         terms: of the sweep.
         workers: entered as a context.
 
     Raises:
         WorkerError: a worker refuses, or none can be reached any more.
     """
-    waiting = deque(enumerate(groups))
+    waiting = deque(enumerate(stacks))
     running: dict[Future[list[Checkpoint]], int] = {}
-    deaths, told = [0] * len(groups), [0.0] * len(groups)
+    deaths, told = [0] * len(stacks), [0.0] * len(stacks)
 
     def progress(number: int, done: float) -> Iterator[Advanced]:
         if done > told[number]:  # a stack that is trained again tells the same once more
@@ -88,24 +88,24 @@ def dispatch(groups: Sequence[Group], terms: Terms, workers: Workers) -> Iterato
 
     while waiting or running:
         while waiting and len(running) < workers.count:
-            number, group = waiting.popleft()
-            yield Note(message=f"stack {number + 1} of {len(groups)}: {group.describe()}", detail=True)
-            running[workers.submit(terms, number, group)] = number
+            number, stack = waiting.popleft()
+            yield Note(message=f"stack {number + 1} of {len(stacks)}: {stack.describe()}", detail=True)
+            running[workers.submit(terms, number, stack)] = number
         finished, _ = wait(running, timeout=LISTEN_SECONDS, return_when=FIRST_COMPLETED)
         for number, done in workers.told():
             yield from progress(number, done)
         for future in finished:
             number = running.pop(future)
-            group = groups[number]
+            stack = stacks[number]
             checkpoints = _result(future, workers)
             if checkpoints is None and deaths[number] < workers.retries:
                 deaths[number] += 1
-                waiting.appendleft((number, group))
+                waiting.appendleft((number, stack))
                 continue
-            yield from progress(number, group.work)
+            yield from progress(number, stack.work)
             if checkpoints is None:
-                reason = f"{len(group.trials)} trials: their worker died each time (out of memory?)"
-                yield Lost(group=group, reason=reason)
+                reason = f"{len(stack.trials)} trials: their worker died each time (out of memory?)"
+                yield Lost(stack=stack, reason=reason)
             else:
                 yield from checkpoints
 

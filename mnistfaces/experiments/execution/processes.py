@@ -17,7 +17,7 @@ from typing import Self
 from mnistfaces.errors import WorkerError
 from mnistfaces.experiments.execution.stacks import Checkpoint
 from mnistfaces.experiments.execution.tasks import Terms, train_task
-from mnistfaces.experiments.plan import Group
+from mnistfaces.experiments.plan import StackPlan
 
 Tasks = list[Checkpoint]
 
@@ -52,16 +52,16 @@ class Processes:
             seat.close()
         self._seats = []
 
-    def submit(self, terms: Terms, number: int, group: Group) -> "Future[Tasks]":
+    def submit(self, terms: Terms, number: int, stack: StackPlan) -> "Future[Tasks]":
         """Sends a stack to a process that has none."""
         for seat in [seat for seat in self._seats if seat.is_free()]:
             try:
-                return seat.submit(terms, number, group)
+                return seat.submit(terms, number, stack)
             except BrokenProcessPool:  # it died of its last stack, or idle
                 seat.close()
                 self._seats.remove(seat)
         self._seats.append(_Seat())
-        return self._seats[-1].submit(terms, number, group)
+        return self._seats[-1].submit(terms, number, stack)
 
     def told(self) -> Iterator[tuple[int, float]]:
         """Yields what the processes told since the last call."""
@@ -90,8 +90,8 @@ class _Seat:
     def is_free(self) -> bool:
         return self._future is None or self._future.done()
 
-    def submit(self, terms: Terms, number: int, group: Group) -> "Future[Tasks]":
-        self._future = self._pool.submit(_work, terms, number, group)
+    def submit(self, terms: Terms, number: int, stack: StackPlan) -> "Future[Tasks]":
+        self._future = self._pool.submit(_work, terms, number, stack)
         return self._future
 
     def told(self) -> Iterator[tuple[int, float]]:
@@ -123,8 +123,8 @@ def _end_with(line: Connection) -> None:
         os._exit(1)
 
 
-def _work(terms: Terms, number: int, group: Group) -> Tasks:
+def _work(terms: Terms, number: int, stack: StackPlan) -> Tasks:
     if _to_client is None:
         raise RuntimeError("a worker begins with _begin")
     line = _to_client
-    return train_task(terms, group, lambda done: line.send((number, done)))
+    return train_task(terms, stack, lambda done: line.send((number, done)))

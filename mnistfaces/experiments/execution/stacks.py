@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnistfaces.config import DeviceName
 from mnistfaces.devices import processor_name
-from mnistfaces.experiments.plan import Draws, Group
+from mnistfaces.experiments.plan import Draws, StackPlan
 from mnistfaces.experiments.trials import Row, measured_fields
 from mnistfaces.progress import Advanced
 from mnistfaces.runs.predictions import Answers, Predictions
@@ -34,42 +34,42 @@ class Checkpoint:
     weights: "Mapping[str, Mapping[str, NDArray[Any]]]"
 
 
-def train_group(
-    group: Group, dataset: "Dataset", draws: Draws, device: DeviceName, *, keep_weights: bool = False
+def train_planned(
+    stack: StackPlan, dataset: "Dataset", draws: Draws, device: DeviceName, *, keep_weights: bool = False
 ) -> Iterator[Advanced | Checkpoint]:
     """Trains one stack, yielding how far it is, and what its trials came to at each checkpoint.
 
     Args:
-        group: from `plan`.
-        dataset: at the group's resolution.
+        stack: from `plan`.
+        dataset: at the stack's resolution.
         draws: of the dataset.
         device: where to compute.
         keep_weights: whether each trial's weights are kept.
     """
     from mnistfaces.engine.training import train_stack
 
-    drawn = [draws.of(key) for key in group.draws]
-    for event in train_stack(dataset, group.cells, drawn, checkpoints=group.epochs, device=device):
+    drawn = [draws.of(key) for key in stack.draws]
+    for event in train_stack(dataset, stack.cells, drawn, checkpoints=stack.epochs, device=device):
         if isinstance(event, Advanced):
-            yield Advanced(amount=group.size * event.amount)
+            yield Advanced(amount=stack.size * event.amount)
             continue
-        checkpoint = _checkpoint(group, event, dataset, draws, device, keep_weights=keep_weights)
+        checkpoint = _checkpoint(stack, event, dataset, draws, device, keep_weights=keep_weights)
         if checkpoint.records:
             yield checkpoint
 
 
 def _checkpoint(
-    group: Group, epoch: "Epoch", dataset: "Dataset", draws: Draws, device: DeviceName, *, keep_weights: bool
+    stack: StackPlan, epoch: "Epoch", dataset: "Dataset", draws: Draws, device: DeviceName, *, keep_weights: bool
 ) -> Checkpoint:
     """Returns what those trials came to for which this epoch is the last."""
     answers, records, weights = [], [], {}
     where = {"host": platform.node(), "processor": processor_name(device)}
     for k, measure in enumerate(epoch.measures):
-        cell, column = divmod(k, len(group.draws))
-        trial = group.trials.get((cell, column, epoch.number))
+        cell, column = divmod(k, len(stack.draws))
+        trial = stack.trials.get((cell, column, epoch.number))
         if trial is None:
             continue
-        key, draw = trial.key(dataset, device), draws.of(group.draws[column])
+        key, draw = trial.key(dataset, device), draws.of(stack.draws[column])
         answers.append(
             Answers(
                 key=key,
@@ -84,10 +84,10 @@ def _checkpoint(
                 "seed": trial.seed,
                 "fold": trial.fold,
                 **measured_fields(measure, draw, dataset),
-                "seconds": measure.seconds / group.size,
+                "seconds": measure.seconds / stack.size,
                 "status": measure.status,
                 "epoch": measure.epoch,
-                "timing": "shared" if group.size > 1 else "isolated",
+                "timing": "shared" if stack.size > 1 else "isolated",
                 **where,
             }
         )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from mnistfaces.config import ARITHMETIC, DataConfig, DeviceName
 from mnistfaces.errors import MnistFacesError, WorkerError
-from mnistfaces.experiments.execution.stacks import Checkpoint, train_group
-from mnistfaces.experiments.plan import Draws, Group
+from mnistfaces.experiments.execution.stacks import Checkpoint, train_planned
+from mnistfaces.experiments.plan import Draws, StackPlan
 from mnistfaces.experiments.trials import LoadDataset
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ class Terms:
     keep_weights: bool
 
 
-def train_task(terms: Terms, group: Group, tell: Callable[[float], None]) -> list[Checkpoint]:
+def train_task(terms: Terms, stack: StackPlan, tell: Callable[[float], None]) -> list[Checkpoint]:
     """Trains one stack on a worker and returns its checkpoints.
 
     Args:
         terms: of the sweep.
-        group: the stack.
+        stack: the stack.
         tell: takes the work done so far, in epochs of models.
 
     Raises:
@@ -57,8 +57,8 @@ def train_task(terms: Terms, group: Group, tell: Callable[[float], None]) -> lis
     """
     if terms.version != version():
         raise WorkerError(f"worker {platform.node()} has {version()}, here is {terms.version}: install the same there")
-    dataset, draws = _open(pickle.dumps((terms.load, group.data)), group.data)
-    name, fingerprint = terms.known[group.data]
+    dataset, draws = _open(pickle.dumps((terms.load, stack.data)), stack.data)
+    name, fingerprint = terms.known[stack.data]
     if dataset.fingerprint != fingerprint:
         raise WorkerError(
             f"worker {platform.node()} has another content of {name} (fingerprint {dataset.fingerprint[:12]}, "
@@ -69,7 +69,7 @@ def train_task(terms: Terms, group: Group, tell: Callable[[float], None]) -> lis
     torch.set_num_threads(terms.threads)
     done, checkpoints = 0.0, []
     named = replace(dataset, name=name)  # a path may be spelled in another way here
-    for event in train_group(group, named, draws, terms.device, keep_weights=terms.keep_weights):
+    for event in train_planned(stack, named, draws, terms.device, keep_weights=terms.keep_weights):
         if isinstance(event, Checkpoint):
             checkpoints.append(event)
         else:

@@ -24,8 +24,8 @@ from mnistfaces.datasets.faces import (
 from mnistfaces.datasets.store import open_dataset
 from mnistfaces.datasets.variants import Variant
 from mnistfaces.errors import DataError, FileError
+from mnistfaces.fetching.faces.entries import Entry, Selection
 from mnistfaces.fetching.faces.originals import Originals, free_name
-from mnistfaces.fetching.faces.rows import Row, Selection
 from mnistfaces.files import write_whole
 
 SOURCE = "FaceScrub (Ng and Winkler, A data-driven approach to cleaning large face datasets, 2014)"
@@ -61,14 +61,14 @@ class CropPlan:
 
     def __post_init__(self) -> None:
         """Works out what each old dataset holds."""
-        self._position = {face.unit: position for position, face in enumerate(self.faces)}
+        self._position = {face.key: position for position, face in enumerate(self.faces)}
         self._taken = {variant: _positions(dataset) for variant, dataset in self.old.items()}
         self._states = {unit: said for dataset in self.old.values() for unit, said in _refused(dataset).items()}
         self._held = {variant: _units(dataset) for variant, dataset in self.old.items()}
 
-    def has(self, unit: str) -> bool:
+    def has(self, key: str) -> bool:
         """Returns whether every variant of a face is in its dataset, or is said there to be refused."""
-        return all(unit in self._held.get(variant, ()) for variant in self.variants)
+        return all(key in self._held.get(variant, ()) for variant in self.variants)
 
     def wanted(self) -> list[Variant]:
         """Returns the variants whose dataset is not what it would be made into."""
@@ -81,7 +81,7 @@ class CropPlan:
 
     def _faces_of(self, variant: Variant) -> list[Face]:
         held = self._held.get(variant, set())
-        return [face for face in self.faces if face.sha256 in self.originals or face.unit in held]
+        return [face for face in self.faces if face.sha256 in self.originals or face.key in held]
 
     def cut(self) -> Iterator[Crop]:
         """Yields what became of every face, unless all datasets are as they should be.
@@ -99,27 +99,27 @@ class CropPlan:
         for crop in cut_crops(here, self.originals.read, wanted):
             yield self._take(self._old_crop(crop.face) or crop if crop.state == "not_tried" else crop)
         for face in self.faces:
-            if face.unit not in self._crops and (old := self._old_crop(face)) is not None:
+            if face.key not in self._crops and (old := self._old_crop(face)) is not None:
                 yield self._take(old)
 
     def save(self) -> tuple[Dataset, ...]:
         """Writes the datasets that `cut` made; returns all that hold a face."""
-        made = [self._crops[face.unit] for face in self.faces if face.unit in self._crops]
-        refused = {crop.face.unit: [crop.state, crop.detail] for crop in made if crop.state not in ("ok", "not_tried")}
+        made = [self._crops[face.key] for face in self.faces if face.key in self._crops]
+        refused = {crop.face.key: [crop.state, crop.detail] for crop in made if crop.state not in ("ok", "not_tried")}
         datasets = {
             variant: self.old[variant]
             for variant in self.variants
             if variant not in self._sheets and variant in self.old
         }
         for variant, sheet in self._sheets.items():
-            kept = [crop for crop in made if crop.face.unit in self._filled[variant]]
+            kept = [crop for crop in made if crop.face.key in self._filled[variant]]
             if kept:
                 settled = self._filled[variant] | refused.keys()
                 meta = {
                     "source": SOURCE,
                     "classes": self.classes,
                     "refused": refused,
-                    "recipe": recipe_of((crop.face for crop in made if crop.face.unit in settled), variant),
+                    "recipe": recipe_of((crop.face for crop in made if crop.face.key in settled), variant),
                 }
                 datasets[variant] = assemble(kept, self._compacted(sheet, kept), variant, meta)
                 self._spare_old(variant, settled)
@@ -153,33 +153,33 @@ class CropPlan:
         """Puts the pixels of a crop into their place and remembers the rest."""
         for variant, pixels in crop.pixels.items():
             if variant in self._sheets:
-                self._sheets[variant][self._position[crop.face.unit]] = pixels.ravel()
-                self._filled[variant].add(crop.face.unit)
-        self._states[crop.face.unit] = (crop.state, crop.detail)
-        self._crops[crop.face.unit] = replace(crop, pixels={})
+                self._sheets[variant][self._position[crop.face.key]] = pixels.ravel()
+                self._filled[variant].add(crop.face.key)
+        self._states[crop.face.key] = (crop.state, crop.detail)
+        self._crops[crop.face.key] = replace(crop, pixels={})
         return crop
 
     def _compacted(self, sheet: NDArray[np.uint8], kept: Sequence[Crop]) -> NDArray[np.uint8]:
         """Returns the rows of the faces that have a crop, moved together in place."""
         for target, crop in enumerate(kept):
-            position = self._position[crop.face.unit]
+            position = self._position[crop.face.key]
             if position != target:
                 sheet[target] = sheet[position]
         return sheet[: len(kept)]
 
-    def state_of(self, row: Row) -> tuple[CropState, str]:
+    def state_of(self, row: Entry) -> tuple[CropState, str]:
         """Returns what became of a row whose photograph or crop is here."""
-        return self._states.get(row.unit, ("ok", ""))
+        return self._states.get(row.key, ("ok", ""))
 
     def _old_crop(self, face: Face) -> Crop | None:
         """Returns a crop without its photograph, from the datasets that hold it; None if none does."""
-        state, detail = self._states.get(face.unit, ("ok", ""))
+        state, detail = self._states.get(face.key, ("ok", ""))
         if state != "ok":
             return Crop(face=face, state=state, detail=detail)
         pixels = {
-            variant: self.old[variant].inputs[taken[face.unit]].reshape(variant.shape)
+            variant: self.old[variant].inputs[taken[face.key]].reshape(variant.shape)
             for variant, taken in self._taken.items()
-            if face.unit in taken
+            if face.key in taken
         }
         if not pixels:
             return None
@@ -191,7 +191,7 @@ class CropPlan:
             face=face,
             pixels=pixels,
             thumbnail=images.resize(gray, images.THUMBNAIL),
-            photo_hash=int(hashes[self._taken[variant][face.unit]], 16),
+            photo_hash=int(hashes[self._taken[variant][face.key]], 16),
         )
 
 
@@ -217,9 +217,9 @@ def plan_crops(folder: Path, selection: Selection, originals: Originals, variant
     old = {variant: found for variant in variants if (found := _open(faces_path(folder, variant))) is not None}
     held = set().union(*(_units(dataset) for dataset in old.values()))
     faces = [
-        Face(name=row.name, face_id=row.face_id, sha256=row.sha256, box=row.box, unit=row.unit)
+        Face(name=row.name, face_id=row.face_id, sha256=row.sha256, box=row.box, key=row.key)
         for row in selection.rows
-        if row.sha256 in originals or row.unit in held
+        if row.sha256 in originals or row.key in held
     ]
     ordered = tuple(in_order(faces, selection.actors))
     return CropPlan(folder, selection.actors, ordered, originals, variants, old)

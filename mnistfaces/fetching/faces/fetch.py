@@ -12,10 +12,10 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.faces import faces_path
 from mnistfaces.datasets.variants import Variant
 from mnistfaces.errors import UsageError
+from mnistfaces.fetching.faces.entries import Selection, select_rows
 from mnistfaces.fetching.faces.lists import read_lists
 from mnistfaces.fetching.faces.passes import FacesPass, PassConfig
 from mnistfaces.fetching.faces.report import Fate, count_states, read_retry
-from mnistfaces.fetching.faces.rows import Selection, select_rows
 from mnistfaces.fetching.faces.sources import ARCHIVE_URL, Source, WebSource, read_sources
 from mnistfaces.fetching.web.client import Client, ClientConfig
 from mnistfaces.fetching.web.policy import Rules

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mnistfaces.errors import FetchError, FileError
-from mnistfaces.fetching.faces.rows import BadRow, Row, parse_list
+from mnistfaces.fetching.faces.entries import BadEntry, Entry, parse_list
 from mnistfaces.fetching.web.client import Client
 from mnistfaces.files import write_whole
 
@@ -18,7 +18,7 @@ DEADLINE_S = 300.0
 OK = 200
 
 
-def read_lists(names: Sequence[str], folder: Path, client: Client) -> Iterator[Row | BadRow]:
+def read_lists(names: Sequence[str], folder: Path, client: Client) -> Iterator[Entry | BadEntry]:
     """Yields the lines of some lists, one list after the other.
 
     Args:
@@ -62,4 +62,4 @@ def _from_web(url: str, folder: Path, client: Client) -> bytes:
 
 def _names_faces(content: bytes) -> bool:
     """Returns whether a list has a row at all; a page that says that it moved has none, and is never kept."""
-    return any(isinstance(line, Row) for line in parse_list(content, ""))
+    return any(isinstance(line, Entry) for line in parse_list(content, ""))

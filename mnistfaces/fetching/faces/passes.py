@@ -20,14 +20,14 @@ from mnistfaces.datasets.faces import Crop
 from mnistfaces.datasets.variants import Variant
 from mnistfaces.errors import FileError
 from mnistfaces.fetching.faces.crops import CropPlan, plan_crops
+from mnistfaces.fetching.faces.entries import Entry, Selection
 from mnistfaces.fetching.faces.originals import Originals
 from mnistfaces.fetching.faces.report import Fate
-from mnistfaces.fetching.faces.rows import Row, Selection
 from mnistfaces.fetching.faces.sources import FolderSource, Source, WebSource
 from mnistfaces.fetching.web.client import Client
 from mnistfaces.fetching.web.download import Download
 from mnistfaces.fetching.web.failures import RequestFailed
-from mnistfaces.fetching.web.hosts import Settled, Unit
+from mnistfaces.fetching.web.hosts import Settled, Wanted
 from mnistfaces.fetching.web.policy import Outcome, is_host_failure
 from mnistfaces.fetching.web.states import State
 from mnistfaces.fetching.web.urls import host_of
@@ -58,7 +58,7 @@ class RequestRecord:
         time: when, in seconds since 1970.
     """
 
-    unit: str
+    key: str
     source: str
     state: State
     status: int | None
@@ -133,11 +133,11 @@ class FacesPass:
         """Gives the folder back."""
         self._stack.close()
 
-    def todo(self, source: Source) -> list[Row]:
+    def todo(self, source: Source) -> list[Entry]:
         """Returns the rows that a source is to be asked for, in the order of the list."""
         return [row for row in self.selection.rows if self._is_asked(row, source)]
 
-    def hosts(self, source: WebSource, rows: Iterable[Row]) -> int:
+    def hosts(self, source: WebSource, rows: Iterable[Entry]) -> int:
         """Returns how many hosts a source would ask for these rows."""
         names: set[str] = set()
         for row in rows:
@@ -145,7 +145,7 @@ class FacesPass:
                 names.add(host_of(source.url_of(row)))
         return len(names)
 
-    def obtain(self, source: Source, rows: Sequence[Row]) -> Iterator[Advanced]:
+    def obtain(self, source: Source, rows: Sequence[Entry]) -> Iterator[Advanced]:
         """Asks a source for rows, and yields each step once it is on the disk.
 
         Raises:
@@ -169,7 +169,7 @@ class FacesPass:
         datasets = self.crops.save()
         if not self.config.keep_originals:
             for face in self.crops.faces:
-                if self.crops.has(face.unit):
+                if self.crops.has(face.key):
                     self.originals.remove(face.sha256)
         return datasets
 
@@ -203,11 +203,11 @@ class FacesPass:
     def _plan_crops(self) -> CropPlan:
         return plan_crops(self.folder.parent, self.selection, self.originals, self.config.variants)
 
-    def _record(self, source: Source, row: Row) -> Mapping[str, Any] | None:
+    def _record(self, source: Source, row: Entry) -> Mapping[str, Any] | None:
         return self.records.get(_key(source, row)) if isinstance(source, WebSource) else None
 
-    def _is_asked(self, row: Row, source: Source) -> bool:
-        if row.sha256 in self.originals or self.crops.has(row.unit):
+    def _is_asked(self, row: Entry, source: Source) -> bool:
+        if row.sha256 in self.originals or self.crops.has(row.key):
             return False
         earlier = {record["state"] for one in self.config.sources if (record := self._record(one, row))}
         if earlier & NEVER_ELSEWHERE and not self.config.retry & NEVER_ELSEWHERE:
@@ -219,7 +219,7 @@ class FacesPass:
         record = self._record(source, row)
         return record is None or record["state"] == "ok" or record["state"] in self.config.retry
 
-    def _from_folder(self, source: FolderSource, rows: Sequence[Row]) -> Iterator[Advanced]:
+    def _from_folder(self, source: FolderSource, rows: Sequence[Entry]) -> Iterator[Advanced]:
         copies = Counter(row.sha256 for row in rows)
         limit = max(
             (one.rules.limit_bytes for one in self.config.sources if isinstance(one, WebSource)), default=1 << 28
@@ -231,14 +231,14 @@ class FacesPass:
         for count in copies.values():
             yield Advanced(amount=count, kept=0)
 
-    def _from_web(self, source: WebSource, rows: Sequence[Row]) -> Iterator[Advanced]:
-        units = {key: Unit(key, source.url_of(row), row.sha256) for row in rows for key in [_key(source, row)]}
+    def _from_web(self, source: WebSource, rows: Sequence[Entry]) -> Iterator[Advanced]:
+        units = {key: Wanted(key, source.url_of(row), row.sha256) for row in rows for key in [_key(source, row)]}
         copies = Counter(_key(source, row) for row in rows)
         jobs = source.jobs or self.config.jobs
         pending = Download(self.client, self.originals.add, source.rules, self._hosts_that_answered())
         for settled in pending.run(units.values(), jobs):
             self._keep_record(source, settled)
-            count = copies[settled.unit.key]
+            count = copies[settled.wanted.key]
             yield Advanced(amount=count, kept=count * (settled.outcome.state == "ok"), size=settled.size)
 
     def _keep_record(self, source: WebSource, settled: Settled) -> None:
@@ -247,12 +247,12 @@ class FacesPass:
             self.stopped.setdefault(source.name, outcome.detail)
             return
         record = {
-            "unit": settled.unit.key,
+            "unit": settled.wanted.key,
             "source": source.name,
             "state": outcome.state,
             "status": outcome.status,
-            "sha256": settled.unit.sha256,
-            "url": settled.unit.url,
+            "sha256": settled.wanted.sha256,
+            "url": settled.wanted.url,
             "tries": settled.tries,
             "bytes": settled.size,
             "detail": outcome.detail[:200],
@@ -260,7 +260,7 @@ class FacesPass:
         }
         if self.ledger is not None:
             self.ledger.append(record)
-        self.records[settled.unit.key] = record
+        self.records[settled.wanted.key] = record
 
     def _hosts_that_answered(self) -> set[str]:
         hosts: set[str] = set()
@@ -271,10 +271,10 @@ class FacesPass:
                     hosts.add(host_of(str(record.get("url"))))
         return hosts
 
-    def _fate(self, row: Row) -> Fate:
+    def _fate(self, row: Entry) -> Fate:
         said = [(one, record) for one in self.config.sources if (record := self._record(one, row))]
         source, record = said[0] if said else (None, {})  # why it was lost, not that later ones lacked it too
-        if row.sha256 in self.originals or self.crops.has(row.unit):
+        if row.sha256 in self.originals or self.crops.has(row.key):
             state, detail = self.crops.state_of(row)
             name = next((one.name for one, good in said if good["state"] == "ok"), "")
             return Fate(row=row, state=state, source=name, detail=detail)
@@ -285,6 +285,6 @@ class FacesPass:
         return Fate(row=row, state=state, source=name, status=record.get("status"), detail=record.get("detail", ""))
 
 
-def _key(source: WebSource, row: Row) -> str:
+def _key(source: WebSource, row: Entry) -> str:
     """Returns the identity of a download: source, URL and SHA-256, never a position."""
     return hash_of([source.identity, source.url_of(row), row.sha256])

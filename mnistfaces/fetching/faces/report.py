@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistfaces.errors import UsageError
-from mnistfaces.fetching.faces.rows import BadRow, Row
+from mnistfaces.fetching.faces.entries import BadEntry, Entry
 from mnistfaces.fetching.web.states import MEANINGS, STATES, State
 from mnistfaces.files import write_text
 from mnistfaces.text import csv_cell
@@ -40,7 +40,7 @@ class Fate:
         detail: for people.
     """
 
-    row: Row | BadRow
+    row: Entry | BadEntry
     state: State
     source: str = ""
     status: int | None = None
@@ -86,7 +86,7 @@ def write_report(path: Path, fates: Iterable[Fate]) -> None:
     writer.writeheader()
     for fate in fates:
         known: Mapping[str, Any] = (
-            {} if isinstance(fate.row, BadRow) else {field: getattr(fate.row, field) for field in REPORT_FIELDS[1:5]}
+            {} if isinstance(fate.row, BadEntry) else {field: getattr(fate.row, field) for field in REPORT_FIELDS[1:5]}
         )
         told = {
             **known,

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mnistfaces.errors import UsageError
-from mnistfaces.fetching.faces.rows import Row
+from mnistfaces.fetching.faces.entries import Entry
 from mnistfaces.fetching.web.policy import Rules
 
 ARCHIVE_URL = "https://web.archive.org/web/"
@@ -36,7 +36,7 @@ class WebSource:
 
     name: str
     identity: str
-    url_of: Callable[[Row], str]
+    url_of: Callable[[Entry], str]
     rules: Rules
     jobs: int | None = None
 
@@ -112,13 +112,13 @@ def _source(name: str, rules: Rules, archive_url: str, interval_s: float) -> Sou
     raise UsageError(f"--source {name!r} is neither live nor wayback, nor a folder, nor a URL with {{sha256}}")
 
 
-def _template(text: str) -> Callable[[Row], str]:
+def _template(text: str) -> Callable[[Entry], str]:
     fields = _FIELD.findall(text)
     if not fields or not set(fields) <= TEMPLATE_FIELDS:
         raise UsageError(f"--source {text!r} must hold {{sha256}}, {{url}} or {{face_id}}, and no other field")
     query = text.find("?")
 
-    def fill(row: Row) -> str:
+    def fill(row: Entry) -> str:
         def value(match: re.Match[str]) -> str:
             if match[1] == "url":  # inside a query it must not bring signs of its own
                 return quote(row.url, safe="") if 0 <= query < match.start() else row.url

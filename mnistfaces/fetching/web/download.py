@@ -1,4 +1,4 @@
-"""Many URLs at once, one request at a time to a host: a generator of how each unit ended.
+"""Many URLs at once, one request at a time to a host: a generator of how each download ended.
 
 The generator's own thread decides; a few others wait for the network. They verify what came and put it into the
 tree themselves, so a body never outlives its request.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from mnistfaces.fetching.web.client import Client
 from mnistfaces.fetching.web.failures import RequestFailed
-from mnistfaces.fetching.web.hosts import Line, Settled, Task, Unit
+from mnistfaces.fetching.web.hosts import Line, Settled, Task, Wanted
 from mnistfaces.fetching.web.policy import (
     Host,
     Outcome,
@@ -65,19 +65,19 @@ class Download:
         self.tasks: queue.SimpleQueue[tuple[Task, str, float] | None] = queue.SimpleQueue()
         self.replies: queue.SimpleQueue[_Reply] = queue.SimpleQueue()
 
-    def run(self, units: Iterable[Unit], jobs: int) -> Iterator[Settled]:
-        """Yields how each unit ended, as soon as it is known.
+    def run(self, downloads: Iterable[Wanted], jobs: int) -> Iterator[Settled]:
+        """Yields how each download ended, as soon as it is known.
 
         Args:
-            units: what to get.
+            downloads: what to get.
             jobs: requests under way at once.
 
         Raises:
             FileError: what came cannot be put away.
         """
         waiting = 0
-        for unit in units:
-            task = Task(unit, unit.url)
+        for wanted in downloads:
+            task = Task(wanted, wanted.url)
             settled = self._admit(task)
             if settled is None:
                 waiting += 1
@@ -106,7 +106,7 @@ class Download:
         try:
             name = host_of(task.url)
         except RequestFailed as failure:
-            return Settled(unit=task.unit, outcome=_outcome(failure), tries=task.tries)
+            return Settled(wanted=task.wanted, outcome=_outcome(failure), tries=task.tries)
         line = self.lines.setdefault(name, Line(Host(answered=name in self.answered)))
         if line.host.given_up:
             return self._abandon(task, name)
@@ -170,15 +170,15 @@ class Download:
         task.last = outcome
         wait = wait_before_retry(outcome, task.tries, self.rules)
         if wait is None:
-            return Settled(unit=task.unit, outcome=outcome, tries=task.tries, size=size)
-        task.url, task.hops, task.spent_s = task.unit.url, 0, 0.0
+            return Settled(wanted=task.wanted, outcome=outcome, tries=task.tries, size=size)
+        task.url, task.hops, task.spent_s = task.wanted.url, 0, 0.0
         task.not_before = time.monotonic() + wait
         return self._admit(task)
 
     def _abandon(self, task: Task, name: str) -> Settled:
         """Returns the end of a task whose host is given up: its last outcome if it ever had one."""
         left = Outcome(state=self.rules.abandoned, detail=f"{name} had failed {self.rules.failures} times running")
-        return Settled(unit=task.unit, outcome=task.last or left, tries=task.tries)
+        return Settled(wanted=task.wanted, outcome=task.last or left, tries=task.tries)
 
     def _work(self) -> None:
         while (item := self.tasks.get()) is not None:
@@ -205,11 +205,11 @@ class Download:
         else:
             reply.location = got.location
             if reply.location is None:
-                judged = judge(got.status, got.headers, got.body, task.unit.sha256)
+                judged = judge(got.status, got.headers, got.body, task.wanted.sha256)
                 asked = retry_after(got.headers.get("retry-after", ""), time.time())
                 reply.outcome = replace(judged, retry_after_s=asked)
                 if judged.state == "ok":
-                    self.keep(task.unit.sha256, got.body)
+                    self.keep(task.wanted.sha256, got.body)
                     reply.size = len(got.body)
         reply.seconds = time.monotonic() - began
 

@@ -7,7 +7,7 @@ from mnistfaces.fetching.web.policy import Host, Outcome
 
 
 @dataclass(frozen=True)
-class Unit:
+class Wanted:
     """One thing to download: a URL that should give bytes with a SHA-256."""
 
     key: str
@@ -17,16 +17,16 @@ class Unit:
 
 @dataclass(frozen=True, kw_only=True)
 class Settled:
-    """How one unit ended.
+    """how one download ended.
 
     Attributes:
-        unit: which.
+        wanted: which.
         outcome: of the last request for it.
         tries: requests made, redirects not counted.
         size: bytes of the body that was kept.
     """
 
-    unit: Unit
+    wanted: Wanted
     outcome: Outcome
     tries: int
     size: int = 0
@@ -34,9 +34,9 @@ class Settled:
 
 @dataclass
 class Task:
-    """A unit on its way: the URL to ask now, and the tries, redirects and seconds that it has taken."""
+    """A download on its way: the URL to ask now, and the tries, redirects and seconds that it has taken."""
 
-    unit: Unit
+    wanted: Wanted
     url: str
     tries: int = 0
     hops: int = 0

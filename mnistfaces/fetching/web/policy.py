@@ -123,9 +123,9 @@ def _kind(body: bytes) -> State:
     """Returns what bytes are that are not the listed image, by their content."""
     if not body:
         return "empty"
-    form = image_format(body)
-    if form is not None:
-        return "other_image" if _is_complete(body, form) else "truncated"
+    found = image_format(body)
+    if found is not None:
+        return "other_image" if _is_complete(body, found) else "truncated"
     start = body[:SNIFFED].lower()
     return "html" if any(mark in start for mark in _HTML) else "not_image"
 
@@ -143,20 +143,20 @@ def image_format(body: bytes) -> ImageFormat | None:
         b"II*\0": "tiff",
         b"MM\0*": "tiff",
     }
-    return next((form for mark, form in marks.items() if body.startswith(mark)), None)
+    return next((found for mark, found in marks.items() if body.startswith(mark)), None)
 
 
-def _is_complete(body: bytes, form: ImageFormat) -> bool:
+def _is_complete(body: bytes, found: ImageFormat) -> bool:
     """Returns whether the bytes of an image go on to its end mark, for the formats that have one."""
-    if form == "jpeg":  # an end of image after the last start of scan; anything may follow
+    if found == "jpeg":  # an end of image after the last start of scan; anything may follow
         return body.rfind(b"\xff\xd9") > body.rfind(b"\xff\xda")
-    if form == "png":
+    if found == "png":
         return b"IEND" in body[-64:]
-    if form == "gif":
+    if found == "gif":
         return body.rstrip(b"\0").endswith(b";")
-    if form in ("webp", "bmp"):
-        start = 4 if form == "webp" else 2
-        return len(body) >= int.from_bytes(body[start : start + 4], "little") + (8 if form == "webp" else 0)
+    if found in ("webp", "bmp"):
+        start = 4 if found == "webp" else 2
+        return len(body) >= int.from_bytes(body[start : start + 4], "little") + (8 if found == "webp" else 0)
     return True
 
 

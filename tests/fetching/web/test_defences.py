@@ -17,7 +17,7 @@ from mnistfaces.fetching.web import client, download, pinned, policy
 from mnistfaces.fetching.web.client import Client, ClientConfig
 from mnistfaces.fetching.web.download import Download
 from mnistfaces.fetching.web.failures import RequestFailed
-from mnistfaces.fetching.web.hosts import Line, Unit
+from mnistfaces.fetching.web.hosts import Line, Wanted
 from mnistfaces.fetching.web.pinned import Budget
 from mnistfaces.fetching.web.policy import Host, Outcome, Rules
 
@@ -45,7 +45,7 @@ def run(server: RudeServer, tmp_path: Path, urls: list[str], rules: Rules = QUIC
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("http_proxy", server.url(""))
         pending = Download(Client(), Originals(tmp_path / "originals").add, rules)
-        units = [Unit(url, url, SHA) for url in urls]
+        units = [Wanted(url, url, SHA) for url in urls]
         return [settled.outcome.state for settled in pending.run(units, jobs=8)]
 
 

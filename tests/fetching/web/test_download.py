@@ -12,7 +12,7 @@ from mnistfaces.errors import FileError
 from mnistfaces.fetching.faces.originals import Originals
 from mnistfaces.fetching.web.client import Client, ClientConfig
 from mnistfaces.fetching.web.download import Download
-from mnistfaces.fetching.web.hosts import Settled, Unit
+from mnistfaces.fetching.web.hosts import Settled, Wanted
 from mnistfaces.fetching.web.policy import Rules
 
 QUICK = Rules(
@@ -24,13 +24,13 @@ GONE = send(reply(b"", "404 Not Found"))
 HERE = send(reply(PHOTO))
 
 
-def unit(url: str, sha256: str = SHA) -> Unit:
-    return Unit(url, url, sha256)
+def unit(url: str, sha256: str = SHA) -> Wanted:
+    return Wanted(url, url, sha256)
 
 
 def run(tmp_path: Path, urls: list[str], rules: Rules = QUICK, **answered: list[str]) -> dict[str, Settled]:
     pending = Download(Client(ClientConfig(read_s=1)), Originals(tmp_path).add, rules, **answered)
-    return {settled.unit.url: settled for settled in pending.run([unit(url) for url in urls], jobs=16)}
+    return {settled.wanted.url: settled for settled in pending.run([unit(url) for url in urls], jobs=16)}
 
 
 def states(settled: dict[str, Settled]) -> list[str]:

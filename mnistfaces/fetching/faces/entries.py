@@ -28,7 +28,7 @@ Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Row:
+class Entry:
     """One face of the list.
 
     Attributes:
@@ -50,13 +50,13 @@ class Row:
     origin: str = ""
 
     @cached_property
-    def unit(self) -> str:
+    def key(self) -> str:
         """The identity of the face: a hash of all that defines it."""
         return hash_of([self.name, self.image_id, self.face_id, self.url, list(self.box), self.sha256])
 
 
 @dataclass(frozen=True)
-class BadRow:
+class BadEntry:
     """A line that is no row: where it stands, whose it seems to be, and what is wrong."""
 
     origin: str
@@ -64,7 +64,7 @@ class BadRow:
     reason: str
 
 
-def parse_list(content: bytes, label: str) -> Iterator[Row | BadRow]:
+def parse_list(content: bytes, label: str) -> Iterator[Entry | BadEntry]:
     """Yields a row, or what is wrong, for every line of a list that is not blank and not its header.
 
     Args:
@@ -79,7 +79,7 @@ def parse_list(content: bytes, label: str) -> Iterator[Row | BadRow]:
         try:
             cells = line.decode().removesuffix("\r").split("\t")
         except UnicodeDecodeError as error:
-            yield BadRow(f"{label}:{number}", "", f"not UTF-8: {error.reason} at byte {error.start}")
+            yield BadEntry(f"{label}:{number}", "", f"not UTF-8: {error.reason} at byte {error.start}")
             continue
         header = _header(cells) if first else None
         first = False
@@ -95,15 +95,15 @@ def _header(cells: Sequence[str]) -> Sequence[str] | None:
     return names if set(COLUMNS) <= set(names) else None
 
 
-def _row(cells: Sequence[str], order: Sequence[str], origin: str) -> Row | BadRow:
+def _row(cells: Sequence[str], order: Sequence[str], origin: str) -> Entry | BadEntry:
     cell = {column: value.strip() for column, value in zip(order, cells, strict=False)}
     name = cell.get("name", "")
     name = name if name.isprintable() else ""
     reason = f"{len(cells)} fields instead of {len(order)}" if len(cells) != len(order) else _complaint(cell)
     if reason:
-        return BadRow(origin, name, reason)
+        return BadEntry(origin, name, reason)
     x1, y1, x2, y2 = (int(edge) for edge in cell["box"].split(","))
-    return Row(
+    return Entry(
         name=name,
         image_id=int(cell["image_id"]),
         face_id=int(cell["face_id"]),
@@ -142,13 +142,13 @@ class Selection:
     """
 
     actors: tuple[str, ...]
-    rows: tuple[Row, ...]
-    bad: tuple[BadRow, ...]
-    strays: tuple[BadRow, ...]
+    rows: tuple[Entry, ...]
+    bad: tuple[BadEntry, ...]
+    strays: tuple[BadEntry, ...]
     repeated: int
 
 
-def select_rows(lines: Iterable[Row | BadRow], wanted: Sequence[str] = (), limit: int | None = None) -> Selection:
+def select_rows(lines: Iterable[Entry | BadEntry], wanted: Sequence[str] = (), limit: int | None = None) -> Selection:
     """Returns the rows of some actors: those of the report unless others are wanted.
 
     Args:
@@ -159,16 +159,16 @@ def select_rows(lines: Iterable[Row | BadRow], wanted: Sequence[str] = (), limit
     Raises:
         DataError: an actor is on no list, or a surname is that of several.
     """
-    rows: dict[str, dict[str, Row]] = {}
-    bad: list[BadRow] = []
+    rows: dict[str, dict[str, Entry]] = {}
+    bad: list[BadEntry] = []
     repeated = 0
     for line in lines:
-        if isinstance(line, BadRow):
+        if isinstance(line, BadEntry):
             bad.append(line)
             continue
         of_actor = rows.setdefault(line.name, {})
-        repeated += line.unit in of_actor
-        of_actor.setdefault(line.unit, line)
+        repeated += line.key in of_actor
+        of_actor.setdefault(line.key, line)
     actors = _actors(tuple(rows), wanted)
     return Selection(
         actors=actors,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mnistfaces.datasets.faces import REPORT_ACTORS
 from mnistfaces.errors import DataError
-from mnistfaces.fetching.faces.rows import BadRow, Row, parse_list, select_rows
+from mnistfaces.fetching.faces.entries import BadEntry, Entry, parse_list, select_rows
 
 SHA = "a" * 64
 HEADER = "name\timage_id\tface_id\turl\tbbox\tsha256"
@@ -17,20 +17,20 @@ def line(name: str = "Bill Hader", face_id: int = 1, **other: str) -> str:
     return "\t".join([name, "7", str(face_id), cells["url"], cells["box"], cells["sha256"]])
 
 
-def rows(text: str | bytes) -> list[Row | BadRow]:
+def rows(text: str | bytes) -> list[Entry | BadEntry]:
     return list(parse_list(text if isinstance(text, bytes) else text.encode(), "list.txt"))
 
 
-def good(text: str | bytes) -> list[Row]:
-    return [row for row in rows(text) if isinstance(row, Row)]
+def good(text: str | bytes) -> list[Entry]:
+    return [row for row in rows(text) if isinstance(row, Entry)]
 
 
 def test_a_row_is_read_with_or_without_header_mark_and_carriage_returns() -> None:
-    expected = Row("Bill Hader", 7, 1, "http://a.example/1.jpg", (1, 2, 3, 4), SHA)
+    expected = Entry("Bill Hader", 7, 1, "http://a.example/1.jpg", (1, 2, 3, 4), SHA)
     plain = line()
     for text in (plain, plain + "\n", f"{HEADER}\n{plain}", f"{HEADER}\r\n{plain}\r\n", f"\n\n{plain}\n\n"):
         for content in (text.encode(), b"\xef\xbb\xbf" + text.encode()):
-            assert [row.unit for row in good(content)] == [expected.unit]
+            assert [row.key for row in good(content)] == [expected.unit]
 
 
 def test_a_header_tells_the_order_of_the_columns() -> None:
@@ -54,16 +54,16 @@ def test_a_header_tells_the_order_of_the_columns() -> None:
 )
 def test_a_bad_row_tells_file_line_and_reason_and_the_rest_goes_on(text: str, reason: str) -> None:
     before, bad, after = rows(f"{line()}\n{text}\n{line(face_id=2)}")
-    assert isinstance(before, Row)
-    assert isinstance(after, Row)
-    assert isinstance(bad, BadRow)
+    assert isinstance(before, Entry)
+    assert isinstance(after, Entry)
+    assert isinstance(bad, BadEntry)
     assert bad.origin == "list.txt:2"
     assert reason in bad.reason
 
 
 def test_a_line_that_is_not_utf8_is_a_bad_row() -> None:
     found = rows(line().encode() + b"\n" + b"Ren\xe9\t1\n" + line("René Zoë", 3).encode())
-    assert [type(row) for row in found] == [Row, BadRow, Row]
+    assert [type(row) for row in found] == [Entry, BadEntry, Entry]
     assert found[2].name == "René Zoë"
 
 
@@ -87,13 +87,13 @@ def test_no_bad_line_loses_a_good_row(lines: list[bytes], ending: bytes, mark: b
     wanted = [text.decode() for text in lines if text.count(b"\t") == 5 and text.endswith(SHA.encode())]
     content = (b"\xef\xbb\xbf" if mark else b"") + ending.join([HEADER.encode(), *lines])
     found = rows(content)
-    assert [line(row.name, row.face_id) for row in found if isinstance(row, Row)] == wanted
+    assert [line(row.name, row.face_id) for row in found if isinstance(row, Entry)] == wanted
     assert len(found) <= len(lines)
 
 
 @given(st.text(max_size=300))
 def test_any_text_is_rows_and_bad_rows(text: str) -> None:
-    assert all(isinstance(row, Row | BadRow) for row in rows(text))
+    assert all(isinstance(row, Entry | BadEntry) for row in rows(text))
 
 
 def test_the_actors_of_the_report_come_first_and_are_the_default() -> None:
