@@ -1,0 +1,25 @@
+"""Closed names: each has one registry, whose keys a test compares with it."""
+
+from typing import Literal
+
+ModelName = Literal["softmax", "mlp"]
+OptimizerName = Literal["gd", "nesterov", "rmsprop", "adagrad", "adam", "adamw"]
+Reduction = Literal["sum", "mean"]
+Activation = Literal["relu", "tanh"]
+Selection = Literal["last", "best"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+DtypeName = Literal["float32", "float64"]
+DatasetKind = Literal["digits", "faces", "images", "arrays", "features"]
+SideName = Literal["train", "val", "test"]
+LayoutName = Literal["classes", "splits", "metadata"]
+ReadAs = Literal["image", "features"]
+Criterion = Literal["weight", "activation", "ablation"]
+Status = Literal["ok", "stopped", "collapsed", "diverged", "failed"]
+BackboneName = Literal["alexnet", "squeezenet1_1", "pixels"]
+PreprocessName = Literal["course", "imagenet"]
+FeatureDtypeName = Literal["float32", "bfloat16"]
+Scale = Literal["quick", "full"]
+Protocol = Literal["corrected", "published"]
+
+STATUS_SEVERITY: tuple[Status, ...] = ("ok", "stopped", "collapsed", "diverged", "failed")
+"""From harmless to grave: a cell's status is the gravest of its trials'."""

@@ -1,0 +1,149 @@
+"""One model and how it is trained."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from mnistfaces.config.checks import require, require_bounded, require_known_names
+from mnistfaces.config.names import Activation, DtypeName, ModelName, OptimizerName, Reduction, Selection
+from mnistfaces.options import option
+
+ADAM_BETAS, ADAM_EPS = (0.9, 0.999), 1e-8
+RMSPROP_ALPHA, RMSPROP_EPS = 0.99, 1e-8
+ADAGRAD_EPS = 1e-10
+"""Of the optimizers of these names: PyTorch's defaults."""
+
+COLLAPSE_EPOCHS = 100
+"""Epochs after which a class never predicted on the training images means that the model collapsed."""
+
+ARITHMETIC = 2
+"""Raised whenever the same configuration would give other numbers than before; part of every run's hash."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerDefaults:
+    """What an optimizer is trained with where nothing else is asked for.
+
+    Attributes:
+        momentum: beta; None is that of an optimizer that takes none. One that is not 0 cannot be turned off.
+        weight_decay: the penalty.
+    """
+
+    momentum: float | None = None
+    weight_decay: float = 0.0
+
+
+OPTIMIZER_DEFAULTS: Mapping[OptimizerName, OptimizerDefaults] = {
+    "gd": OptimizerDefaults(momentum=0.0),
+    "nesterov": OptimizerDefaults(momentum=0.9),
+    "rmsprop": OptimizerDefaults(),
+    "adagrad": OptimizerDefaults(),
+    "adam": OptimizerDefaults(),
+    "adamw": OptimizerDefaults(weight_decay=0.01),
+}
+
+
+def check_momentum(optimizer: OptimizerName, momentum: float) -> None:
+    """Raises UsageError for a momentum that an optimizer cannot have."""
+    require(0 <= momentum < 1, f"--momentum must be at least 0 and below 1, not {momentum:g}")
+    own = OPTIMIZER_DEFAULTS[optimizer].momentum
+    takers = " or ".join(name for name, default in OPTIMIZER_DEFAULTS.items() if default.momentum is not None)
+    require(own is not None or momentum == 0, f"--momentum goes with --optimizer {takers}, not with {optimizer}")
+    require(not own or momentum > 0, f"--momentum must be above 0 for --optimizer {optimizer}: gd is vanilla at 0")
+
+
+def read_hidden(text: str) -> int | str:
+    """Returns hidden layers as a configuration keeps them: `20` as a number, `300x100` as it is typed.
+
+    Raises:
+        UsageError: a layer has no whole number of units, or none.
+    """
+    layers = text.split("x")
+    known = all(layer.isascii() and layer.isdecimal() and int(layer) >= 1 for layer in layers)
+    require(known, f"--hidden {text!r} is not a number of units from 1, or several such as 300x100")
+    return int(text) if len(layers) == 1 else "x".join(str(int(layer)) for layer in layers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One model and how it is trained.
+
+    Attributes:
+        model: `softmax` (multinomial logistic regression from zero weights) or `mlp` (one or more hidden layers).
+        hidden: hidden units of the mlp: a number for one layer, as it has always been in hashes and rows; for several
+            the text that is typed, from the inputs on: `300x100`. So it has one form in rows, hashes and lines.
+        activation: of the hidden units.
+        optimizer: `gd` (with `momentum`), `nesterov`, `rmsprop`, `adagrad`, `adam` or `adamw`.
+        lr: learning rate, a step per unit of the gradient of the cost.
+        momentum: beta of v <- beta v + lr grad, w <- w - v; 0 is vanilla descent. None is the optimizer's own.
+        batch_size: images per step; None is the full batch.
+        epochs: passes over the training images.
+        weight_decay: L2 penalty: weight_decay * w is added to the gradient of weights, not of biases. With `adamw`,
+            weights and biases shrink by lr * weight_decay a step, whatever the gradient. None is the optimizer's own.
+        eps: stop when the step of the weights and that of the biases both have a norm of at most eps; 0 is never.
+        reduction: the cost is the `sum` or the `mean` over the images of a batch.
+        drop_last: leave out an incomplete last batch.
+        select: keep the weights of the `last` epoch or of the epoch with the `best` validation loss.
+        dtype: of the weights and of all arithmetic.
+    """
+
+    lr: float = option(1e-4, "Learning rate.", swept=True)
+    momentum: float = option(None, "Beta of gd, where 0 is vanilla, and nesterov.", swept=True, unset="0, nesterov 0.9")
+    batch_size: int | None = option(None, "Images per step.", swept=True, word="full")
+    epochs: int = option(3000, "Passes over the training images.", swept=True)
+    hidden: int | str = option(20, "Hidden units; 300x100 is two layers of them.", swept=True, needs="--model mlp")
+    model: ModelName = option("softmax", "Softmax regression, or a network with hidden units.", swept=True)
+    optimizer: OptimizerName = option("gd", "How each step is made.", swept=True)
+    weight_decay: float = option(None, "L2 penalty on weights.", swept=True, unset="0, adamw 0.01")
+    reduction: Reduction = option("sum", "Cost over the images of a batch.", swept=True)
+    activation: Activation = option("relu", "Of the hidden units.", swept=True, needs="--model mlp")
+    eps: float = option(0.0, "Stop when the steps of weights and of biases have norms of at most this.", unset="off")
+    drop_last: bool = option(default=False, help="Leave out an incomplete last batch.")
+    select: Selection = option("last", "Keep the last epoch's weights, or those of the best validation loss.")
+    dtype: DtypeName = option("float32", "Of weights and arithmetic.")
+
+    def __post_init__(self) -> None:
+        """Fills in what the optimizer decides; raises UsageError for values that no training can have."""
+        require_known_names(self)
+        require_bounded(self)
+        own = OPTIMIZER_DEFAULTS[self.optimizer]
+        if self.momentum is None:
+            object.__setattr__(self, "momentum", own.momentum or 0.0)
+        if self.weight_decay is None:
+            object.__setattr__(self, "weight_decay", own.weight_decay)
+        require(math.isfinite(self.lr) and self.lr > 0, f"--lr must be positive, not {self.lr:g}")
+        require(self.batch_size is None or self.batch_size >= 1, "--batch-size must be at least 1")
+        require(self.epochs >= 1, f"--epochs must be at least 1, not {self.epochs}")
+        object.__setattr__(self, "hidden", read_hidden(str(self.hidden)))
+        require(
+            math.isfinite(self.weight_decay) and self.weight_decay >= 0,
+            f"--weight-decay must not be negative, not {self.weight_decay:g}",
+        )
+        require(math.isfinite(self.eps) and self.eps >= 0, f"--eps must not be negative, not {self.eps:g}")
+        check_momentum(self.optimizer, self.momentum)
+
+    def with_(self, **changes: Any) -> Self:  # noqa: ANN401  each field keeps its own type
+        """Returns a copy with some fields changed, checked again.
+
+        Another optimizer brings its own momentum and weight decay where these were its predecessor's own.
+        """
+        own = OPTIMIZER_DEFAULTS[self.optimizer]
+        if changes.get("optimizer", self.optimizer) != self.optimizer:
+            inherited = {"momentum": own.momentum or 0.0, "weight_decay": own.weight_decay}
+            changes = {name: None for name, value in inherited.items() if getattr(self, name) == value} | changes
+        return replace(self, **changes)
+
+    @property
+    def hidden_layers(self) -> tuple[int, ...]:
+        """Returns the hidden units of every layer, from the inputs on."""
+        return tuple(map(int, str(self.hidden).split("x")))
+
+    def ignored(self) -> set[str]:
+        """Returns the names of the fields that do not bear on the result."""
+        return {"hidden", "activation"} if self.model == "softmax" else set()
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the fields that bear on the result."""
+        ignored = self.ignored()
+        return {name: value for name, value in vars(self).items() if name not in ignored}
