@@ -36,8 +36,11 @@ def predict(
             help="Part of the stored pixels to look at [default: the largest square in the middle].",
         ),
     ] = None,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Only resize the images: do not crop, center or invert them.")
+    ] = False,
     invert: Annotated[
-        bool, typer.Option("--invert", help="Swap dark and bright: for digits written dark on bright.")
+        bool, typer.Option("--invert", help="Swap dark and bright in every image [default: seen by itself for digits].")
     ] = False,
     weights: Annotated[
         Path | None,
@@ -48,9 +51,9 @@ def predict(
 ) -> None:
     """\b
     $ mnf predict last photo.jpg --box 120,80,240,200
-    $ ls scans/*.png | mnf predict runs/train-a - --invert
+    $ ls scans/*.png | mnf predict runs/train-a -
 
-    Class and probability of new images, prepared as the run's own were: same size, gray or RGB, same features.
+    Class and probability of new images, brought into the form of the run's own: digits as MNIST's were made.
     An image that cannot be read is a row with a status: exit 3 when there are some, 1 when there are no others.
     """
     if run == "-" and "-" in images:
@@ -61,11 +64,15 @@ def predict(
 
     streams = output.open()
     model = models.find_run(run, ("train",), sys.stdin if run == "-" else ())
-    prepare = predicting.Preparation.of(model, box=area, invert=invert)
+    prepare = predicting.Preparation.of(model, box=area, invert=invert, as_is=as_is)
     paths = predicting.image_paths(images, sys.stdin if "-" in images else ())
     predictions = predicting.predict(model, paths, prepare, weights=weights, data_dir=data_dir)
-    rows = streams.rows(_rows(streams, predictions), COLUMNS)
-    _conclude(Counter(row["status"] == "ok" for row in rows))
+    tally: Counter[str] = Counter()
+    streams.rows(_rows(streams, predictions, tally), COLUMNS)
+    if tally["ok"]:
+        dark = f"; {tally['dark']} of {tally['ok']} had dark strokes and were inverted" if tally["dark"] else ""
+        streams.note(f"each image: {prepare.told}{dark}{'' if as_is else ' (--as-is only resizes)'}")
+    _conclude(tally)
 
 
 def _read_box(token: str) -> "Box":
@@ -77,17 +84,19 @@ def _read_box(token: str) -> "Box":
     return int(x1), int(y1), int(x2), int(y2)
 
 
-def _rows(streams: Output, predictions: "Iterable[Prediction]") -> Iterator[Row]:
-    """Yields a row per image; what a person should know of it becomes a note."""
+def _rows(streams: Output, predictions: "Iterable[Prediction]", tally: Counter[str]) -> Iterator[Row]:
+    """Yields a row per image, counting what came of it; what a person should know of it becomes a note."""
     for prediction in predictions:
+        tally["ok" if prediction.status == "ok" else "not ok"] += 1
+        tally["dark"] += prediction.found_dark
         if prediction.note:
             streams.note(f"{prediction.image}: {prediction.note}")
         yield prediction.row()
 
 
-def _conclude(counts: Counter[bool]) -> None:
+def _conclude(tally: Counter[str]) -> None:
     """Ends with the exit code that tells how many images could be read."""
-    if not counts[True]:
-        raise DataError(f"none of {counts[False]} images could be read" if counts[False] else "there is no image")
-    if counts[False]:
+    if not tally["ok"]:
+        raise DataError(f"none of {tally['not ok']} images could be read" if tally["not ok"] else "there is no image")
+    if tally["not ok"]:
         raise typer.Exit(LESS_THAN_ASKED)

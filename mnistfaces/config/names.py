@@ -18,6 +18,7 @@ Status = Literal["ok", "stopped", "collapsed", "diverged", "failed"]
 BackboneName = Literal["alexnet", "squeezenet1_1", "pixels"]
 PreprocessName = Literal["course", "imagenet"]
 FeatureDtypeName = Literal["float32", "bfloat16"]
+NormalisationName = Literal["mnist", "square"]
 Scale = Literal["quick", "full"]
 Protocol = Literal["corrected", "published"]
 

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces import images
+from mnistfaces.config import NormalisationName
 from mnistfaces.datasets.base import FULL_INTENSITY
+from mnistfaces.datasets.normalisation import AS_IT_IS, NORMALISATIONS, Blank, Normalisation, has_dark_strokes
 from mnistfaces.errors import DataError, UsageError
-from mnistfaces.runs.models import RGB_AXES, classes_of, network_of, origin_of, shape_of
+from mnistfaces.runs.models import RGB_AXES, classes_of, network_of, normalisation_of, origin_of, shape_of
 from mnistfaces.runs.runs import Run
 
 if TYPE_CHECKING:
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 200_000_000
 
-ImageState = Literal["ok", "missing", "unreadable", "undecodable", "bad_box"]
+ImageState = Literal["ok", "missing", "unreadable", "undecodable", "bad_box", "blank"]
 STATUS_OF: Mapping[type[Exception], ImageState] = {
     FileNotFoundError: "missing",
+    Blank: "blank",
     images.Undecodable: "undecodable",
     images.BadBox: "bad_box",
 }
@@ -39,6 +42,7 @@ class Prediction:
         status: `ok`, or what stood in the way.
         class_name: the likeliest class.
         probability: that the model gives it.
+        found_dark: whether its strokes were seen to be dark, and made bright.
         note: for people; "" where there is nothing to say.
     """
 
@@ -46,6 +50,7 @@ class Prediction:
     status: ImageState
     class_name: str | None = None
     probability: float | None = None
+    found_dark: bool = False
     note: str = ""
 
     def row(self) -> dict[str, object]:
@@ -58,20 +63,35 @@ class Prediction:
         }
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prepared:
+    """An image as a model takes it.
+
+    Attributes:
+        pixels: (S, S) or (S, S, 3).
+        found_dark: whether its strokes were seen to be dark, and made bright.
+    """
+
+    pixels: NDArray[np.uint8]
+    found_dark: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """How an image becomes what a model takes.
+    """How an image becomes what a model takes: in the form of the images that trained it, unless told otherwise.
 
     Attributes:
         side: S.
         color: RGB or gray.
-        box: what of the stored pixels is looked at; None is the largest square in the middle.
-        invert: dark and bright change places.
+        normalisation: the form of the run's images; None leaves an image as it is, but for its size and colour.
+        box: what of the stored pixels is looked at; None is all that the form takes.
+        invert: dark and bright change places in every image.
         dark_ground: whether the model knows bright strokes on dark ground only.
     """
 
     side: int
     color: bool
+    normalisation: NormalisationName | None = None
     box: images.Box | None = None
     invert: bool = False
     dark_ground: bool = False
@@ -81,36 +101,58 @@ class Preparation:
         """Returns whether a photograph is turned as its EXIF orientation says; a box is in pixels as stored."""
         return self.box is None
 
+    @property
+    def steps(self) -> Normalisation:
+        """Returns what is done to an image or to its box, which is a square as it is."""
+        if self.normalisation is None or (self.normalisation == "square" and self.box is not None):
+            return AS_IT_IS
+        return NORMALISATIONS[self.normalisation]
+
+    @property
+    def told(self) -> str:
+        """Returns what is done to an image, for people."""
+        return ("the box, " if self.box else "") + self.steps.told.format(side=self.side)
+
     @classmethod
-    def of(cls, run: Run, *, box: images.Box | None = None, invert: bool = False) -> "Preparation":
+    def of(cls, run: Run, *, box: images.Box | None = None, invert: bool = False, as_is: bool = False) -> "Preparation":
         """Returns how the images of a run's dataset were prepared; for features, before they went into the network.
+
+        Args:
+            run: which model.
+            box: what of the stored pixels is looked at.
+            invert: exchanges dark and bright in every image, without a look.
+            as_is: leaves images as they are, but for their size and colour.
 
         Raises:
             DataError: the model takes features that came without a recipe, or other than square images.
         """
-        shape, kind = shape_of(run), origin_of(run)["kind"]
+        shape, kind, form = shape_of(run), origin_of(run)["kind"], None if as_is else normalisation_of(run)
         if kind == "features":
-            return cls(side=_recipe_of(run).res, color=True, box=box, invert=invert)
+            return cls(side=_recipe_of(run).res, color=True, normalisation=form, box=box, invert=invert)
         color = len(shape) == RGB_AXES
         if len(shape) not in (2, RGB_AXES) or shape[0] != shape[1]:
             raise DataError(f"{run.path} takes inputs of {' x '.join(map(str, shape))}: no square images")
-        return cls(side=shape[0], color=color, box=box, invert=invert, dark_ground=kind == "digits")
+        dark_ground = kind == "digits" or normalisation_of(run) == "mnist"
+        return cls(side=shape[0], color=color, normalisation=form, box=box, invert=invert, dark_ground=dark_ground)
 
-    def __call__(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Returns the pixels that the model takes, (S, S) or (S, S, 3), of a decoded image, (H, W, 3).
+    def __call__(self, photo: NDArray[np.uint8]) -> "Prepared":
+        """Returns what the model takes of a decoded image, (H, W, 3).
 
         Raises:
             images.BadBox: the box leaves the image.
+            Blank: the form is that of strokes, and there are none.
         """
-        region = images.centre_square(photo) if self.box is None else images.crop(photo, self.box)
-        small = images.resize(region if self.color else images.luma(region), self.side)
-        return FULL_INTENSITY - small if self.invert else small
+        region = photo if self.box is None else images.crop(photo, self.box)
+        looked = self.dark_ground and self.normalisation is not None and not self.invert
+        found_dark = looked and has_dark_strokes(images.luma(region))
+        pixels = self.steps.apply(region, self.side, self.color, self.invert or found_dark)
+        return Prepared(pixels=pixels, found_dark=found_dark)
 
     def doubt(self, pixels: NDArray[np.uint8]) -> str:
         """Returns a warning where the ground of a digit, its outermost pixels, is bright; else ""."""
         edges = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
         if self.dark_ground and edges.mean() > FULL_INTENSITY / 2:
-            return "the background is bright, MNIST's digits are bright on dark: try --invert"
+            return "the background is bright, the model knows bright on dark: leave out --as-is, or try --invert"
         return ""
 
 
@@ -139,20 +181,21 @@ def predict(
     network, classes, inputs_of = network_of(run), classes_of(run), _encoder(run, weights, data_dir)
     for path in paths:
         try:
-            pixels = prepare(images.decode(_content_of(path), upright=prepare.upright))
-        except (OSError, images.Undecodable, images.BadBox) as error:
+            prepared = prepare(images.decode(_content_of(path), upright=prepare.upright))
+        except (OSError, images.Undecodable, images.BadBox, Blank) as error:
             status = STATUS_OF.get(type(error), "unreadable")
             reason = error.strerror if isinstance(error, OSError) else None
             yield Prediction(image=str(path), status=status, note=reason or str(error))
             continue
-        probabilities = network.probabilities(inputs_of(pixels))[0]  # (C,)
+        probabilities = network.probabilities(inputs_of(prepared.pixels))[0]  # (C,)
         best = int(probabilities.argmax())
         yield Prediction(
             image=str(path),
             status="ok",
             class_name=classes[best],
             probability=float(probabilities[best]),
-            note=prepare.doubt(pixels),
+            found_dark=prepared.found_dark,
+            note=prepare.doubt(prepared.pixels),
         )
 
 

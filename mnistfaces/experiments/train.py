@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mnistfaces.config import DataConfig, DeviceName
 from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.normalisation import normalisation_of
 from mnistfaces.datasets.splits import draw_split, settled
 from mnistfaces.devices import resolve_device
 from mnistfaces.engine.draws import Draw
@@ -102,7 +103,7 @@ def _fill(folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw) -> Iter
     wrote[PREDICTIONS] = save_predictions(folder.path / PREDICTIONS, Predictions.of(dataset, [answers]))
     wrote[HISTORY] = write_text(folder.path / HISTORY, _as_csv(history))
     wrote[RESULTS] = write_text(folder.path / RESULTS, json.dumps(row, allow_nan=False) + "\n")
-    folder.finish(wrote)
+    folder.finish(wrote, normalisation=normalisation_of(dataset))
 
 
 def _train(

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import ARITHMETIC, DatasetKind, SplitConfig, TrainConfig
+from mnistfaces.config import ARITHMETIC, DatasetKind, NormalisationName, SplitConfig, TrainConfig
 from mnistfaces.errors import RunError, UsageError
 from mnistfaces.files import hash_of
 from mnistfaces.files.schema import only_known, parse_json, problem_of
@@ -76,7 +76,7 @@ class FolderRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRecord(FolderRecord):
-    """The configuration of `mnf train`."""
+    """The configuration of `mnf train`; `normalisation` is found when the dataset is open."""
 
     dataset: DatasetRecord
     training: TrainConfig
@@ -86,6 +86,7 @@ class TrainRecord(FolderRecord):
     res: int | None
     every: int
     device: str
+    normalisation: NormalisationName | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +116,7 @@ class ContourRecord(FolderRecord):
     surface: dict[str, Any]
 
 
-FOUND = ("hash", "files", "sha256", "versions", "best_command", CHECK)
+FOUND = ("hash", "files", "sha256", "versions", "best_command", "normalisation", CHECK)
 """What a configuration says beyond what was asked."""
 
 RECORDS: dict[str, type[FolderRecord]] = {"train": TrainRecord, "sweep": SweepRecord, "contour": ContourRecord}

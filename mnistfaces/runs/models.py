@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from mnistfaces.config import NormalisationName
 from mnistfaces.datasets import NAMES, RESIZED, load_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split, draw_split
@@ -78,6 +79,19 @@ def origin_of(run: Run) -> Mapping[str, Any]:
     if not isinstance(known, dict) or not known.keys() >= SAID:
         raise RunError(f"{run.path} does not say which dataset it was made with: give a run of mnf train")
     return known
+
+
+def normalisation_of(run: Run) -> NormalisationName:
+    """Returns which form the images of a run's dataset have.
+
+    Raises:
+        RunError: its configuration does not say with which dataset it was made.
+    """
+    kept: NormalisationName | None = run.config.get("normalisation")
+    if kept is not None:
+        return kept
+    named = str(origin_of(run)["name"])  # of release 0.1.0, which kept no form
+    return "mnist" if named in ("digits-sample", "digits-full") else "square"
 
 
 def dataset_of(run: Run, data_dir: Path | None = None) -> Dataset:

@@ -46,11 +46,25 @@ def rows_of(done: "subprocess.CompletedProcess[str]") -> list[dict[str, object]]
 def test_a_row_per_image_of_a_folder_and_of_names_on_stdin(place: Path) -> None:
     done = mnf_predict(place, "last", "images")
     rows = rows_of(done)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "each image: ink fitted into 20 x 20 pixels, centred by mass in 28 x 28, as MNIST's is (--as-is only resizes)\n"
+    )
     assert all(list(row) == ["image", "class", "probability", "status"] for row in rows)
     assert [row["image"] for row in rows] == [str(Path("images") / name) for name in ("4100.png", "5.png")]
     named = mnf_predict(place, "runs/train-x", "-", stdin="images/4100.png\nimages/5.png\n")
     assert rows_of(named) == rows
+
+
+def test_what_was_done_to_the_images_is_one_line(place: Path) -> None:
+    digit = load_sample().inputs[4100].reshape(28, 28)
+    save_image(place / "dark.png", 255 - digit)
+    told = mnf_predict(place, "last", "dark.png", "images").stderr
+    assert "; 1 of 3 had dark strokes and were inverted (--as-is" in told
+    assert told.count("\n") == 1
+    left = mnf_predict(place, "last", "images", "--as-is")
+    assert left.stderr == "each image: resized to 28 x 28\n"
+    assert mnf_predict(place, "last", "images", "--quiet").stderr == ""
 
 
 def test_an_unreadable_image_among_others_is_a_row_and_exit_3(place: Path) -> None:
