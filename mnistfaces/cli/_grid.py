@@ -1,15 +1,18 @@
 """From the options of a command to the cells of a grid."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 
 from mnistfaces.cli._lists import read_option
 from mnistfaces.cli._options import Asked, Tokens
-from mnistfaces.config import DataConfig, DatasetKind, OptimizerName
+from mnistfaces.config import DataConfig, DatasetKind, ExtractConfig, OptimizerName
 from mnistfaces.experiments.commands import default_cell
 from mnistfaces.experiments.trials import OPTIONS, SWEPT, Cell, build_cells
+from mnistfaces.options import options_of
+
+Configuration = TypeVar("Configuration", DataConfig, ExtractConfig)
 
 GRADIENT_STEPS: tuple[OptimizerName, ...] = ("gd", "nesterov")
 """Optimizers whose steps grow with the gradient, and so with the number of images of a summed cost."""
@@ -56,18 +59,19 @@ def _check_use(cells: tuple[Cell, ...], given: Mapping[str, Any]) -> None:
             raise typer.BadParameter(f"counts only with {option.declaration.needs}", param_hint=option.spelled)
 
 
-def read_data(asked: Asked) -> DataConfig:
-    """Returns the form of the data that a command without cells was asked for.
+def read_config(configuration: type[Configuration], asked: Asked) -> Configuration:
+    """Returns the configuration that a command without cells was asked for.
 
     Raises:
         typer.BadParameter: names the first bad token, or a list.
         UsageError: a value cannot be meant.
     """
-    given = {name: read_option(OPTIONS[name], typed) for name, typed in asked.items() if typed is not None}
+    options = options_of(configuration)  # type: ignore[arg-type]  # mypy doubts that a class can be hashed
+    given = {name: read_option(options[name], typed) for name, typed in asked.items() if typed is not None}
     for name, values in given.items():
         if len(values) > 1:
-            raise typer.BadParameter("takes one value here, no list", param_hint=OPTIONS[name].spelled)
-    return DataConfig(**{name: values[0] for name, values in given.items()})
+            raise typer.BadParameter("takes one value here, no list", param_hint=options[name].spelled)
+    return configuration(**{name: values[0] for name, values in given.items()})
 
 
 def one_cell(cells: tuple[Cell, ...], command: str) -> Cell:

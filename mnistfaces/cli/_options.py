@@ -14,8 +14,9 @@ import typer
 
 from mnistfaces import config
 from mnistfaces.cli._output import Format, Output
-from mnistfaces.config import DataConfig, SplitConfig, TrainConfig
+from mnistfaces.config import DataConfig, ExtractConfig, SplitConfig, TrainConfig
 from mnistfaces.experiments.commands import default_cell
+from mnistfaces.experiments.trials import OPTIONS
 from mnistfaces.options import Option, options_of
 
 FIGURES = (".png", ".svg", ".pdf")
@@ -70,6 +71,7 @@ Asked = dict[str, Any]
 TrainingOptions = Annotated[Asked, TrainConfig]
 ImageOptions = Annotated[Asked, SplitConfig, DataConfig]
 DataOptions = Annotated[Asked, DataConfig]
+ExtractionOptions = Annotated[Asked, ExtractConfig]
 IterationsOption = Annotated[
     Tokens, typer.Option("--iterations", metavar="LIST", help="The same as --epochs where batches are full.")
 ]
@@ -155,6 +157,8 @@ def _default_of(option: Option) -> str:
     """Returns what the help says of a default: one for all datasets, or one per kind."""
     if option.declaration.unset is not None:
         return option.declaration.unset
+    if option != OPTIONS.get(option.name):  # no part of a cell: one default, whatever the dataset
+        return option.typed(option.usual)
     values = {kind: default_cell(kind).asked()[option.name] for kind in ("digits", "faces", "features")}
     shown = {kind: "off" if value is False else option.typed(value) for kind, value in values.items()}
     if len(set(shown.values())) == 1:

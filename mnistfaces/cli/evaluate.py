@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli._grid import read_data
+from mnistfaces.cli._grid import read_config
 from mnistfaces.cli._options import FIGURES, DataDirOption, OutputOptions, PlotOption, ReadingOptions, check_plot, flat
 from mnistfaces.cli._output import Column, number, percent, text
+from mnistfaces.config import DataConfig
 
 if TYPE_CHECKING:
     from mnistfaces.evaluation.evaluate import Evaluation
@@ -56,7 +57,7 @@ def evaluate(
     Of a DATASET the test images count, or all where it has no test set; images that trained
     or validated the model are left out, with their near-duplicates.
     """
-    form = read_data(reading)
+    form = read_config(DataConfig, reading)
     check_plot(plot)
     for file in mistakes or ():
         check_plot(file, (TABLE, *FIGURES), "--mistakes")

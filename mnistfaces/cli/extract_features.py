@@ -6,16 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mnistfaces.cli._grid import read_data
-from mnistfaces.cli._options import DataDirOption, DeviceOption, OutputOptions, ReadingOptions, flat
+from mnistfaces.cli._grid import read_config
+from mnistfaces.cli._options import DataDirOption, ExtractionOptions, OutputOptions, ReadingOptions, flat
 from mnistfaces.cli._output import number, text
-from mnistfaces.config import (
-    MOST,
-    BackboneName,
-    ExtractConfig,
-    FeatureDtypeName,
-    PreprocessName,
-)
+from mnistfaces.config import DataConfig, ExtractConfig
 
 LESS_THAN_ASKED = 3
 COLUMNS = (
@@ -38,45 +32,12 @@ def extract_features(
             show_default=False,
         ),
     ] = None,
-    backbone: Annotated[
-        BackboneName, typer.Option("--backbone", help="The network; pixels writes the dataset as it is.")
-    ] = ExtractConfig.backbone,
-    layer: Annotated[
-        str,
-        typer.Option("--layer", help="conv1 to conv5, relu1.., pool1.. (fire2 to fire9), avgpool, or features.N."),
-    ] = ExtractConfig.layer,
-    weights: Annotated[
-        str,
-        typer.Option("--weights", metavar="imagenet|random|FILE", help="FILE: .pth, .safetensors or .npz."),
-    ] = ExtractConfig.weights,
-    preprocess: Annotated[
-        PreprocessName | None,
-        typer.Option(
-            "--preprocess",
-            help="course: each image minus its mean, over its largest absolute value "
-            "[default: what the weights were trained with: imagenet].",
-        ),
-    ] = None,
+    extraction: ExtractionOptions,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="The .npz, or its folder [default: runs/extract-features-<hash>]."),
     ] = None,
-    res: Annotated[int | None, typer.Option("--res", help="Pixels per side [default: 227; pixels 32].")] = None,
-    color: Annotated[
-        bool | None, typer.Option("--color/--gray", help="Channels of --backbone pixels [default: gray up to 64].")
-    ] = None,
-    dtype: Annotated[
-        FeatureDtypeName, typer.Option("--dtype", help="Of the network's arithmetic; features are kept as float32.")
-    ] = ExtractConfig.dtype,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", max=MOST, help="Images at once.")
-    ] = ExtractConfig.batch_size,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, max=1024, help="Threads that decode images [default: one a core].")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of random weights.")] = ExtractConfig.seed,
     reading: ReadingOptions,
-    device: DeviceOption = ExtractConfig.device,
     force: Annotated[bool, typer.Option("--force", help="Replace what another extraction left at --out.")] = False,
     data_dir: DataDirOption = None,
     output: OutputOptions = OutputOptions(),
@@ -90,21 +51,8 @@ def extract_features(
     """
     from mnistfaces.features.extraction import extract_features as extract
 
-    config = ExtractConfig(
-        backbone=backbone,
-        layer=layer,
-        weights=weights,
-        preprocess=preprocess,
-        res=res,
-        color=color,
-        dtype=dtype,
-        batch_size=batch_size,
-        jobs=jobs,
-        device=device,
-        seed=seed,
-    )
+    config, form = read_config(ExtractConfig, extraction), read_config(DataConfig, reading)
     out_streams = output.open()
-    form = read_data(reading)
     events = extract(_request(images), out, config, reading=form, data_dir=data_dir, force=force)
     finished = out_streams.result(events)
     out_streams.rows([asdict(finished)], COLUMNS)

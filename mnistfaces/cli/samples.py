@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli._grid import read_data
+from mnistfaces.cli._grid import read_config
 from mnistfaces.cli._options import (
     DataDirOption,
     DataOptions,
@@ -15,6 +15,7 @@ from mnistfaces.cli._options import (
     flat,
 )
 from mnistfaces.cli._output import number, text
+from mnistfaces.config import DataConfig
 from mnistfaces.datasets import kind_of, load_dataset
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def samples(
     """
     streams = output.open()
     kind_of(dataset)
-    form = read_data(data)
+    form = read_config(DataConfig, data)
     check_plot(plot)
     with streams.busy(f"reading {dataset}"):
         images = load_dataset(dataset, data_dir=data_dir, **vars(form))

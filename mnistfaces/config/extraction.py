@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from mnistfaces.config.checks import require, require_bounded, require_known_names
 from mnistfaces.config.data import MAX_RES
 from mnistfaces.config.names import BackboneName, DeviceName, FeatureDtypeName, PreprocessName
+from mnistfaces.options import option
 
 NETWORK_RES = 227
+MOST_JOBS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,17 +30,23 @@ class ExtractConfig:
         seed: of `random` weights.
     """
 
-    backbone: BackboneName = "alexnet"
-    layer: str = "features"
-    weights: str = "imagenet"
-    preprocess: PreprocessName | None = None
-    res: int | None = None
-    color: bool | None = None
-    dtype: FeatureDtypeName = "float32"
-    batch_size: int = 32
-    jobs: int | None = None
-    device: DeviceName = "auto"
-    seed: int = 0
+    backbone: BackboneName = option("alexnet", "The network; pixels writes the dataset as it is.")
+    layer: str = option("features", "conv1 to conv5, relu1.., pool1.. (fire2 to fire9), avgpool, or features.N.")
+    weights: str = option("imagenet", "imagenet, random, or a file: .pth, .safetensors or .npz.")
+    preprocess: PreprocessName | None = option(
+        None,
+        "course: each image minus its mean, over its largest absolute value",
+        unset="what the weights were trained with: imagenet",
+    )
+    res: int | None = option(None, "Pixels per side.", unset="227; pixels 32")
+    color: bool | None = option(
+        None, "Channels of --backbone pixels.", flags="--color/--gray", unset="gray up to 64 pixels"
+    )
+    dtype: FeatureDtypeName = option("float32", "Of the network's arithmetic; features are kept as float32.")
+    batch_size: int = option(32, "Images at once.")
+    jobs: int | None = option(None, "Threads that decode images.", unset="one a core")
+    device: DeviceName = option("auto", "Where the network runs.")
+    seed: int = option(0, "Of random weights.")
 
     def __post_init__(self) -> None:
         """Raises UsageError for values that no extraction can have."""
@@ -46,7 +54,7 @@ class ExtractConfig:
         require_bounded(self)
         require(self.res is None or 1 <= self.res <= MAX_RES, f"--res must be from 1 to {MAX_RES}")
         require(self.batch_size >= 1, "--batch-size must be at least 1")
-        require(self.jobs is None or self.jobs >= 1, "--jobs must be at least 1")
+        require(self.jobs is None or 1 <= self.jobs <= MOST_JOBS, f"--jobs must be from 1 to {MOST_JOBS}")
         require(self.color is None or self.backbone == "pixels", "--color and --gray are for --backbone pixels")
 
     @property
