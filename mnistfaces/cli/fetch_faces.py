@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli._lists import read_integers
+from mnistfaces.cli._faces import FacesOptions
 from mnistfaces.cli._options import (
     DataDirOption,
     DryRunOption,
     OutputOptions,
     PlotOption,
-    Tokens,
     check_plot,
     flat,
 )
@@ -27,45 +26,7 @@ DRAWN = 12
 @flat
 def faces(
     *,
-    res: Annotated[
-        list[str],
-        typer.Option("--res", metavar="LIST", help="Pixels per side of the crops; several are kept side by side."),
-    ] = ["32"],  # noqa: B006  Typer copies it
-    color: Annotated[
-        bool | None,
-        typer.Option("--color/--gray", help="Channels of the crops [default: gray up to 64 pixels]."),
-    ] = None,
-    source: Annotated[
-        list[str],
-        typer.Option(
-            "--source",
-            metavar="LIST",
-            help="Asked in turn: live, wayback, a folder, a URL with {sha256}, {url} or {face_id}.",
-        ),
-    ] = ["live"],  # noqa: B006  likewise
-    lists: Annotated[
-        Tokens,
-        typer.Option("--list", metavar="FILE_OR_URL", help="List of faces, may be repeated [default: public copies]."),
-    ] = None,
-    actor: Annotated[
-        Tokens, typer.Option("--actor", metavar="NAME", help="May be repeated [default: the report's six].")
-    ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", help="The largest number of rows per actor.")] = None,
-    retry: Annotated[
-        Tokens, typer.Option("--retry", metavar="LIST", help="Ask again what ended so: all, or dns,timeout,…")
-    ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", help="Hosts asked at once.")] = 64,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds of silence that are waited out.")] = 5.0,
-    archive_url: Annotated[
-        str, typer.Option("--archive-url", help="Base of the archive.")
-    ] = "https://web.archive.org/web/",
-    archive_interval: Annotated[
-        float, typer.Option("--archive-interval", help="Seconds between two requests to the archive.")
-    ] = 1.0,
-    min_per_actor: Annotated[int, typer.Option("--min-per-actor", help="Fewer faces of an actor: exit 3.")] = 0,
-    keep_originals: Annotated[
-        bool, typer.Option("--keep-originals/--no-keep-originals", help="For other resolutions later.")
-    ] = True,
+    asked: FacesOptions,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Make the dataset faces-synthetic instead: no network.")
     ] = False,
@@ -75,9 +36,6 @@ def faces(
     ] = None,
     plot: PlotOption = None,
     data_dir: DataDirOption = None,
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Connect to addresses that are not public, too.")
-    ] = False,
     dry_run: DryRunOption = False,
     output: OutputOptions = OutputOptions(),
 ) -> None:
@@ -90,27 +48,11 @@ def faces(
     Most of the addresses are dead: every row ends in a named state, and the same command goes on where it stopped.
     """
     from mnistfaces.datasets.store import data_dir as data_folder
-    from mnistfaces.datasets.variants import variant_of
-    from mnistfaces.fetching.faces.fetch import FacesRequest, fetch_faces, make_synthetic
+    from mnistfaces.fetching.faces.fetch import fetch_faces, make_synthetic
     from mnistfaces.fetching.faces.report import explain_states, write_report
 
     check_plot(plot)
-    request = FacesRequest(
-        lists=lists or (),
-        actors=actor or (),
-        limit=limit,
-        sources=source,
-        archive_url=archive_url,
-        archive_interval_s=archive_interval,
-        retry=retry or (),
-        variants=tuple(variant_of(side, color) for side in read_integers(res, "--res")),
-        jobs=jobs,
-        timeout_s=timeout,
-        keep_originals=keep_originals,
-        allow_private=allow_private,
-        min_per_actor=min_per_actor,
-        dry_run=dry_run,
-    )
+    request = asked.request(dry_run=dry_run)
     out = output.open()
     folder = data_folder(data_dir)
     finished = out.result(make_synthetic(folder, request, seed) if synthetic else fetch_faces(folder, request))

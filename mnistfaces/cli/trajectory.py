@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli._lists import read_floats, read_numbers, read_option
+from mnistfaces.cli._lists import read_numbers
 from mnistfaces.cli._options import (
     FIGURES,
     PAGES,
@@ -15,13 +15,11 @@ from mnistfaces.cli._options import (
     OutOption,
     OutputOptions,
     PageOption,
-    Tokens,
     check_plot,
     flat,
 )
 from mnistfaces.cli._output import number, text
-from mnistfaces.config import OptimizerName
-from mnistfaces.experiments.trials import OPTIONS
+from mnistfaces.cli._paths import PathsOptions
 
 if TYPE_CHECKING:
     from mnistfaces.landscape import Box, DescentPath, Surface
@@ -39,7 +37,6 @@ COLUMNS = (
 )
 
 WHOLE = "whole"
-NAMES = ", ".join(get_args(OptimizerName))
 
 
 @flat
@@ -49,31 +46,7 @@ def trajectory(
         str,
         typer.Argument(metavar="[SURFACE]", help="A surface.npz, its run directory, last, or - for rows on stdin."),
     ] = "last",
-    optimizer: Annotated[
-        Tokens, typer.Option("--optimizer", metavar="LIST", help=f"Whose steps: {NAMES} [default: gd].")
-    ] = None,
-    lr: Annotated[
-        Tokens,
-        typer.Option(
-            "--lr",
-            metavar="LIST",
-            help="Learning rates [default: 0.001,0.003; of those that divide by the gradient's size 0.1,0.3].",
-        ),
-    ] = None,
-    momentum: Annotated[
-        Tokens,
-        typer.Option(
-            "--momentum",
-            metavar="LIST",
-            help="Betas of gd, where 0 is vanilla, and nesterov [default: gd 0,0.9,0.99, nesterov 0.9].",
-        ),
-    ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, max=1_000_000, help="Of every path.")] = 30,
-    start: Annotated[str, typer.Option("--start", metavar="W1,W2", help="Where every path starts.")] = "-5.5,5",
-    mode: Annotated[
-        Literal["restricted", "projected"],
-        typer.Option("--mode", help="Move the two weights alone, or all of the model's and look at the two."),
-    ] = "restricted",
+    paths: PathsOptions,
     plot: PageOption = None,
     levels: Annotated[int, typer.Option("--levels", min=2, max=1000, help="Contour levels of the figure.")] = 25,
     zoom: Annotated[
@@ -94,26 +67,20 @@ def trajectory(
     Descend on the surface that `mnf contour` kept, with every combination of optimizer, learning rate and momentum.
     A restricted path lies on the surface. A projected one moves every weight, as training does, and leaves it.
     """
-    check_plot(plot, PAGES if mode == "restricted" else FIGURES)
-    where = read_numbers(start, 2, "--start")
+    check_plot(plot, PAGES if paths.mode == "restricted" else FIGURES)
     box = None if zoom in (None, WHOLE) else _box(str(zoom))
-    names = read_option(OPTIONS["optimizer"], optimizer) if optimizer else ("gd",)
-    if plot is not None and plot.suffix.lower() not in FIGURES and names != ("gd",):
+    request = paths.request()
+    if plot is not None and plot.suffix.lower() not in FIGURES and request.optimizers != ("gd",):
         raise typer.BadParameter("a page descends by gd alone: give --plot a png, svg or pdf", param_hint="--plot")
-    rates = read_floats(lr, "--lr") if lr else None
-    betas = read_floats(momentum, "--momentum") if momentum else None
     from mnistfaces.landscape import contours, trajectories
 
-    request = trajectories.TrajectoryRequest(
-        optimizers=names, start=(where[0], where[1]), lrs=rates, momenta=betas, steps=steps, mode=mode
-    )
     streams = output.open()
     contour = contours.find_surface(surface, sys.stdin if surface == "-" else ())
-    paths = streams.result(trajectories.trajectories(contour, request, data_dir=data_dir, out=out, force=force))
-    streams.rows(trajectories.rows_of(paths), COLUMNS)
+    found = streams.result(trajectories.trajectories(contour, request, data_dir=data_dir, out=out, force=force))
+    streams.rows(trajectories.rows_of(found), COLUMNS)
     if plot is not None:
         box = contour.surface.box() if zoom == WHOLE else box
-        _draw(plot, contour.surface, paths, levels, box)
+        _draw(plot, contour.surface, found, levels, box)
 
 
 def _box(zoom: str) -> "Box":
