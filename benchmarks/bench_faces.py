@@ -1,6 +1,6 @@
 """Claims: features of a pretrained network tell real faces apart as a plain PyTorch loop does, and better than pixels.
 
-1. AlexNet features of 388 faces, 20 redrawn splits with 15 test images an actor, Part 10's defaults: a mean test
+1. AlexNet features of 388 faces, 20 redrawn splits with 15 test images per actor, Part 10's defaults: a mean test
    accuracy of at least 90 %, and a paired 95 % interval of the difference from the loop, which learns from and answers
    the very same images, that contains 0.
 2. SqueezeNet features against 32 x 32 pixels on the faces that were fetched, one grid of models for both, each chosen

@@ -108,7 +108,7 @@ def main() -> None:
         for peer in peers
     ]
     show(f"AlexNet features, from files to .npz, batch {options.batch_size}", rows)
-    print("images a second:", ", ".join(f"{name} {count / taken:.0f}" for name, taken in seconds.items()))
+    print("images per second:", ", ".join(f"{name} {count / taken:.0f}" for name, taken in seconds.items()))
     if max(errors["float32"], errors["loader"]) > TOLERANCE:
         raise SystemExit("the features differ")
 

@@ -6,7 +6,7 @@
    over all models, timed for some steps and multiplied. Losses of some models are compared with `torch-loop`'s.
 2. MNIST: softmax regression by full batches, and a network of 300 hidden units until it knows 98 % of the test images.
    Without `--data` the embedded sample of 5,000 images stands in, and the network trains for the epochs given.
-3. Features of AlexNet with random weights, from JPEG files to `.npz`, images a second.
+3. Features of AlexNet with random weights, from JPEG files to `.npz`, images per second.
 
     python benchmarks/bench_gpu.py [--quick] [--data FOLDER] [--skip-features] [--device cpu]
 """
@@ -161,7 +161,7 @@ def mnist(device: str, folder: Path | None, *, quick: bool) -> Rows:
 
 
 def features(device: str, *, quick: bool) -> Iterator[str]:
-    """Yields a line a dtype: images a second, from JPEG files to `.npz`."""
+    """Yields a line per dtype: images per second, from JPEG files to `.npz`."""
     from bench_features import make_photos
     from torchvision import models
 
@@ -180,7 +180,7 @@ def features(device: str, *, quick: bool) -> Iterator[str]:
             started = waited(device)
             for _ in extract_features(str(folder / "photos"), folder / f"{dtype}.npz", config):
                 pass
-            yield f"AlexNet features, {count} photos, {dtype}: {count / (waited(device) - started):.0f} images a second"
+            yield f"AlexNet features, {count} photos, {dtype}: {count / (waited(device) - started):.0f} images per second"
 
 
 def main() -> None:

@@ -94,7 +94,7 @@ def network(stack: Stack, k: int) -> nn.Sequential:
 
 
 def face_rows(batch: int, *, quick: bool) -> Rows:
-    """Returns seconds a model-step against eager PyTorch and against vmap, eager and compiled."""
+    """Returns seconds per model-step against eager PyTorch and against vmap, eager and compiled."""
     dataset, draws = made_up_faces()
     cells = [FACES_TRAINING.with_(lr=lr, batch_size=batch) for lr in FACE_RATES]
     stack = Stack(dataset, cells, draws, torch.device("cpu"))

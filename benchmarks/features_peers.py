@@ -65,7 +65,7 @@ def train_classifier(
         labels: (N,) class numbers.
         seed: of the initial weights and the minibatches.
         hidden: units.
-        batch_size: images a step.
+        batch_size: images per step.
         epochs: passes over the images.
     """
     torch.manual_seed(seed)

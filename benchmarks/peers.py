@@ -15,7 +15,7 @@ def course_cost(weight: Floats, bias: Floats, columns: Floats, truth: Floats) ->
     Args:
         weight: (C, D).
         bias: (C, 1).
-        columns: (D, N), one image a column.
+        columns: (D, N), one image per column.
         truth: (C, N), one-hot.
     """
     logits = weight @ columns + bias

@@ -1,6 +1,6 @@
 """The peers of training, written out from their description, independent of the package.
 
-N images, D inputs, C classes, B images a batch.
+N images, D inputs, C classes, B images per batch.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def course_descent(columns: Floats, truth: Floats, lr: float, steps: int) -> tup
     float64, the gradient of the weights and that of the biases each with a forward pass of its own.
 
     Args:
-        columns: (D, N), one image a column.
+        columns: (D, N), one image per column.
         truth: (C, N), one-hot.
         lr: learning rate.
         steps: iterations.

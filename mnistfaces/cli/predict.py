@@ -25,7 +25,7 @@ LESS_THAN_ASKED = 3
 def predict(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run of mnf train: directory, last, or -.")],
     images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or - for names on stdin, one a line.")
+        list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or - for names on stdin, one per line.")
     ],
     *,
     box: Annotated[

@@ -30,7 +30,7 @@ def visualize_weights(
         Tokens, typer.Option("--class", metavar="LIST", help="Class by name, surname or number [default: all].")
     ] = None,
     top: Annotated[
-        int | None, typer.Option("--top", min=1, help="Hidden units a class [default: 4].", show_default=False)
+        int | None, typer.Option("--top", min=1, help="Hidden units per class [default: 4].", show_default=False)
     ] = None,
     criterion: Annotated[
         Criterion | None,

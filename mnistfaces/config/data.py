@@ -26,7 +26,7 @@ class SplitConfig:
         val_per_class: validation images per class; None is a quarter of `train_per_class`, or `val_fraction`.
         test_per_class: test images per class; `all` is the test set that the data bring along, None the same where
             they bring one, else 20.
-        val_fraction: share of what is not test that validates, when no numbers a class are given.
+        val_fraction: share of what is not test that validates, when no numbers per class are given.
         folds: number of cross-validation folds that replace the test set; None for one split.
         validation: False leaves the validation set out.
     """

@@ -25,7 +25,7 @@ class ExtractConfig:
         color: RGB (True) or gray (False), of pixels.
         dtype: of the network's arithmetic; features are stored as float32.
         batch_size: images that go through the network together.
-        jobs: threads that decode images; None is one a core.
+        jobs: threads that decode images; None is one per core.
         device: where the network runs.
         seed: of `random` weights.
     """
@@ -44,7 +44,7 @@ class ExtractConfig:
     )
     dtype: FeatureDtypeName = option("float32", "Of the network's arithmetic; features are kept as float32.")
     batch_size: int = option(32, "Images at once.")
-    jobs: int | None = option(None, "Threads that decode images.", unset="one a core")
+    jobs: int | None = option(None, "Threads that decode images.", unset="one per core")
     device: DeviceName = option("auto", "Where the network runs.")
     seed: int = option(0, "Of random weights.")
 

@@ -1,4 +1,4 @@
-"""The 5,000 MNIST images that come with the package, 400 a digit to train and 100 to test."""
+"""The 5,000 MNIST images that come with the package, 400 per digit to train and 100 to test."""
 
 from importlib import resources
 

@@ -1,4 +1,4 @@
-"""The forms in which a set of images is kept: pixels a side, and channels."""
+"""The forms in which a set of images is kept: pixels per side, and channels."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ GRAY_UP_TO = 64
 
 @dataclass(frozen=True, order=True)
 class Variant:
-    """One form of the crops: pixels a side, and RGB or gray."""
+    """One form of the crops: pixels per side, and RGB or gray."""
 
     res: int
     color: bool

@@ -452,7 +452,7 @@ def sweep(
         device: where to compute.
 
     Returns:
-        `cells`, a row each with `best` and `tied`; `best`, its row; `best_command`; `nested`; `failures`.
+        `cells`, one row each with `best` and `tied`; `best`, its row; `best_command`; `nested`; `failures`.
 
     Raises:
         MnistFacesError: the dataset is not there, the directory holds another run, or the disk refuses.

@@ -1,4 +1,4 @@
-"""The append-only ledger: a file of JSON records, one a line, each with a checksum, that survives kills and damage.
+"""The append-only ledger: a file of JSON records, one per line, each with a checksum, that survives kills and damage.
 
 Who opens a ledger holds the folder it lies in: one process writes at a time, others read. Lines of release 0.1.0 have
 no checksum; they count where no line of the ledger has one, and get theirs when it is opened for writing.

@@ -40,7 +40,7 @@ class UnitsRequest:
 
     Attributes:
         classes: names, surnames or numbers; none are all.
-        top: hidden units a class; None is 4.
+        top: hidden units per class; None is 4.
         criterion: what they are ranked by; None is `weight`, and `ablation` where there are several hidden layers.
     """
 

@@ -24,7 +24,7 @@ TILE_INCHES = 1.9
 def save_weight_figures(
     images: Sequence[WeightImage], title: str, *, plot: Path | None, each: Path | None, gray: bool
 ) -> None:
-    """Writes the sheet of all images to `plot`, and one file an image into the folder `each`, where given.
+    """Writes the sheet of all images to `plot`, and one file per image into the folder `each`, where given.
 
     Raises:
         FileError: the folder or the disk refuses.

@@ -69,7 +69,7 @@ USUAL = Assumptions(
     single=Spread(image=0.0700, rest=0.0575, trial=0.0002),
     pair=Spread(image=0.0025, rest=0.0420, trial=0.0001),
 )
-"""Measured: networks of 20 and 50 hidden groups at two learning rates, five seeds each on 40 training images a digit.
+"""Measured: networks of 20 and 50 hidden units at two learning rates, five seeds each on 40 training images per digit.
 
 Their pairs shared seeds and training images. Models of different kinds differ on more images: plan from a run then.
 """

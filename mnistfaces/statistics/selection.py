@@ -107,7 +107,7 @@ def nested_accuracy(
 
     Args:
         val_accuracy: (cells, T); NaN for a trial that failed.
-        val_loss: (cells, T), mean nats an image; NaN for a trial that failed.
+        val_loss: (cells, T), mean nats per image; NaN for a trial that failed.
         test: cells of T test scores; None for a trial that failed.
         level: of the interval.
 

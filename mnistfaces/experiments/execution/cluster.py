@@ -46,7 +46,7 @@ class Cluster:
 
         Args:
             address: of the scheduler; None starts a cluster on this machine.
-            count: of workers of a cluster on this machine; None is one a core.
+            count: of workers of a cluster on this machine; None is one per core.
             device: where they are to compute.
 
         Raises:

@@ -24,7 +24,7 @@ class Checkpoint:
     """What trials of a stack came to at one number of epochs.
 
     Attributes:
-        records: one a trial, for the ledger.
+        records: one per trial, for the ledger.
         predictions: of these trials, in the same order.
         weights: of each trial by its key, where they are to be kept.
     """
