@@ -180,7 +180,8 @@ def features(device: str, *, quick: bool) -> Iterator[str]:
             started = waited(device)
             for _ in extract_features(str(folder / "photos"), folder / f"{dtype}.npz", config):
                 pass
-            yield f"AlexNet features, {count} photos, {dtype}: {count / (waited(device) - started):.0f} images per second"
+            rate = count / (waited(device) - started)
+            yield f"AlexNet features, {count} photos, {dtype}: {rate:.0f} images per second"
 
 
 def main() -> None:

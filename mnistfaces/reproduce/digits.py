@@ -106,7 +106,7 @@ def draw_class_weights(setup: Setup) -> Iterator[Event | Found]:
     yield FigureFile(
         file="weights.png",
         caption="Figure 12: the weights into each digit, in grey.",
-        alt="Ten images of 28 x 28 weights, one per digit: bright where ink speaks for the digit, dark where against it.",
+        alt="Ten images of 28 x 28 weights, one per digit: bright where ink speaks for it, dark where against it.",
         line=f"mnf visualize-weights {run.path.as_posix()} --gray --plot weights.png",
     )
 
