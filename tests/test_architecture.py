@@ -19,7 +19,7 @@ errors  progress  text  options
 config  files  images  statistics
 devices  arrays
 datasets
-fetching  engine  runs  environment
+fetching  engine  runs  environment  execution
 features  experiments  inspection
 evaluation  landscape
 plots  pages
@@ -37,8 +37,8 @@ FENCES = {
     "torchvision": ("features",),
     "scipy": ("statistics", "datasets/mat_process"),
     "safetensors": ("runs", "features"),
-    "dask": ("experiments/execution/*",),
-    "distributed": ("experiments/execution/*",),
+    "dask": ("execution",),
+    "distributed": ("execution",),
     "sklearn": (),
     "mlxtend": (),
 }

@@ -14,22 +14,20 @@ if TYPE_CHECKING:
 
 def sweep_rows(streams: Output, job: "Sweep", *, per_seed: bool) -> "Iterator[Row]":
     """Yields the rows of each cell, in the order asked, as soon as it and those before it are done."""
-    cells = job.grid.own_cells()
+    cells, trials = job.worklist.cells, len(job.worklist.trials)
     missing = len(job.missing())
-    streams.note(
-        f"{len(cells)} cells, {len(job.trials)} trials on {job.dataset.name}, {missing} to do, into {job.folder.path}"
-    )
+    streams.note(f"{len(cells)} cells, {trials} trials on {job.dataset.name}, {missing} to do, into {job.folder.path}")
     for line in job.dataset.notes():
         streams.note(line)
     if missing and job.config.device != "cpu":
         streams.note("on a GPU the last bits of a model depend on what trains beside it: losses agree to about 1e-4")
     shown = 0
     for _ in streams.follow(job.run()):
-        while shown < len(cells) and job.is_done(cells[shown]):
-            yield from job.trial_rows(cells[shown]) if per_seed else [job.row(cells[shown])]
+        while shown < len(cells) and job.outcomes.is_done(cells[shown]):
+            yield from job.outcomes.trial_rows(cells[shown]) if per_seed else [job.outcomes.row(cells[shown])]
             shown += 1
     for cell in cells[shown:]:
-        yield from job.trial_rows(cell) if per_seed else [job.row(cell)]
+        yield from job.outcomes.trial_rows(cell) if per_seed else [job.outcomes.row(cell)]
     job.finish()
 
 
@@ -112,9 +110,9 @@ def show_plan(streams: Output, job: "Sweep") -> None:
         for number, stack in enumerate(stacks, 1)
     )
     total = sum(stack.estimate_seconds() for stack in stacks) / min(at_once, len(stacks) or 1)
-    size = sum(stack.estimate_bytes() for stack in stacks)
+    size, trials = sum(stack.estimate_bytes() for stack in stacks), len(job.worklist.trials)
     streams.note(
-        f"{len(job.grid.own_cells())} cells, {len(job.trials)} trials, {len(job.trials) - len(job.missing())} done; "
+        f"{len(job.worklist.cells)} cells, {trials} trials, {trials - len(job.missing())} done; "
         f"the rest in {len(stacks)} stacks, a task each, about {total:.0f} s, at most {size / 1e6:.1f} MB on the disk, "
         f"{where}, into {job.folder.path}"
     )

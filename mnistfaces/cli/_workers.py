@@ -10,7 +10,7 @@ from mnistfaces.config import MOST_TRIALS, DeviceName
 from mnistfaces.errors import UsageError
 
 if TYPE_CHECKING:
-    from mnistfaces.experiments.execution.dispatch import Workers
+    from mnistfaces.execution.dispatch import Workers
 
 MOST_JOBS = 1024
 
@@ -64,12 +64,12 @@ class WorkersOptions:
         address = self.address
         chosen = resolve_device(device) if address is None else "cpu" if device == "auto" else device
         if self.engine is not None:
-            from mnistfaces.experiments.execution.cluster import Cluster
+            from mnistfaces.execution.cluster import Cluster
 
             return chosen, Cluster(address, self.jobs, chosen)
         if self.jobs is None:
             return chosen, None
-        from mnistfaces.experiments.execution.processes import Processes
+        from mnistfaces.execution.processes import Processes
 
         return chosen, Processes(self.jobs)
 

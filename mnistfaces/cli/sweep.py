@@ -71,7 +71,8 @@ def sweep(
     cells, swept = read_cells(kind_of(dataset), {**training, **images}, iterations)
     grid = Grid(cells=cells, seeds=seeds.read(), fixed_split=seeds.fixed_split, shard=read_shard(shard))
     chosen, processes = workers.choose(device)
-    from mnistfaces.experiments.sweep import DatasetReference, Sweep, SweepConfig
+    from mnistfaces.execution.reference import DatasetReference
+    from mnistfaces.experiments.sweep import Sweep, SweepConfig
 
     config = SweepConfig(
         grid=grid,

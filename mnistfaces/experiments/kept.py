@@ -1,21 +1,28 @@
-"""What a sweep's folder holds of trials that are done: a line of a ledger each, and their answers, part by part."""
+"""What a sweep's folder holds of trials that are done: a line of a ledger each, their answers, and perhaps weights."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mnistfaces.config import Status
 from mnistfaces.errors import DataError, RunError
+from mnistfaces.experiments.stacks import Checkpoint
 from mnistfaces.experiments.trials import Row
 from mnistfaces.files import hash_of, sha256_of_file
-from mnistfaces.files.ledger import read_records
+from mnistfaces.files.ledger import Ledger, read_records
 from mnistfaces.files.schema import FileName
-from mnistfaces.runs.folder import is_proven
+from mnistfaces.runs.folder import RunFolder, is_proven
 from mnistfaces.runs.predictions import Predictions, load_predictions, save_predictions
+from mnistfaces.runs.runs import save_weights
+
+if TYPE_CHECKING:
+    from mnistfaces.statistics.scores import TrialScores
 
 LEDGER, LEDGERS = "trials.ndjson", "trials*.ndjson"
 PARTS = "parts"
+WEIGHTS = "weights"
+WEIGHTS_ENDING = ".safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,20 +128,82 @@ class Parts:
         return {f"{PARTS}/{name}": self._sha256.get(name) or sha256_of_file(self._folder / name) for name in names}
 
 
-def read_trials(folder: Path, parts: Parts, sha256: Mapping[str, str]) -> dict[str, Row]:
-    """Returns the records of all ledgers of a sweep, by trial, of which the answers are there and whole.
+class KeptTrials:
+    """The trials in a sweep's folder that are done.
 
-    Args:
-        folder: of the sweep.
-        parts: its answers.
-        sha256: of its files when it was finished.
-
-    Raises:
-        FileError: a ledger cannot be read.
+    Attributes:
+        records: of the trials, by key, of which the answers are there and whole.
     """
-    return {
-        record["trial"]: record
-        for path in sorted(folder.glob(LEDGERS))
-        for record in read_records(path, TrialRecord, sha256.get(path.name))
-        if parts.has(record)
-    }
+
+    def __init__(self, folder: RunFolder) -> None:
+        """Reads them.
+
+        Raises:
+            FileError: a ledger cannot be read.
+        """
+        self._folder = folder
+        self.look()
+
+    def look(self) -> None:
+        """Reads them again: another process may have done some meanwhile.
+
+        Raises:
+            FileError: a ledger cannot be read.
+        """
+        path, sha256 = self._folder.path, self._folder.sha256
+        self._parts = Parts(path, sha256)
+        ledgers = [] if self._folder.replaces else sorted(path.glob(LEDGERS))
+        self.records: dict[str, Row] = {
+            record["trial"]: record
+            for ledger in ledgers
+            for record in read_records(ledger, TrialRecord, sha256.get(ledger.name))
+            if self._parts.has(record)
+        }
+
+    def keep(self, found: Checkpoint, ledger: Ledger) -> list[Row]:
+        """Writes what trials answered, then their records: only finished work is recorded. Returns the records.
+
+        Raises:
+            FileError: the disk refuses.
+        """
+        for key, weights in found.weights.items():
+            save_weights(self._weights_of(key), weights)
+        part = self._parts.keep(found.predictions)
+        records = [{**record, "part": part} for record in found.records]
+        ledger.extend(records)
+        self.records.update((record["trial"], record) for record in records)
+        return records
+
+    def scores(self, key: str) -> "TrialScores | None":
+        """Returns the answers on its test images of a trial that is done; None where it has none."""
+        return self._parts.read(self.records[key]["part"]).scores(key)
+
+    def predictions(self, keys: Iterable[str]) -> Predictions | None:
+        """Returns the answers of those of some trials that are done, in this order; None where none is."""
+        done = [key for key in keys if key in self.records]
+        if not done:
+            return None
+        parts = [self._parts.read(name) for name in dict.fromkeys(self.records[key]["part"] for key in done)]
+        return Predictions.joined(parts).only(done)
+
+    def lacking_weights(self, keys: Sequence[str]) -> set[str]:
+        """Returns which of some trials are done and ended with weights that were not kept."""
+        there = {file.stem for file in self._weights()}
+        return {key for key in keys if key not in there and self.records.get(key, {}).get("train_loss") is not None}
+
+    def drop_weights_but(self, keys: Container[str]) -> None:
+        """Removes the weights of all but some trials."""
+        for file in self._weights():
+            if file.stem not in keys:
+                file.unlink()
+
+    def sha256(self) -> dict[str, str]:
+        """Returns the SHA-256 of every file of answers and weights, by its path in the folder."""
+        weights = {f"{WEIGHTS}/{file.name}": sha256_of_file(file) for file in self._weights()}
+        return {**self._parts.sha256(self.records), **weights}
+
+    def _weights(self) -> list[Path]:
+        return sorted((self._folder.path / WEIGHTS).glob(f"[!.]*{WEIGHTS_ENDING}"))
+
+    def _weights_of(self, key: str) -> Path:
+        return self._folder.path / WEIGHTS / f"{key}{WEIGHTS_ENDING}"

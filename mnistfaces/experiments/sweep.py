@@ -1,74 +1,37 @@
-"""A sweep on disk: a grid of trials in a run directory that grows, resumes and gathers shards."""
+"""A sweep on disk: a grid of trials in a run directory that grows, resumes and gathers shards.
+
+What there is to do is in `worklist`, how it is cut into stacks in `plan`, what is done in `kept`, what that came to
+in `outcomes`, and what all cells together tell in `summary`.
+"""
 
 import contextlib
-import itertools
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistfaces.config import DataConfig, DeviceName
-from mnistfaces.datasets import NAMES, load_dataset
+from mnistfaces.config import DeviceName
+from mnistfaces.datasets import NAMES
 from mnistfaces.datasets.splits import settled
 from mnistfaces.errors import DataError, WorkerError
-from mnistfaces.experiments.commands import train_line, without_folds
-from mnistfaces.experiments.execution.dispatch import Lost, Workers, dispatch
-from mnistfaces.experiments.execution.stacks import Checkpoint, train_planned
-from mnistfaces.experiments.execution.tasks import Terms, version
-from mnistfaces.experiments.kept import LEDGER, LEDGERS, Parts, TrialRecord, read_trials
-from mnistfaces.experiments.plan import Draws, StackPlan, draw_key, plan
-from mnistfaces.experiments.results import (
-    COUNTS,
-    METRICS,
-    CellResult,
-    assumed,
-    cautions,
-    count_tested,
-    find_best,
-    find_tied,
-    judge_together,
-    nested_row,
-    trades_places,
-)
-from mnistfaces.experiments.trials import SWEPT, Cell, Grid, LoadDataset, Row, Trial, folds_arithmetic
-from mnistfaces.files import hash_of, sha256_of_file, write_json, write_text
+from mnistfaces.execution.dispatch import Done, Lost, Workers, dispatch
+from mnistfaces.execution.reference import DatasetReference, LoadDataset
+from mnistfaces.experiments.kept import LEDGER, LEDGERS, KeptTrials, TrialRecord
+from mnistfaces.experiments.outcomes import Outcomes
+from mnistfaces.experiments.plan import Draws, Group, draw_key, plan
+from mnistfaces.experiments.stacks import Checkpoint, train_group
+from mnistfaces.experiments.summary import best_cell, read_summary, rows_alone, summarise, write_summary
+from mnistfaces.experiments.tasks import tasks_of
+from mnistfaces.experiments.trials import SWEPT, Grid, Row, Trial, folds_arithmetic
+from mnistfaces.experiments.worklist import Worklist
 from mnistfaces.files.ledger import Ledger
 from mnistfaces.progress import Event, Note, Stage
 from mnistfaces.runs.configuration import configuration, describe
 from mnistfaces.runs.folder import RunFolder
-from mnistfaces.runs.predictions import Predictions, save_predictions
-from mnistfaces.runs.runs import PREDICTIONS, RESULTS, SUMMARY, load_run, save_weights
-from mnistfaces.statistics.intervals import accuracy_interval
+from mnistfaces.runs.runs import PREDICTIONS, RESULTS, SUMMARY
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
-
-WEIGHTS = "weights"
-JUDGED = 512  # cells whose rows are made together
-
-
-@dataclass(frozen=True)
-class DatasetReference:
-    """A dataset by name or path, opened in any form; it can be sent to another process, which opens it there.
-
-    Attributes:
-        name: as for `load_dataset`.
-        data_dir: where data live; None is each machine's own folder.
-    """
-
-    name: str
-    data_dir: Path | None = None
-
-    def __call__(self, data: DataConfig) -> "Dataset":
-        """Returns the dataset in a form."""
-        return load_dataset(self.name, data_dir=self.data_dir, **vars(data))
-
-    def __reduce__(self) -> tuple[type, tuple[str, Path | None]]:
-        """Sends paths that hold in whichever folder the other process was started."""
-        name = self.name if self.name in NAMES else str(Path(self.name).absolute())
-        return DatasetReference, (name, self.data_dir and self.data_dir.absolute())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +67,12 @@ class Sweep:
     """A grid in its run directory.
 
     Attributes:
+        config: what is asked for.
+        datasets: by their form.
+        worklist: every trial that this process is to do.
         folder: the run directory.
-        trials: all trials asked for.
-        records: of the trials that are done, by key.
+        kept: what of it is done.
+        outcomes: what that came to: the rows.
         failures: why trials could not be done.
         summary: what only all cells together can tell, once `finish` found it.
     """
@@ -120,57 +86,45 @@ class Sweep:
         """
         self.config, self.grid, self._load = config, config.grid, load
         self.datasets = {data: load(data) for data in dict.fromkeys(cell.data for cell in self.grid.cells)}
-        self.trials = self.grid.trials()
-        self.keys = [self.key(trial) for trial in self.trials]
-        self._places: dict[Cell, list[int]] = {}
-        for place, trial in enumerate(self.trials):
-            self._places.setdefault(trial.cell, []).append(place)
-        self._cells = list(self._places)
-        self._number = {cell: number for number, cell in enumerate(self._cells)}
-        self.folder = RunFolder(
-            self._asked(), [RESULTS, PREDICTIONS, SUMMARY], out=config.out, force=config.force, grows=LEDGERS
-        )
-        self.summary: Row = {}
+        self.worklist = Worklist(self.grid, self.datasets, config.device)
+        files = [RESULTS, PREDICTIONS, SUMMARY]
+        self.folder = RunFolder(self._asked(), files, out=config.out, force=config.force, grows=LEDGERS)
+        self.kept = KeptTrials(self.folder)
         self.failures: list[str] = []
         self._draws = Draws(self.datasets)
-        self._read()
+        self._look()
 
     @property
     def dataset(self) -> "Dataset":
         """Returns the dataset, at the first resolution."""
         return next(iter(self.datasets.values()))
 
-    def _read(self) -> None:
-        """Reads what is done: records, answers, and the finished table where nothing is left to do."""
-        path, sha256 = self.folder.path, self.folder.sha256
-        self._parts = Parts(path, sha256)
-        self.records: dict[str, Row] = {} if self.folder.replaces else read_trials(path, self._parts, sha256)
-        self._results: dict[Cell, CellResult] = {}  # of cells whose trials are all done, as are the rows
-        self._rows: dict[Cell, Row] = {}
-        self._kept = self._read_kept()
-
-    @property
-    def timing(self) -> str:
-        """Returns whose the seconds are: a model's own, or its share of a stack's."""
-        return "isolated" if self.config.isolated else "shared"
-
-    def key(self, trial: Trial) -> str:
-        """Returns the hash under which a trial is found."""
-        return trial.key(self.datasets[trial.cell.data], self.config.device)
+    def _look(self) -> None:
+        """Takes over the finished table where nothing is left to do; else all rows are to be made."""
+        names = {data: dataset.name for data, dataset in self.datasets.items()}
+        timing = "isolated" if self.config.isolated else "shared"
+        same = {"timing": timing, "run": str(self.folder.path)}
+        self.outcomes = Outcomes(self.worklist, self.kept, names, same)
+        summary = None
+        if self.folder.finished and self.grid.shard is None and self.config.keep_weights != "best":
+            summary = None if self.missing() else read_summary(self.folder, self.worklist, self.config.reference)
+        self.summary: Row = summary or {}
+        if summary is not None:
+            self.outcomes.take(dict(zip(self.worklist.cells, rows_alone(summary), strict=True)))
 
     def processors(self) -> list[str]:
         """Returns the makes of the processors that trials were done on, where their records say so."""
-        done = (self.records.get(key, {}) for key in self.keys)
+        done = (self.kept.records.get(key, {}) for key in self.worklist.keys)
         return sorted({record["processor"] for record in done if "processor" in record})
 
     def missing(self) -> list[Trial]:
         """Returns the trials that are still to be done, for their weights perhaps."""
-        places = [place for place, key in enumerate(self.keys) if key not in self.records]
+        missing = list(self.worklist.missing(self.kept.records))
         if self.config.keep_weights == "all":
-            places += self._lacking_weights(range(len(self.trials)))
-        return [self.trials[place] for place in places]
+            missing += self.worklist.named(self.kept.lacking_weights(self.worklist.keys))
+        return missing
 
-    def stacks(self, trials: Sequence[Trial]) -> Iterator[StackPlan]:
+    def groups(self, trials: Sequence[Trial]) -> Iterator[Group]:
         """Yields the stacks in which these trials train."""
         workers = self.config.workers.count if self.config.workers else 1
         return plan(trials, self.datasets, self._draws, isolated=self.config.isolated, workers=workers)
@@ -208,21 +162,23 @@ class Sweep:
             name = f"trials-{part}.ndjson" if part else LEDGER
             ledger = Ledger(self.folder.path / name, TrialRecord, self.folder.sha256.get(name))
             yield from (Note(message=note) for note in ledger.notes)
-            self._read()  # another process may have done some meanwhile, and damaged lines are gone
+            self.kept.look()  # another process may have done some meanwhile, and damaged lines are gone
+            self._look()
             yield from self._train(self.drawable(self.missing()), ledger)
-            yield from self._train([self.trials[place] for place in self._best_lacking_weights()], ledger)
+            if self.config.keep_weights == "best" and (best := best_cell(self.worklist, self.outcomes)) is not None:
+                lacking = self.kept.lacking_weights(self.worklist.keys_of(best))
+                yield from self._train(list(self.worklist.named(lacking)), ledger)
 
     def _train(self, trials: Sequence[Trial], ledger: Ledger) -> Iterator[Row | Event]:
         """Does some trials, yielding how far they are, and each one's record once it is on the disk."""
         if not trials:
             return
-        self._kept = None
         with self.config.workers or contextlib.nullcontext():
-            stacks = list(self.stacks(trials))
-            yield Stage(name="sweep", total=sum(stack.work for stack in stacks))
-            for event in self._executed(stacks):
+            groups = list(self.groups(trials))
+            yield Stage(name="sweep", total=sum(group.work for group in groups))
+            for event in self._executed(groups):
                 if isinstance(event, Checkpoint):
-                    yield from self._keep(event, ledger)
+                    yield from self.kept.keep(event, ledger)
                 elif not isinstance(event, Lost):
                     yield event
                 elif self.config.fail_fast:
@@ -230,95 +186,21 @@ class Sweep:
                 else:
                     self.failures.append(event.reason)
 
-    def _executed(self, stacks: Sequence[StackPlan]) -> Iterator[Event | Checkpoint | Lost]:
+    def _executed(self, groups: Sequence[Group]) -> Iterator[Event | Checkpoint | Lost]:
         """Trains stacks in this process or on the workers."""
-        keep, device = self.config.keep_weights is not None, self.config.device
-        if self.config.workers is None:
-            for number, stack in enumerate(stacks, 1):
-                yield Note(message=f"stack {number} of {len(stacks)}: {stack.describe()}", detail=True)
-                yield from train_planned(stack, self.datasets[stack.data], self._draws, device, keep_weights=keep)
+        keep, device, workers = self.config.keep_weights is not None, self.config.device, self.config.workers
+        if workers is None:
+            for number, group in enumerate(groups, 1):
+                yield Note(message=f"stack {number} of {len(groups)}: {group.describe()}", detail=True)
+                yield from train_group(group, self.datasets[group.data], self._draws, device, keep_weights=keep)
             return
-        terms = Terms(
-            version=version(),
-            load=self._load,
-            known={data: (dataset.name, dataset.fingerprint) for data, dataset in self.datasets.items()},
-            device=device,
-            threads=self.config.workers.threads,
-            keep_weights=keep,
-        )
-        yield from dispatch(stacks, terms, self.config.workers)
-
-    def _keep(self, found: Checkpoint, ledger: Ledger) -> Iterator[Row]:
-        """Writes what trials answered, then their records: only finished work is recorded."""
-        for key, weights in found.weights.items():
-            save_weights(self.folder.path / WEIGHTS / f"{key}.safetensors", weights)
-        part = self._parts.keep(found.predictions)
-        records = [{**record, "part": part} for record in found.records]
-        ledger.extend(records)
-        self.records.update((record["trial"], record) for record in records)
-        yield from records
-
-    def is_done(self, cell: Cell) -> bool:
-        """Returns whether every trial of a cell is done."""
-        return all(self.keys[place] in self.records for place in self._places[cell])
-
-    def result(self, cell: Cell) -> CellResult:
-        """Returns what the trials of a cell that are done come to."""
-        if cell not in self._results and self.is_done(cell):
-            ahead = itertools.islice(self._cells, self._number[cell], self._number[cell] + JUDGED)
-            found = {done: self._found(done) for done in itertools.takewhile(self.is_done, ahead)}
-            judge_together(list(found.values()))
-            self._results.update(found)
-        return self._results.get(cell) or self._found(cell)
-
-    def _found(self, cell: Cell) -> CellResult:
-        """Returns the trials of a cell that are done, and what they answered."""
-        keys = [self.keys[place] for place in self._places[cell] if self.keys[place] in self.records]
-        records = [self.records[key] for key in keys]
-        scores = {
-            (record["seed"], record["fold"]): self._parts.read(record["part"]).scores(record["trial"])
-            for record in records
-        }
-        return CellResult(cell, records, scores)
-
-    def row(self, cell: Cell) -> Row:
-        """Returns the row of a cell."""
-        if self._kept is not None:
-            row = self._kept[cell]
-            return {name: value for name, value in row.items() if name not in ("best", "tied")}
-        if cell in self._rows:
-            return self._rows[cell]
-        same = {"dataset": self.datasets[cell.data].name, "seed": self.grid.seeds[0]}
-        row = self.result(cell).row(len(self._places[cell]), **same)
-        row = {**row, "timing": self.timing, "run": str(self.folder.path)}
-        if cell in self._results:
-            self._rows[cell] = row
-        return row
-
-    def trial_rows(self, cell: Cell) -> list[Row]:
-        """Returns a row per trial of a cell; a trial that failed has no numbers."""
-        rows = []
-        for place in self._places[cell]:
-            trial, record = self.trials[place], self.records.get(self.keys[place], {})
-            scores = self._parts.read(record["part"]).scores(record["trial"]) if record else None
-            interval = accuracy_interval([scores]) if scores and record["test_loss"] is not None else None
-            rows.append(
-                {
-                    **cell.options(),
-                    "dataset": self.datasets[cell.data].name,
-                    "seed": trial.seed,
-                    "fold": trial.fold if cell.split.folds else None,
-                    **{field: record.get(field) for field in (*METRICS, *COUNTS)},
-                    "test_accuracy": interval.mean if interval else record.get("test_accuracy"),
-                    "test_low": interval.low if interval else None,
-                    "test_high": interval.high if interval else None,
-                    "seconds": record.get("seconds"),
-                    "status": record.get("status", "failed"),
-                    "timing": self.timing,
-                    "run": str(self.folder.path),
-                }
-            )
-        return rows
+        threads = workers.threads
+        tasks = tasks_of(groups, self._load, self.datasets, device=device, threads=threads, keep_weights=keep)
+        for event in dispatch(list(tasks), workers):
+            if isinstance(event, Done):
+                yield from event.result
+            else:
+                yield event
 
     def finish(self) -> None:
         """Finds the best cell and its ties and, unless this is a shard, writes all that the sweep says.
@@ -327,92 +209,18 @@ class Sweep:
             FileError: the disk refuses.
             RunError: another process has made the directory another sweep's since `run` ended.
         """
-        if self._kept is not None:
+        if self.summary:
             return
-        cells = self.grid.own_cells()
-        results = [self.result(cell) for cell in cells]
-        best, nested = find_best(results), nested_row(results)
-        tied = find_tied(results)
-        command = None
-        if best is not None:
-            dataset = self.datasets[cells[best].data]
-            name = self.config.reference or dataset.name
-            command = train_line(without_folds(cells[best], dataset), name, dataset.kind, self.grid.seeds[0])
-        rows = [{**self.row(cell), "best": number == best, "tied": tied[number]} for number, cell in enumerate(cells)]
-        self.summary = {
-            "best": None if best is None else rows[best],
-            "best_command": command,
-            "best_trials": [
-                {"trial": record["trial"], "seed": record["seed"], "fold": record["fold"]}
-                for record in (results[best or 0].records if results else ())
-            ],
-            "tested": count_tested(results[best or 0]) if results else 0,
-            "redrawn": bool(results) and trades_places(results[best or 0]),
-            "cautions": cautions(results[best or 0]) if results else [],
-            "assumed": assumed(results, best or 0, tied) if results else None,
-            "design": {"seeds": len(self.grid.seeds), "folds": cells[best or 0].split.folds if cells else None},
-            "nested": nested,
-            "cells": rows,
-            "failures": self.failures,
-        }
+        reference = self.config.reference
+        found = summarise(self.worklist, self.outcomes, self.datasets, reference)
+        self.summary = {**found, "failures": self.failures}
         if self.grid.shard is None:
             with self.folder:
                 for _ in self.folder.claim():
                     pass
-                self._write(None if best is None else cells[best])
-
-    def _write(self, best: Cell | None) -> None:
-        path, summary = self.folder.path, self.summary
-        wrote = self._parts.sha256(self.records)
-        done = [self.records[key] for key in self.keys if key in self.records]
-        if done:
-            parts = [self._parts.read(name) for name in dict.fromkeys(record["part"] for record in done)]
-            joined = Predictions.joined(parts).only([record["trial"] for record in done])
-            wrote[PREDICTIONS] = save_predictions(path / PREDICTIONS, joined)
-        wrote[SUMMARY] = write_json(path / SUMMARY, summary)
-        lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in summary["cells"])
-        wrote[RESULTS] = write_text(path / RESULTS, lines)
-        if self.config.keep_weights == "best" and best is not None:
-            kept = {self.keys[place] for place in self._places[best]}
-            for file in (path / WEIGHTS).glob("*.safetensors"):
-                if file.stem not in kept:
-                    file.unlink()
-        weights = sorted((path / WEIGHTS).glob("[!.]*.safetensors"))
-        wrote |= {f"{WEIGHTS}/{file.name}": sha256_of_file(file) for file in weights}
-        self.folder.finish(wrote, best_command=summary["best_command"], table=self._table())
-
-    def _table(self) -> str:
-        """Returns what the kept table says: of which trials, in which words, by which release."""
-        return hash_of([metadata.version("mnistfaces"), self.config.reference, self.keys])
-
-    def _read_kept(self) -> dict[Cell, Row] | None:
-        """Returns the rows of the table that is on the disk, if it is this grid's and nothing is left to do."""
-        if not self.folder.finished or self.grid.shard or self.config.keep_weights == "best" or self.missing():
-            return None
-        kept, path = load_run(self.folder.path), self.folder.path
-        if kept.config.get("table") != self._table():
-            return None
-        self.summary = kept.summary()
-        rows = [{**row, "run": str(path)} for row in self.summary["cells"]]
-        self.summary.update(cells=rows, best=next((row for row in rows if row["best"]), None))
-        return dict(zip(self.grid.cells, rows, strict=True))
-
-    def _lacking_weights(self, places: Iterable[int]) -> list[int]:
-        """Returns the places of trials that are done and ended with weights that were not kept."""
-        there = {file.stem for file in (self.folder.path / WEIGHTS).glob("*.safetensors")}
-        return [
-            place
-            for place in places
-            if self.keys[place] not in there and self.records.get(self.keys[place], {}).get("train_loss") is not None
-        ]
-
-    def _best_lacking_weights(self) -> list[int]:
-        """Returns the trials of the best cell whose weights are asked for but were not kept when they were done."""
-        if self.config.keep_weights != "best":
-            return []
-        cells = self.grid.own_cells()
-        best = find_best([self.result(cell) for cell in cells])
-        return [] if best is None else self._lacking_weights(self._places[cells[best]])
+                if self.config.keep_weights == "best" and found["best"] is not None:
+                    self.kept.drop_weights_but({trial["trial"] for trial in found["best_trials"]})
+                write_summary(self.folder, self.worklist, self.kept, self.summary, reference)
 
     def _asked(self) -> Row:
         """Returns the configuration of the directory: all that its cells have in common, and no seeds."""

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from mnistfaces.engine.training import Measure, Score
 
 Row = dict[str, Any]
-LoadDataset = Callable[[DataConfig], "Dataset"]
-"""Returns the dataset in a form."""
 
 OPTIONS = options_of(TrainConfig, SplitConfig, DataConfig)
 """Every option of a cell; the lists among them are multiplied in this order."""

@@ -117,7 +117,7 @@ class Table:
         yield from (event for event in job.run() if isinstance(event, Event))
         job.finish()
         cells = {table.setting_of(cell): cell for cell in table.grid().cells}
-        rows = {setting: job.row(cell) for setting, cell in cells.items()}
+        rows = {setting: job.outcomes.row(cell) for setting, cell in cells.items()}
         shorter = table.common.training.epochs < self.common.training.epochs
         note = (
             f"With {table.common.training.epochs:,} epochs instead of {self.common.training.epochs:,}."

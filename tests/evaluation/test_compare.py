@@ -47,7 +47,7 @@ def test_sweeps_are_compared_by_their_best_cells_seed_by_seed(tmp_path: Path) ->
     trials = []
     for job in jobs:
         best = next(cell for cell, row_ in zip(job.grid.cells, job.summary["cells"], strict=True) if row_["best"])
-        trials.append(list(job.result(best).scores.values()))
+        trials.append(list(job.outcomes.result(best).scores.values()))
     expected = paired_difference(*trials)
     assert (row["difference"], row["low"], row["high"], row["p"]) == (
         expected.difference,

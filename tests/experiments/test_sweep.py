@@ -61,7 +61,7 @@ def run(out: Path, grid: Grid = GRID, **options: Any) -> Sweep:  # noqa: ANN401 
 
 def numbers(job: Sweep) -> list[Row]:
     """Returns the rows of cells and of trials without what may differ between two runs of the same thing."""
-    rows = [row for cell in job.grid.own_cells() for row in (job.row(cell), *job.trial_rows(cell))]
+    rows = [row for cell in job.worklist.cells for row in (job.outcomes.row(cell), *job.outcomes.trial_rows(cell))]
     return [{field: value for field, value in row.items() if field not in TIMES} for row in rows]
 
 
@@ -73,7 +73,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
 def test_isolated_models_have_the_same_bits_and_times_of_their_own(whole: Sweep, tmp_path: Path) -> None:
     alone = run(tmp_path, isolated=True)
     assert numbers(alone) == numbers(whole)
-    assert (alone.timing, whole.timing) == ("isolated", "shared")
+    assert [{row["timing"] for row in job.summary["cells"]} for job in (alone, whole)] == [{"isolated"}, {"shared"}]
 
 
 @settings(max_examples=12, deadline=None)
@@ -85,12 +85,12 @@ def test_a_sweep_that_was_cut_anywhere_goes_on_and_ends_with_the_same_numbers(
     done = 0
     for _ in range(3):
         job = open_sweep(folder)
-        assert len(job.missing()) == len(job.trials) - done
+        assert len(job.missing()) == len(job.worklist.trials) - done
         work = job.run()
         for _ in itertools.islice(work, data.draw(st.integers(0, 7))):
             done += 1
         work.close()  # type: ignore[attr-defined]
-        done = len(open_sweep(folder).records)
+        done = len(open_sweep(folder).kept.records)
         if done and data.draw(st.booleans()):  # a kill may tear the last line
             with (folder / "trials.ndjson").open("ab") as ledger:
                 ledger.write(b'{"trial": "dead')
@@ -110,7 +110,7 @@ def test_progress_counts_every_epoch_of_every_model_and_alters_no_number(
     again = open_sweep(tmp_path, Grid(cells=cells_of(lr=[1e-3, 1e-2], epochs=[2]), seeds=(0, 1)))
     assert again.missing() == []
     shared = [cell for cell in GRID.cells if cell.training.epochs == 2]
-    mine, theirs = ([job.row(cell)["test_loss"] for cell in shared] for job in (again, whole))
+    mine, theirs = ([job.outcomes.row(cell)["test_loss"] for cell in shared] for job in (again, whole))
     assert mine == theirs
 
 
@@ -148,7 +148,7 @@ def test_shards_that_are_gathered_are_the_whole_table(whole: Sweep, tmp_path: Pa
 def test_a_shard_without_cells_does_nothing(tmp_path: Path) -> None:
     shards = [replace(GRID, shard=(part, 50)) for part in range(1, 51)]
     job = run(tmp_path, next(shard for shard in shards if not shard.own_cells()))
-    assert (job.trials, job.summary["cells"], job.summary["best"]) == ([], [], None)
+    assert (job.worklist.trials, job.summary["cells"], job.summary["best"]) == ([], [], None)
 
 
 def test_a_record_whose_predictions_are_gone_is_done_again(whole: Sweep, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_another_configuration_is_refused_and_force_removes_only_what_is_listed(
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert len(read_records(tmp_path / "trials.ndjson", TrialRecord)) == 8
     assert {row["hidden"] for row in numbers(job)} == {3}
-    assert len(list((tmp_path / "parts").iterdir())) == len({record["part"] for record in job.records.values()})
+    assert len(list((tmp_path / "parts").iterdir())) == len({record["part"] for record in job.kept.records.values()})
 
 
 def test_force_trains_again_what_it_removes(whole: Sweep, tmp_path: Path) -> None:
@@ -191,7 +191,8 @@ def test_a_config_that_lists_files_outside_its_folder_removes_nothing(tmp_path: 
 
 def scores_by_pair(job: Sweep, cell: Cell) -> dict[tuple[int, int], Any]:
     kept = load_predictions(job.folder.path / "predictions.npz")
-    return {(trial.seed, trial.fold): kept.scores(job.key(trial)) for trial in job.trials if trial.cell == cell}
+    records = [job.kept.records[key] for key in job.worklist.keys_of(cell)]
+    return {(record["seed"], record["fold"]): kept.scores(record["trial"]) for record in records}
 
 
 def test_intervals_and_ties_are_those_of_the_predictions_kept(whole: Sweep) -> None:
@@ -214,7 +215,7 @@ def test_the_best_cell_has_the_highest_validation_accuracy_and_then_the_lowest_l
 
 def test_means_and_deviations_are_over_the_trials(whole: Sweep) -> None:
     for cell in GRID.cells:
-        row, trials = whole.row(cell), whole.trial_rows(cell)
+        row, trials = whole.outcomes.row(cell), whole.outcomes.trial_rows(cell)
         for field in ("train_loss", "val_accuracy", "test_loss", "test_accuracy"):
             values = [trial[field] for trial in trials]
             assert row[field] == pytest.approx(np.mean(values))
@@ -224,7 +225,7 @@ def test_means_and_deviations_are_over_the_trials(whole: Sweep) -> None:
 
 def test_one_trial_has_no_deviation(tmp_path: Path) -> None:
     job = run(tmp_path, Grid(cells=GRID.cells[:1], seeds=(3,)))
-    row = job.row(GRID.cells[0])
+    row = job.outcomes.row(GRID.cells[0])
     assert {field: value for field, value in row.items() if field.endswith("_std")} == dict.fromkeys(
         f"{side}_{what}_std" for what in ("loss", "accuracy") for side in ("train", "val", "test")
     )
@@ -233,7 +234,7 @@ def test_one_trial_has_no_deviation(tmp_path: Path) -> None:
 def test_a_diverged_cell_has_no_numbers_and_counts_as_failed(tmp_path: Path) -> None:
     grid = Grid(cells=cells_of(lr=[1e-3, 1e38], optimizer=["gd"]), seeds=(0, 1))
     job = run(tmp_path, grid, swept=("lr",))
-    fine, lost = (job.row(cell) for cell in grid.cells)
+    fine, lost = (job.outcomes.row(cell) for cell in grid.cells)
     assert (lost["status"], lost["n"], lost["n_failed"]) == ("diverged", 0, 2)
     assert [lost[field] for field in ("train_loss", "test_accuracy", "test_low", "test_high")] == [None] * 4
     assert (fine["status"], fine["n"]) == ("ok", 2)
@@ -244,7 +245,7 @@ def test_a_diverged_cell_has_no_numbers_and_counts_as_failed(tmp_path: Path) -> 
 def test_too_few_images_fail_their_cells_alone(tmp_path: Path) -> None:
     cells = (GRID.cells[0], replace(GRID.cells[0], split=replace(SPLIT, train_per_class=25)))
     job = run(tmp_path, Grid(cells=cells, seeds=(0, 1)), swept=("train_per_class",))
-    fine, failed = (job.row(cell) for cell in cells)
+    fine, failed = (job.outcomes.row(cell) for cell in cells)
     assert (fine["status"], fine["n_failed"]) == ("ok", 0)
     assert (failed["status"], failed["n"], failed["n_failed"], failed["train_loss"]) == ("failed", 0, 2, None)
     (failure,) = job.failures
@@ -257,7 +258,7 @@ def test_folds_test_every_image_and_give_the_accuracy_of_choosing_inside_each(tm
     grid = Grid(cells=cells_of(SplitConfig(folds=3), lr=[1e-4, 1e-2]))
     job = run(tmp_path, grid, swept=("lr",))
     nested = job.summary["nested"]
-    records = [[job.records[job.key(trial)] for trial in job.trials if trial.cell == cell] for cell in grid.cells]
+    records = [[job.kept.records[key] for key in job.worklist.keys_of(cell)] for cell in grid.cells]
     expected = nested_accuracy(
         np.array([[record["val_accuracy"] for record in row] for row in records]),
         np.array([[record["val_loss"] for record in row] for row in records]),
@@ -288,7 +289,7 @@ def weight_files(folder: Path) -> Iterator[str]:
 def test_weights_are_kept_of_the_best_cell_or_of_all_or_of_none(tmp_path: Path, whole: Sweep) -> None:
     assert list(weight_files(whole.folder.path)) == []
     every = run(tmp_path / "all", keep_weights="all")
-    assert list(weight_files(tmp_path / "all")) == sorted(every.records)
+    assert list(weight_files(tmp_path / "all")) == sorted(every.kept.records)
     best = run(tmp_path / "best", keep_weights="best")
     assert list(weight_files(tmp_path / "best")) == sorted(row["trial"] for row in best.summary["best_trials"])
 
@@ -296,7 +297,7 @@ def test_weights_are_kept_of_the_best_cell_or_of_all_or_of_none(tmp_path: Path, 
 def test_weights_that_are_asked_for_later_are_trained_again(tmp_path: Path) -> None:
     run(tmp_path)
     every = run(tmp_path, keep_weights="all")
-    assert list(weight_files(tmp_path)) == sorted(every.records)
+    assert list(weight_files(tmp_path)) == sorted(every.kept.records)
 
 
 def test_weights_of_the_best_cell_that_are_asked_for_later_are_trained_again(tmp_path: Path) -> None:
@@ -339,7 +340,7 @@ def test_a_finished_table_is_read_not_computed_again(
         without.setattr("mnistfaces.experiments.kept.load_predictions", lambda _: pytest.fail("computed again"))
         again = run(tmp_path)
     assert again.summary == first.summary
-    assert [again.row(cell) for cell in GRID.cells] == [first.row(cell) for cell in GRID.cells]
+    assert [again.outcomes.row(cell) for cell in GRID.cells] == [first.outcomes.row(cell) for cell in GRID.cells]
     assert numbers(again) == numbers(whole)
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.errors import WorkerError
-from mnistfaces.experiments.execution.dispatch import Workers
-from mnistfaces.experiments.execution.processes import Processes
+from mnistfaces.execution.dispatch import Workers
+from mnistfaces.execution.processes import Processes
+from mnistfaces.execution.reference import LoadDataset
 from mnistfaces.experiments.sweep import Sweep, SweepConfig
-from mnistfaces.experiments.trials import Cell, Grid, LoadDataset
+from mnistfaces.experiments.trials import Cell, Grid
 from mnistfaces.progress import Advanced, Stage
 
 TRAINING = TrainConfig(model="mlp", hidden=5, optimizer="adam", reduction="mean", batch_size=6)
@@ -65,8 +66,8 @@ def test_two_processes_give_the_bits_of_one(alone: list[dict[str, Any]], tmp_pat
     assert table(job) == alone
     (stage,) = (event for event in events if isinstance(event, Stage))
     assert sum(event.amount for event in events if isinstance(event, Advanced)) == stage.total
-    assert {record["host"] for record in job.records.values()} == {os.uname().nodename}
-    assert job.processors() == [next(iter(job.records.values()))["processor"]]
+    assert {record["host"] for record in job.kept.records.values()} == {os.uname().nodename}
+    assert job.processors() == [next(iter(job.kept.records.values()))["processor"]]
     assert multiprocessing.active_children() == []
 
 
@@ -103,8 +104,8 @@ def test_a_worker_with_other_data_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_worker_with_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mnistfaces.experiments.sweep.version", lambda: "mnistfaces 9.9, arithmetic 99")
-    with pytest.raises(WorkerError, match=r"^worker \S+ has mnistfaces .* here is mnistfaces 9.9, arithmetic 99"):
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "9.9")
+    with pytest.raises(WorkerError, match=r"^worker \S+ has mnistfaces .* here is mnistfaces 9.9, arithmetic"):
         list(open_sweep(tmp_path, one_each(1)).run())
     assert multiprocessing.active_children() == []
 

@@ -7,7 +7,7 @@ import platform
 import queue
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mnistfaces.config import DeviceName
 from mnistfaces.devices import processor_name
 from mnistfaces.errors import WorkerError
-from mnistfaces.experiments.execution.stacks import Checkpoint
-from mnistfaces.experiments.execution.tasks import Terms, train_task, version
-from mnistfaces.experiments.plan import StackPlan
+from mnistfaces.execution.tasks import Result, Task, version
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -25,7 +23,10 @@ if TYPE_CHECKING:
 REACH_SECONDS = 10
 COUNT_SECONDS = 1.0  # between two looks at how many workers there are
 KILL_SECONDS = 0.5
-DEATHS_ALLOWED = 2  # of a stack's workers, after which our own scheduler gives the stack up
+DEATHS_ALLOWED = 2  # of a task's workers, after which our own scheduler gives the task up
+
+GPU = "GPU"
+"""What workers that compute on a GPU declare: `dask worker --resources GPU=1`."""
 
 
 class Cluster:
@@ -34,7 +35,7 @@ class Cluster:
     Attributes:
         address: of the scheduler; None starts a cluster on this machine.
         threads: of each worker.
-        retries: none of ours: the scheduler sends a stack again whose worker died (`allowed-failures`).
+        retries: none of ours: the scheduler sends a task again whose worker died (`allowed-failures`).
         deaths: the exceptions that tell that it gave up.
     """
 
@@ -46,8 +47,8 @@ class Cluster:
 
         Args:
             address: of the scheduler; None starts a cluster on this machine.
-            count: of workers of a cluster on this machine; None is one per core.
-            device: where they are to compute.
+            count: of workers of a cluster on this machine; None is one per core, or one for its GPU.
+            device: where they are to compute; `cuda` sends tasks only to workers that declare a GPU.
 
         Raises:
             WorkerError: Dask is not installed.
@@ -58,8 +59,8 @@ class Cluster:
             raise WorkerError("--engine dask needs Dask: pip install 'mnistfaces[dask]'") from error
         self.deaths = (KilledWorker,)
         self.address, self.threads = address, 1
-        self._wanted = count or os.cpu_count() or 1
-        self._resources = {"GPU": 1} if device == "cuda" else None
+        self._resources = {GPU: 1} if device == "cuda" else {}
+        self._wanted = count or (1 if self._resources else os.cpu_count()) or 1
         self._open = contextlib.ExitStack()
         self._topic = f"mnistfaces-{uuid.uuid4().hex}"
         self._told: queue.SimpleQueue[tuple[int, float]] = queue.SimpleQueue()
@@ -69,21 +70,21 @@ class Cluster:
         """Connects, or starts the cluster first, and asks every worker which version of us it has.
 
         Raises:
-            WorkerError: the scheduler cannot be reached, or a worker has another version.
+            WorkerError: the scheduler cannot be reached, a worker has another version, or none declares a GPU.
         """
         with contextlib.ExitStack() as opened:
-            self._scheduler = self.address or opened.enter_context(_local_cluster(self._wanted))
+            self._scheduler = self.address or opened.enter_context(_local_cluster(self._wanted, self._resources))
             self._client = opened.enter_context(_client(self._scheduler))
             self._refuse_other_versions()
             self._client.subscribe_topic(self._topic, self._hear)
             self._open = opened.pop_all()
-        self._executor = self._client.get_executor(pure=False, resources=self._resources)
+        self._executor = self._client.get_executor(pure=False, resources=self._resources or None)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Gives up the stacks in flight, disconnects, and ends a cluster of our own."""
+        """Gives up the tasks in flight, disconnects, and ends a cluster of our own."""
         if kind is not None:
             self._executor.shutdown(wait=False)
         self._open.__exit__(kind, error, trace)
@@ -93,13 +94,13 @@ class Cluster:
         """Returns the number of workers now; 1 while there is none, so that one that joins finds work."""
         if time.monotonic() - self._counted > COUNT_SECONDS:
             with contextlib.suppress(OSError, TimeoutError):
-                self._count = len(self._client.nthreads())
+                self._count = len(self._able())
             self._counted = time.monotonic()
         return max(1, self._count)
 
-    def submit(self, terms: Terms, number: int, stack: StackPlan) -> Future[list[Checkpoint]]:
-        """Sends a stack to the scheduler."""
-        sent: Future[list[Checkpoint]] = self._executor.submit(_work, self._topic, terms, number, stack)
+    def submit(self, number: int, task: Task[Result]) -> Future[Result]:
+        """Sends a task to the scheduler."""
+        sent: Future[Result] = self._executor.submit(_work, self._topic, number, task)
         return sent
 
     def told(self) -> Iterator[tuple[int, float]]:
@@ -109,10 +110,11 @@ class Cluster:
                 yield self._told.get_nowait()
 
     def where(self) -> str:
-        """Returns in words where stacks are trained."""
+        """Returns in words where tasks are done."""
         hosts = sorted({facts["host"] for facts in self._facts().values()})
+        what = "workers with a GPU" if self._resources else "workers"
         return (
-            f"on {self.count} workers of the Dask cluster at {self._scheduler} ({', '.join(hosts) or 'none there yet'})"
+            f"on {self.count} {what} of the Dask cluster at {self._scheduler} ({', '.join(hosts) or 'none there yet'})"
         )
 
     def lost(self) -> Exception:
@@ -126,10 +128,28 @@ class Cluster:
         number, done = event[1]
         self._told.put((number, done))
 
+    def _workers(self) -> dict[str, Any]:
+        """Returns what the scheduler knows of its workers, by their addresses."""
+        return dict(self._client.sync(self._client.scheduler.identity)["workers"])
+
+    def _able(self) -> dict[str, Any]:
+        """Returns those that declare all that a task needs."""
+        return {
+            address: known
+            for address, known in self._workers().items()
+            if all(known["resources"].get(name, 0) >= amount for name, amount in self._resources.items())
+        }
+
     def _facts(self) -> dict[str, Any]:
-        return dict(self._client.run(_facts, on_error="return"))
+        return dict(self._client.run(_facts, workers=list(self._able()), on_error="return"))
 
     def _refuse_other_versions(self) -> None:
+        able, there = self._able(), len(self._workers())
+        if there and not able:
+            raise WorkerError(
+                f"none of the {there} workers of {self._scheduler} declares a GPU: start one with "
+                f"`dask worker {self._scheduler} --resources {GPU}=1`"
+            )
         ours = version()
         for worker, facts in self._facts().items():
             theirs = facts["version"] if isinstance(facts, dict) else f"another mnistfaces, or none ({facts})"
@@ -137,12 +157,12 @@ class Cluster:
                 raise WorkerError(
                     f"worker {worker} of {self._scheduler} has {theirs}, here is {ours}: install the same there"
                 )
-        self.threads = min(self._client.nthreads().values(), default=1)
+        self.threads = min((known["nthreads"] for known in able.values()), default=1)
 
 
 @contextlib.contextmanager
-def _local_cluster(count: int) -> Iterator[str]:
-    """Yields the address of a cluster on the loopback."""
+def _local_cluster(count: int, resources: Mapping[str, float]) -> Iterator[str]:
+    """Yields the address of a cluster on the loopback whose workers declare some resources each."""
     import dask
     from distributed import LocalCluster
 
@@ -152,6 +172,7 @@ def _local_cluster(count: int) -> Iterator[str]:
         LocalCluster(
             n_workers=count,
             threads_per_worker=max(1, (os.cpu_count() or 1) // count),
+            resources=dict(resources),
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
         ) as cluster,
@@ -159,7 +180,7 @@ def _local_cluster(count: int) -> Iterator[str]:
         try:
             yield cluster.scheduler_address
         except BaseException:
-            for nanny in cluster.workers.values():  # they would wait seconds for the stacks in flight
+            for nanny in cluster.workers.values():  # they would wait seconds for the tasks in flight
                 cluster.sync(nanny.kill, timeout=KILL_SECONDS)
             raise
 
@@ -182,8 +203,8 @@ def _facts() -> dict[str, str]:
     return {"version": version(), "host": platform.node(), "processor": processor_name("cpu")}
 
 
-def _work(topic: str, terms: Terms, number: int, stack: StackPlan) -> list[Checkpoint]:
+def _work(topic: str, number: int, task: Task[Result]) -> Result:
     from distributed import get_worker
 
     worker = get_worker()
-    return train_task(terms, stack, lambda done: worker.log_event(topic, [number, done]))
+    return task.perform(lambda done: worker.log_event(topic, [number, done]))

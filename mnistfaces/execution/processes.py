@@ -12,14 +12,10 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from mnistfaces.errors import WorkerError
-from mnistfaces.experiments.execution.stacks import Checkpoint
-from mnistfaces.experiments.execution.tasks import Terms, train_task
-from mnistfaces.experiments.plan import StackPlan
-
-Tasks = list[Checkpoint]
+from mnistfaces.execution.tasks import Result, Task
 
 
 class Processes:
@@ -28,7 +24,7 @@ class Processes:
     Attributes:
         count: how many.
         threads: of each.
-        retries: how often a stack is trained again whose process died.
+        retries: how often a task is done again whose process died.
         deaths: the exceptions that tell of a death.
     """
 
@@ -41,7 +37,7 @@ class Processes:
         self._seats: list[_Seat] = []
 
     def __enter__(self) -> Self:
-        """Starts nothing yet: a process is started when there is a stack for it."""
+        """Starts nothing yet: a process is started when there is a task for it."""
         return self
 
     def __exit__(
@@ -52,16 +48,16 @@ class Processes:
             seat.close()
         self._seats = []
 
-    def submit(self, terms: Terms, number: int, stack: StackPlan) -> "Future[Tasks]":
-        """Sends a stack to a process that has none."""
+    def submit(self, number: int, task: Task[Result]) -> Future[Result]:
+        """Sends a task to a process that has none."""
         for seat in [seat for seat in self._seats if seat.is_free()]:
             try:
-                return seat.submit(terms, number, stack)
-            except BrokenProcessPool:  # it died of its last stack, or idle
+                return seat.submit(number, task)
+            except BrokenProcessPool:  # it died of its last task, or idle
                 seat.close()
                 self._seats.remove(seat)
         self._seats.append(_Seat())
-        return self._seats[-1].submit(terms, number, stack)
+        return self._seats[-1].submit(number, task)
 
     def told(self) -> Iterator[tuple[int, float]]:
         """Yields what the processes told since the last call."""
@@ -69,7 +65,7 @@ class Processes:
             yield from seat.told()
 
     def where(self) -> str:
-        """Returns in words where stacks are trained."""
+        """Returns in words where tasks are done."""
         return f"in {self.count} processes of {self.threads} threads on this machine"
 
     def lost(self) -> Exception:
@@ -85,14 +81,15 @@ class _Seat:
         self._line, far = context.Pipe()
         self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(far,))
         self._far = far
-        self._future: Future[Tasks] | None = None
+        self._future: Future[Any] | None = None
 
     def is_free(self) -> bool:
         return self._future is None or self._future.done()
 
-    def submit(self, terms: Terms, number: int, stack: StackPlan) -> "Future[Tasks]":
-        self._future = self._pool.submit(_work, terms, number, stack)
-        return self._future
+    def submit(self, number: int, task: Task[Result]) -> Future[Result]:
+        future = self._pool.submit(_work, number, task)
+        self._future = future
+        return future
 
     def told(self) -> Iterator[tuple[int, float]]:
         while self._line.poll():
@@ -123,8 +120,8 @@ def _end_with(line: Connection) -> None:
         os._exit(1)
 
 
-def _work(terms: Terms, number: int, stack: StackPlan) -> Tasks:
+def _work(number: int, task: Task[Result]) -> Result:
     if _to_client is None:
         raise RuntimeError("a worker begins with _begin")
     line = _to_client
-    return train_task(terms, stack, lambda done: line.send((number, done)))
+    return task.perform(lambda done: line.send((number, done)))

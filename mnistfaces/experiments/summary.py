@@ -1,0 +1,113 @@
+"""What only all cells of a sweep together can tell, and the files that say so once everything is done."""
+
+import json
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from mnistfaces.experiments.commands import train_line, without_folds
+from mnistfaces.experiments.kept import KeptTrials
+from mnistfaces.experiments.outcomes import Outcomes
+from mnistfaces.experiments.results import (
+    assumed,
+    cautions,
+    count_tested,
+    find_best,
+    find_tied,
+    nested_row,
+    trades_places,
+)
+from mnistfaces.experiments.trials import Cell, Row
+from mnistfaces.experiments.worklist import Worklist
+from mnistfaces.files import hash_of, write_json, write_text
+from mnistfaces.runs.folder import RunFolder
+from mnistfaces.runs.predictions import save_predictions
+from mnistfaces.runs.runs import PREDICTIONS, RESULTS, SUMMARY, load_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mnistfaces.config import DataConfig
+    from mnistfaces.datasets.base import Dataset
+
+OF_THE_TABLE = ("best", "tied")
+"""What a row of a cell says only beside all others."""
+
+
+def best_cell(worklist: Worklist, outcomes: Outcomes) -> Cell | None:
+    """Returns the cell that validation chooses; None where there is none."""
+    best = find_best([outcomes.result(cell) for cell in worklist.cells])
+    return None if best is None else worklist.cells[best]
+
+
+def summarise(
+    worklist: Worklist, outcomes: Outcomes, datasets: "Mapping[DataConfig, Dataset]", reference: str | None
+) -> Row:
+    """Returns the best cell, its ties, its command, the accuracy of choosing inside each trial, and all rows.
+
+    Args:
+        worklist: what was to do.
+        outcomes: what it came to.
+        datasets: by their form.
+        reference: the path that the user gave for the dataset; None is the dataset's own name.
+    """
+    cells = worklist.cells
+    results = [outcomes.result(cell) for cell in cells]
+    best, tied = find_best(results), find_tied(results)
+    rows = [{**outcomes.row(cell), "best": number == best, "tied": tied[number]} for number, cell in enumerate(cells)]
+    shown = results[best or 0] if results else None
+    command = None
+    if best is not None:
+        dataset = datasets[cells[best].data]
+        name = reference or dataset.name
+        command = train_line(without_folds(cells[best], dataset), name, dataset.kind, worklist.grid.seeds[0])
+    return {
+        "best": None if best is None else rows[best],
+        "best_command": command,
+        "best_trials": [
+            {name: record[name] for name in ("trial", "seed", "fold")} for record in (shown.records if shown else ())
+        ],
+        "tested": count_tested(shown) if shown else 0,
+        "redrawn": shown is not None and trades_places(shown),
+        "cautions": cautions(shown) if shown else [],
+        "assumed": assumed(results, best or 0, tied) if shown else None,
+        "design": {"seeds": len(worklist.grid.seeds), "folds": shown.cell.split.folds if shown else None},
+        "nested": nested_row(results),
+        "cells": rows,
+    }
+
+
+def write_summary(folder: RunFolder, worklist: Worklist, kept: KeptTrials, summary: Row, reference: str | None) -> None:
+    """Writes the answers of all trials, the summary and the table, and records that the sweep is done.
+
+    Raises:
+        FileError: the disk refuses.
+    """
+    wrote = {}
+    predictions = kept.predictions(worklist.keys)
+    if predictions is not None:
+        wrote[PREDICTIONS] = save_predictions(folder.path / PREDICTIONS, predictions)
+    wrote[SUMMARY] = write_json(folder.path / SUMMARY, summary)
+    lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in summary["cells"])
+    wrote[RESULTS] = write_text(folder.path / RESULTS, lines)
+    table = _table(worklist, reference)
+    folder.finish({**kept.sha256(), **wrote}, best_command=summary["best_command"], table=table)
+
+
+def read_summary(folder: RunFolder, worklist: Worklist, reference: str | None) -> Row | None:
+    """Returns the summary that is on the disk, if it is of just these trials; None if it must be made."""
+    run = load_run(folder.path)
+    if run.config.get("table") != _table(worklist, reference):
+        return None
+    summary = run.summary()
+    rows = [{**row, "run": str(folder.path)} for row in summary["cells"]]
+    return {**summary, "cells": rows, "best": next((row for row in rows if row["best"]), None)}
+
+
+def rows_alone(summary: Row) -> list[Row]:
+    """Returns the rows of the cells of a summary without what they say only beside all others."""
+    return [{name: value for name, value in row.items() if name not in OF_THE_TABLE} for row in summary["cells"]]
+
+
+def _table(worklist: Worklist, reference: str | None) -> str:
+    """Returns what the kept table says: of which trials, in which words, by which release."""
+    return hash_of([metadata.version("mnistfaces"), reference, worklist.keys])

@@ -1,0 +1,80 @@
+"""A stack as a worker gets it, and what it sends back: one stack is one task."""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mnistfaces.config import DataConfig, DeviceName
+from mnistfaces.execution.reference import KnownDataset, LoadDataset
+from mnistfaces.execution.tasks import Task
+from mnistfaces.experiments.plan import Draws, Group
+from mnistfaces.experiments.stacks import Checkpoint, train_group
+
+if TYPE_CHECKING:
+    from mnistfaces.datasets.base import Dataset
+
+
+def tasks_of(
+    groups: Sequence[Group],
+    load: LoadDataset,
+    datasets: "Mapping[DataConfig, Dataset]",
+    *,
+    device: DeviceName,
+    threads: int,
+    keep_weights: bool,
+) -> Iterator[Task[list[Checkpoint]]]:
+    """Yields the task of every stack.
+
+    Args:
+        groups: from `plan`.
+        load: opens the dataset in a form, from where it lies on the worker's machine.
+        datasets: by their form, as they are here.
+        device: where a worker computes.
+        threads: of a worker.
+        keep_weights: whether weights are sent back.
+    """
+    known = {
+        form: KnownDataset(load=load, form=form, name=dataset.name, fingerprint=dataset.fingerprint)
+        for form, dataset in datasets.items()
+    }
+    for number, group in enumerate(groups, 1):
+        yield Task(
+            work=functools.partial(train_task, known[group.data], group, device, keep_weights),
+            amount=group.work,
+            words=f"stack {number} of {len(groups)}: {group.describe()}",
+            contents=f"{len(group.trials)} trials",
+            device=device,
+            threads=threads,
+        )
+
+
+def train_task(
+    known: KnownDataset, group: Group, device: DeviceName, keep_weights: bool, tell: Callable[[float], None]
+) -> list[Checkpoint]:
+    """Trains one stack on a worker and returns its checkpoints.
+
+    Args:
+        known: the dataset.
+        group: the stack.
+        device: where to compute.
+        keep_weights: whether weights are sent back.
+        tell: takes the work done so far, in epochs of models.
+
+    Raises:
+        WorkerError: the worker has other data.
+    """
+    dataset = known.open()
+    done, checkpoints = 0.0, []
+    for event in train_group(group, dataset, _draws(group.data, dataset), device, keep_weights=keep_weights):
+        if isinstance(event, Checkpoint):
+            checkpoints.append(event)
+        else:
+            done += event.amount
+            tell(done)
+    return checkpoints
+
+
+@functools.lru_cache(maxsize=1)
+def _draws(form: DataConfig, dataset: "Dataset") -> Draws:
+    """Returns the draws of the dataset that a worker has at hand, each made once."""
+    return Draws({form: dataset})

@@ -1,0 +1,56 @@
+"""What a sweep has to do: every trial of its grid, cell by cell, under the key by which it is found again."""
+
+from collections.abc import Container, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from mnistfaces.config import DataConfig, DeviceName
+from mnistfaces.experiments.trials import Cell, Grid, Trial
+
+if TYPE_CHECKING:
+    from mnistfaces.datasets.base import Dataset
+
+
+class Worklist:
+    """The trials of a grid.
+
+    Attributes:
+        grid: what is asked for.
+        cells: those that this process is to do, in the order asked.
+        trials: of these cells, one cell after the other.
+        keys: of the trials.
+    """
+
+    def __init__(self, grid: Grid, datasets: "Mapping[DataConfig, Dataset]", device: DeviceName) -> None:
+        self.grid, self._datasets, self._device = grid, datasets, device
+        self.cells = grid.own_cells()
+        self.trials = grid.trials()
+        self.keys = [self.key(trial) for trial in self.trials]
+        self._starts = [0]
+        for cell in self.cells:
+            self._starts.append(self._starts[-1] + len(grid.seeds) * (cell.split.folds or 1))
+        self._numbers = {cell: number for number, cell in enumerate(self.cells)}
+
+    def key(self, trial: Trial) -> str:
+        """Returns the hash under which a trial is found."""
+        return trial.key(self._datasets[trial.cell.data], self._device)
+
+    def number(self, cell: Cell) -> int:
+        """Returns the place of a cell among the cells."""
+        return self._numbers[cell]
+
+    def places(self, cell: Cell) -> range:
+        """Returns the places of a cell's trials among the trials."""
+        number = self._numbers[cell]
+        return range(self._starts[number], self._starts[number + 1])
+
+    def keys_of(self, cell: Cell) -> list[str]:
+        """Returns the keys of a cell's trials."""
+        return [self.keys[place] for place in self.places(cell)]
+
+    def missing(self, done: Container[str]) -> Iterator[Trial]:
+        """Yields the trials whose keys are not among those that are done."""
+        return (trial for trial, key in zip(self.trials, self.keys, strict=True) if key not in done)
+
+    def named(self, keys: Container[str]) -> Iterator[Trial]:
+        """Yields the trials with these keys."""
+        return (trial for trial, key in zip(self.trials, self.keys, strict=True) if key in keys)
