@@ -18,8 +18,8 @@ from mnistfaces.execution.dispatch import Done, Lost, Workers, dispatch
 from mnistfaces.execution.reference import DatasetReference, LoadDataset
 from mnistfaces.experiments.kept import LEDGER, LEDGERS, KeptTrials, TrialRecord
 from mnistfaces.experiments.outcomes import Outcomes
-from mnistfaces.experiments.plan import Draws, Group, draw_key, plan
-from mnistfaces.experiments.stacks import Checkpoint, train_group
+from mnistfaces.experiments.plan import Draws, StackPlan, draw_key, plan
+from mnistfaces.experiments.stacks import Checkpoint, train_planned
 from mnistfaces.experiments.summary import best_cell, read_summary, rows_alone, summarise, write_summary
 from mnistfaces.experiments.tasks import tasks_of
 from mnistfaces.experiments.trials import SWEPT, Grid, Row, Trial, folds_arithmetic
@@ -124,7 +124,7 @@ class Sweep:
             missing += self.worklist.named(self.kept.lacking_weights(self.worklist.keys))
         return missing
 
-    def groups(self, trials: Sequence[Trial]) -> Iterator[Group]:
+    def stacks(self, trials: Sequence[Trial]) -> Iterator[StackPlan]:
         """Yields the stacks in which these trials train."""
         workers = self.config.workers.count if self.config.workers else 1
         return plan(trials, self.datasets, self._draws, isolated=self.config.isolated, workers=workers)
@@ -174,9 +174,9 @@ class Sweep:
         if not trials:
             return
         with self.config.workers or contextlib.nullcontext():
-            groups = list(self.groups(trials))
-            yield Stage(name="sweep", total=sum(group.work for group in groups))
-            for event in self._executed(groups):
+            stacks = list(self.stacks(trials))
+            yield Stage(name="sweep", total=sum(stack.work for stack in stacks))
+            for event in self._executed(stacks):
                 if isinstance(event, Checkpoint):
                     yield from self.kept.keep(event, ledger)
                 elif not isinstance(event, Lost):
@@ -186,16 +186,16 @@ class Sweep:
                 else:
                     self.failures.append(event.reason)
 
-    def _executed(self, groups: Sequence[Group]) -> Iterator[Event | Checkpoint | Lost]:
+    def _executed(self, stacks: Sequence[StackPlan]) -> Iterator[Event | Checkpoint | Lost]:
         """Trains stacks in this process or on the workers."""
         keep, device, workers = self.config.keep_weights is not None, self.config.device, self.config.workers
         if workers is None:
-            for number, group in enumerate(groups, 1):
-                yield Note(message=f"stack {number} of {len(groups)}: {group.describe()}", detail=True)
-                yield from train_group(group, self.datasets[group.data], self._draws, device, keep_weights=keep)
+            for number, stack in enumerate(stacks, 1):
+                yield Note(message=f"stack {number} of {len(stacks)}: {stack.describe()}", detail=True)
+                yield from train_planned(stack, self.datasets[stack.data], self._draws, device, keep_weights=keep)
             return
         threads = workers.threads
-        tasks = tasks_of(groups, self._load, self.datasets, device=device, threads=threads, keep_weights=keep)
+        tasks = tasks_of(stacks, self._load, self.datasets, device=device, threads=threads, keep_weights=keep)
         for event in dispatch(list(tasks), workers):
             if isinstance(event, Done):
                 yield from event.result

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from mnistfaces.config import DataConfig, DeviceName
 from mnistfaces.execution.reference import KnownDataset, LoadDataset
 from mnistfaces.execution.tasks import Task
-from mnistfaces.experiments.plan import Draws, Group
-from mnistfaces.experiments.stacks import Checkpoint, train_group
+from mnistfaces.experiments.plan import Draws, StackPlan
+from mnistfaces.experiments.stacks import Checkpoint, train_planned
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
 
 
 def tasks_of(
-    groups: Sequence[Group],
+    stacks: Sequence[StackPlan],
     load: LoadDataset,
     datasets: "Mapping[DataConfig, Dataset]",
     *,
@@ -26,7 +26,7 @@ def tasks_of(
     """Yields the task of every stack.
 
     Args:
-        groups: from `plan`.
+        stacks: from `plan`.
         load: opens the dataset in a form, from where it lies on the worker's machine.
         datasets: by their form, as they are here.
         device: where a worker computes.
@@ -37,25 +37,25 @@ def tasks_of(
         form: KnownDataset(load=load, form=form, name=dataset.name, fingerprint=dataset.fingerprint)
         for form, dataset in datasets.items()
     }
-    for number, group in enumerate(groups, 1):
+    for number, stack in enumerate(stacks, 1):
         yield Task(
-            work=functools.partial(train_task, known[group.data], group, device, keep_weights),
-            amount=group.work,
-            words=f"stack {number} of {len(groups)}: {group.describe()}",
-            contents=f"{len(group.trials)} trials",
+            work=functools.partial(train_task, known[stack.data], stack, device, keep_weights),
+            amount=stack.work,
+            words=f"stack {number} of {len(stacks)}: {stack.describe()}",
+            contents=f"{len(stack.trials)} trials",
             device=device,
             threads=threads,
         )
 
 
 def train_task(
-    known: KnownDataset, group: Group, device: DeviceName, keep_weights: bool, tell: Callable[[float], None]
+    known: KnownDataset, stack: StackPlan, device: DeviceName, keep_weights: bool, tell: Callable[[float], None]
 ) -> list[Checkpoint]:
     """Trains one stack on a worker and returns its checkpoints.
 
     Args:
         known: the dataset.
-        group: the stack.
+        stack: the stack.
         device: where to compute.
         keep_weights: whether weights are sent back.
         tell: takes the work done so far, in epochs of models.
@@ -65,7 +65,7 @@ def train_task(
     """
     dataset = known.open()
     done, checkpoints = 0.0, []
-    for event in train_group(group, dataset, _draws(group.data, dataset), device, keep_weights=keep_weights):
+    for event in train_planned(stack, dataset, _draws(stack.data, dataset), device, keep_weights=keep_weights):
         if isinstance(event, Checkpoint):
             checkpoints.append(event)
         else:
