@@ -141,7 +141,7 @@ def table(folder: Path, lines: list[str]) -> str:
 
 
 def answers(run: Sweep, *, rightly: bool) -> list[str]:
-    (scores,) = run.result(run.grid.cells[0]).scores.values()
+    (scores,) = run.outcomes.result(run.grid.cells[0]).scores.values()
     label = dict(zip(DATASET.ids.tolist(), DATASET.labels.tolist(), strict=True))
     return [f"{name},class{label[name] if rightly else (label[name] + 1) % 3}" for name in scores.ids.tolist()]
 
