@@ -1,12 +1,16 @@
-"""`mnf compare`: are these models different?"""
+"""`mnf compare`: are these models different? With --board: who is ahead, and who cannot be told from the first."""
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli._options import OutputOptions, flat
-from mnistfaces.cli._output import Column, number, percent, text
+from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
+from mnistfaces.cli._output import Column, Output, Row, number, percent, text
+
+if TYPE_CHECKING:
+    from mnistfaces.evaluation.contenders import Field
 
 COLUMNS: tuple[Column, ...] = (
     text("a"),
@@ -18,37 +22,78 @@ COLUMNS: tuple[Column, ...] = (
     percent("a_above_b", "P(a > b)"),
     text("verdict"),
 )
+BOARD_COLUMNS: tuple[Column, ...] = (
+    number("rank"),
+    Column("", lambda row: "~" if row["tied"] else "", number=False),
+    text("contender"),
+    percent("accuracy", "accuracy [95 %]", "low", "high"),
+    number("n", "images", folds=True),
+    text("status", folds=True),
+    text("note"),
+)
 
 
 @flat
 def compare(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN RUN...", help="Run directories, last, -, or a CSV of image,class.")
+        list[str],
+        typer.Argument(metavar="RUN RUN...", help="Run directories, last, -, or tables of image and class (.csv)."),
     ],
     *,
     margin: Annotated[
         float | None,
         typer.Option("--margin", help="Differences below it count as none, 0 to 1: is equality within it shown?"),
     ] = None,
+    board: Annotated[bool, typer.Option("--board", help="Rank them, instead of a row per pair.")] = False,
+    ladder: Annotated[
+        Path | None,
+        typer.Option(
+            "--ladder",
+            metavar="STATE",
+            help="With --board: reveal a table's new accuracy only when it is significantly better than its last one.",
+        ),
+    ] = None,
+    data_dir: DataDirOption = None,
     output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
     $ mnf compare runs/train-a runs/train-b
-    $ mnf compare last my_predictions.csv
+    $ mnf compare last answers/*.csv --board --ladder class.json
 
     Test whether models differ, paired on the same test images.
     Two single models: exact McNemar. Several seeds or folds: a paired interval over them, and P(a > b), the share of
     trials in which a is more accurate.
+
+    A table has the columns image and prediction, label or class, or these two without a header; commas, semicolons or
+    tabs; UTF-8, or UTF-16 with its mark. Images go by the names that runs keep. For MNIST, Fashion-MNIST and
+    Kuzushiji, plain numbers from 0 are the images of t10k-images-idx3-ubyte in its order: number n is test-C-R, where
+    C is its label and R how many of that label come before it. Images without an answer count as wrong.
     """
     if margin is not None and not 0 < margin < 1:
         raise typer.BadParameter("must lie between 0 and 1", param_hint="--margin")
+    if ladder is not None and not board:
+        raise typer.BadParameter("goes with --board", param_hint="--ladder")
+    if margin is not None and board:
+        raise typer.BadParameter("is for pairs, not for --board", param_hint="--margin")
     streams = output.open()
+    from mnistfaces.evaluation.contenders import load_field
+
+    with streams.busy("reading answers"):
+        field = load_field(runs, sys.stdin if "-" in runs else (), data_dir)
+    if board:
+        _show_board(streams, field, ladder)
+    else:
+        _show_pairs(streams, field, margin)
+
+
+def _show_pairs(streams: Output, field: "Field", margin: float | None) -> None:
+    """Prints a row per pair, and what it would take to tell the best two apart."""
     from mnistfaces.evaluation import compare as comparing
 
-    contenders = comparing.load_contenders(runs, sys.stdin if "-" in runs else ())
+    contenders = field.sound()
     for contender in contenders:
         if contender.note:
-            streams.note(contender.note)
+            streams.note(f"{contender.name}: {contender.note}")
     rows = list(comparing.compare(contenders, margin=margin))
     streams.rows(rows, COLUMNS)
     if len(rows) > 1:
@@ -56,3 +101,24 @@ def compare(
     advice = comparing.advice(contenders)
     if advice:
         streams.note(advice)
+
+
+def _show_board(streams: Output, field: "Field", ladder: Path | None) -> None:
+    """Prints a row per contender, the best first; ends with 3 where some could not be judged."""
+    from mnistfaces.evaluation.ladder import climb_all, opened
+    from mnistfaces.evaluation.ranking import rank
+
+    if ladder is None:
+        contenders = field.contenders()
+    else:
+        with opened(ladder, field.reference) as state:
+            contenders = [*field.runs, *climb_all(state, field.entries)]
+    rows: list[Row] = [*rank(contenders, field.reference.trials)]
+    streams.rows(rows, BOARD_COLUMNS)
+    tied = [row["tied"] for row in rows if row["rank"] is not None]
+    streams.note(
+        f"{sum(tied)} of {len(tied)} cannot be told from the most accurate (~): the 95 % confidence set of the best"
+    )
+    if failed := [row for row in rows if row["status"] == "failed"]:
+        streams.note(f"{len(failed)} of {len(rows)} could not be judged: the note says why")
+        raise typer.Exit(3)

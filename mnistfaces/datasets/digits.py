@@ -30,6 +30,7 @@ IMAGES_HEADER, LABELS_HEADER = 16, 8
 GZIP_WBITS = zlib.MAX_WBITS | 16
 IDX_FILES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 IDX_PREFIXES = {"train": "train", "test": "t10k"}
+ORDER = "order"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,8 +271,12 @@ def _check_content(name: str, content: bytes, edition: Edition) -> None:
 
 
 def split_idx(files: Mapping[str, bytes]) -> dict[str, NDArray[np.uint8]]:
-    """Returns the arrays `train0` to `test9` of the four unpacked and verified IDX files."""
+    """Returns the arrays `train0` to `test9` of the four unpacked and verified IDX files.
+
+    And as ORDER the labels of the test images as they stand there, mixed over the classes.
+    """
     arrays: dict[str, NDArray[np.uint8]] = {}
+    arrays[ORDER] = np.frombuffer(files["t10k-labels-idx1-ubyte"], np.uint8, offset=LABELS_HEADER)
     for part, prefix in IDX_PREFIXES.items():
         images = np.frombuffer(files[f"{prefix}-images-idx3-ubyte"], np.uint8, offset=IMAGES_HEADER)
         labels = np.frombuffer(files[f"{prefix}-labels-idx1-ubyte"], np.uint8, offset=LABELS_HEADER)

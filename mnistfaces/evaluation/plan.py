@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mnistfaces.errors import RunError
-from mnistfaces.evaluation.compare import COMMANDS, load_contender
+from mnistfaces.evaluation.contenders import COMMANDS, load_contender
 from mnistfaces.experiments.trials import Row
 from mnistfaces.runs.runs import find_runs
 from mnistfaces.statistics.planning import (

@@ -2,6 +2,8 @@
 
 import csv
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from conftest import Mnf, Trained
@@ -61,3 +63,64 @@ def test_what_cannot_be_compared_is_one_line(pair: Mnf, arguments: tuple[str, ..
     done = pair("compare", *arguments, code=1)
     assert said in done.complaint
     assert len(done.stderr.splitlines()) == 1
+
+
+BOARD = ["rank", "contender", "accuracy", "low", "high", "n", "tied", "status", "note"]
+
+
+def write_answers(path: Path, mnf: Mnf, wrong: int, write: Callable[[str], bytes] = str.encode) -> None:
+    """Writes answers to the images that run `one` tested, some of them wrong."""
+    kept = load_predictions(mnf.folder / "one" / "predictions.npz")
+    tested = kept.side[0] == 2
+    path.parent.mkdir(exist_ok=True)
+    rows = zip(kept.ids[tested].tolist(), kept.labels[tested].tolist(), strict=True)
+    path.write_bytes(write("".join(f"{name},{(label + (n < wrong)) % 10}\r\n" for n, (name, label) in enumerate(rows))))
+
+
+def test_a_board_ranks_runs_and_tables_and_ends_with_3_where_one_could_not_be_read(pair: Mnf) -> None:
+    write_answers(pair.folder / "answers" / "anna.csv", pair, 20)
+    write_answers(pair.folder / "answers" / "ben.csv", pair, 22, lambda text: text.replace(",", ";").encode("utf-16"))
+    (pair.folder / "answers" / "carl.csv").write_text("prediction\n7\n")
+    done = pair("compare", "one", "answers/*.csv", "--board", code=3)
+    assert [list(row) for row in done.rows] == [BOARD] * 4
+    told = [(row["rank"], Path(row["contender"]).name, row["status"]) for row in done.rows]
+    assert told == [(1, "anna.csv", "ok"), (2, "ben.csv", "ok"), (3, "one", "ok"), (None, "carl.csv", "failed")]
+    assert [row["accuracy"] for row in done.rows[:2]] == pytest.approx([0.98, 0.978])
+    assert [row["tied"] for row in done.rows] == [True, True, False, None]
+    assert "carl.csv, line 1: expected image and class" in done.rows[3]["note"]
+    assert "2 of 3 cannot be told from the most accurate" in done.stderr
+    assert "1 of 4 could not be judged" in done.stderr
+
+
+def test_a_class_submits_all_term_and_climbs_only_by_what_is_significant(pair: Mnf) -> None:
+    def submission(wrong: int) -> tuple[int, str]:
+        write_answers(pair.folder / "term" / "anna.csv", pair, wrong)
+        rows = pair("compare", "one", "term/anna.csv", "--board", "--ladder", "class.json").rows
+        (row,) = (row for row in rows if row["contender"].endswith("anna.csv"))
+        return round(1000 - 1000 * row["accuracy"]), row["note"]
+
+    assert [submission(wrong) for wrong in (50, 47, 20)] == [
+        (50, "submission 1"),
+        (50, "submission 2 is not significantly better: 1 stands"),
+        (20, "submission 3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("one", "other", "--ladder", "x.json"), "goes with --board"),
+        (("one", "other", "--board", "--margin", "0.1"), "is for pairs"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_anything_is_read(
+    pair: Mnf, arguments: tuple[str, ...], said: str
+) -> None:
+    done = pair("compare", *arguments, code=2)
+    assert said in " ".join(done.stderr.split())
+
+
+def test_plain_numbers_mean_images_of_whole_sets_alone(pair: Mnf) -> None:
+    (pair.folder / "numbers.csv").write_text("image,label\n0,7\n1,2\n")
+    said = pair("compare", "one", "numbers.csv", code=1).complaint
+    assert "plain numbers mean images of digits-full, fashion, kuzushiji only, not of digits-sample" in said

@@ -11,7 +11,8 @@ from statsmodels.stats.multitest import multipletests
 
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.errors import DataError, RunError
-from mnistfaces.evaluation.compare import Contender, advice, compare, load_contenders
+from mnistfaces.evaluation.compare import advice, compare
+from mnistfaces.evaluation.contenders import Contender, load_field
 from mnistfaces.experiments.sweep import Sweep, SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid
 from mnistfaces.statistics.differences import paired_difference
@@ -42,7 +43,7 @@ def trial(correct: str, name: str = "i") -> TrialScores:
 
 def test_sweeps_are_compared_by_their_best_cells_seed_by_seed(tmp_path: Path) -> None:
     jobs = [sweep(tmp_path / "a", 1e-2, 1e-6), sweep(tmp_path / "b", 1e-5)]
-    contenders = load_contenders([str(tmp_path / "a"), str(tmp_path / "b")])
+    contenders = load_field([str(tmp_path / "a"), str(tmp_path / "b")]).sound()
     (row,) = compare(contenders)
     trials = []
     for job in jobs:
@@ -62,7 +63,7 @@ def test_sweeps_are_compared_by_their_best_cells_seed_by_seed(tmp_path: Path) ->
 def test_only_the_seeds_that_both_have_are_compared(tmp_path: Path) -> None:
     sweep(tmp_path / "a", 1e-2, seeds=(0, 1, 2))
     sweep(tmp_path / "b", 1e-3, seeds=(2, 1, 7))
-    a, b = load_contenders([str(tmp_path / "a"), str(tmp_path / "b")])
+    a, b = load_field([str(tmp_path / "a"), str(tmp_path / "b")]).sound()
     (row,) = compare([a, b])
     expected = paired_difference([a.trials[1, 0], a.trials[2, 0]], [b.trials[1, 0], b.trials[2, 0]])
     assert (row["difference"], row["p"]) == (expected.difference, expected.p)
@@ -72,7 +73,7 @@ def test_folds_are_compared_fold_by_fold(tmp_path: Path) -> None:
     split = SplitConfig(folds=3)
     sweep(tmp_path / "a", 1e-2, split=split, seeds=(0,))
     sweep(tmp_path / "b", 1e-6, split=split, seeds=(0,))
-    (row,) = compare(load_contenders([str(tmp_path / "a"), str(tmp_path / "b")]))
+    (row,) = compare(load_field([str(tmp_path / "a"), str(tmp_path / "b")]).sound())
     assert row["n"] == len(DATASET)
 
 
@@ -152,7 +153,7 @@ def test_a_table_of_answers_is_judged_by_the_runs_labels(
     run: Sweep, tmp_path: Path, header: list[str], rightly: bool
 ) -> None:
     extra = [*header, *answers(run, rightly=rightly), "", "another-image,class0"]
-    _, mine = load_contenders([str(run.folder.path), table(tmp_path, extra)])
+    _, mine = load_field([str(run.folder.path), table(tmp_path, extra)]).sound()
     (scores,) = mine.trials.values()
     assert scores.correct.tolist() == [rightly] * 24
 
@@ -160,9 +161,9 @@ def test_a_table_of_answers_is_judged_by_the_runs_labels(
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda lines: lines[1:], "has no answer for 1 of 24 images, such as image-"),
+        (lambda lines: ["x" + line for line in lines], "names none of the 24 images, such as image-"),
         (lambda lines: [*lines, lines[0]], "line 25: image .* is answered twice"),
-        (lambda lines: [*lines[:3], "image-only"], "line 4: expected image,class, got 'image-only'"),
+        (lambda lines: [*lines[:3], "image-only"], "line 4: expected 2 columns, got 1: 'image-only'"),
         (lambda lines: [lines[0] + "x", *lines[1:]], "no class is called 'class.x'"),
         (lambda lines: ["\x00", *lines], "answers.csv"),
     ],
@@ -170,11 +171,11 @@ def test_a_table_of_answers_is_judged_by_the_runs_labels(
 def test_a_table_that_does_not_fit_is_one_line(run: Sweep, tmp_path: Path, spoil: object, said: str) -> None:
     path = table(tmp_path, spoil(answers(run, rightly=True)))  # type: ignore[operator]
     with pytest.raises(DataError, match=said) as caught:
-        load_contenders([str(run.folder.path), path])
+        load_field([str(run.folder.path), path]).sound()
     assert "\n" not in str(caught.value)
 
 
 def test_a_table_alone_has_no_truth(run: Sweep, tmp_path: Path) -> None:
     path = table(tmp_path, answers(run, rightly=True))
-    with pytest.raises(RunError, match="a CSV has answers but no truth"):
-        load_contenders([path, path])
+    with pytest.raises(RunError, match="a table has answers but no truth"):
+        load_field([path, path]).sound()

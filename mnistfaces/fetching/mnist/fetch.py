@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mnistfaces.datasets.digits import (
     IDX_FILES,
     MNIST,
+    ORDER,
     Edition,
     build_digits,
     digits_path,
@@ -22,6 +23,7 @@ from mnistfaces.datasets.digits import (
     unpack_idx,
 )
 from mnistfaces.datasets.matfile import read_mat
+from mnistfaces.datasets.order import save_order
 from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError, FetchError, FileError
 from mnistfaces.fetching.mnist.mirrors import PACKING_LIMIT, FetchMnistConfig, failure, fetch_idx, fetch_mat
@@ -146,6 +148,8 @@ def _fetch_alone(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | F
         raise DataError(f"{source}: {error}") from error
     # first, so that a kill after the file is in its place cannot lose where it came from
     write_json(_origin_path(data_dir, config.edition), {"source": source, "fingerprint": dataset.fingerprint})
+    if ORDER in arrays:
+        save_order(data_dir, config.edition, arrays[ORDER])
     save_dataset(digits_path(data_dir, config.edition), dataset)
     shutil.rmtree(_parts_folder(data_dir, config.edition), ignore_errors=True)
     yield find_mnist(data_dir, config.edition)

@@ -14,13 +14,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import scipy.io
 from filelock import FileLock
 from tiny_mnist import TinyMnist, make_tiny_mnist
 
+from mnistfaces.arrays import write_npz
 from mnistfaces.datasets.cache import CACHE
 from mnistfaces.datasets.digits import MNIST, load_digits
+from mnistfaces.datasets.order import EDITIONS, published_order
 from mnistfaces.errors import DataError, FetchError, FileError, UsageError
 from mnistfaces.fetching.mnist.fetch import FetchedMnist, fetch_mnist, find_mnist, plan_mnist
 from mnistfaces.fetching.mnist.mirrors import FetchMnistConfig
@@ -101,7 +104,8 @@ def files_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} - {CACHE} if folder.exists() else set()
 
 
-DONE = {"digits.npz", "digits.json", ".digits.lock"}
+WITHOUT_ORDER = {"digits.npz", "digits.json", ".digits.lock"}
+DONE = {*WITHOUT_ORDER, "digits-order.npz"}
 
 
 @pytest.mark.parametrize("source", ["raw", "packed", "mat"])
@@ -115,8 +119,30 @@ def test_every_local_source_gives_the_same_bytes(tiny: TinyMnist, tmp_path: Path
     assert (row.train_n, row.val_n, row.test_n) == (64, 0, 22)
     assert row.source == str(tmp_path / source)
     assert row.sha256 == reference.sha256 == sha256_of_file(Path(row.path))
-    assert files_in(tmp_path / "data") == DONE
+    assert files_in(tmp_path / "data") == (WITHOUT_ORDER if source == "mat" else DONE)
     assert load_digits(tmp_path / "data", tiny.edition).fingerprint == tiny.edition.fingerprint
+
+
+def test_the_order_of_the_idx_files_is_kept_and_says_which_image_a_plain_number_is(
+    tiny: TinyMnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EDITIONS, "digits-full", tiny.edition)
+    fetch(tmp_path / "data", tiny.config(source=str(tiny.write_idx(tmp_path / "idx"))))
+    dataset = load_digits(tmp_path / "data", tiny.edition)
+    place = {name: number for number, name in enumerate(dataset.ids.tolist())}
+    images = tiny.files["t10k-images-idx3-ubyte"][16:]
+    names = published_order("digits-full", tmp_path / "data").tolist()
+    assert len(names) == 22
+    assert b"".join(dataset.inputs[place[name]].tobytes() for name in names) == images
+    scipy.io.savemat(tmp_path / "mat", tiny.arrays, appendmat=False)
+    fetch(tmp_path / "other", tiny.config(source=str(tmp_path / "mat")))
+    with pytest.raises(DataError, match="plain numbers mean no image: `mnf fetch digits --force` reads the IDX"):
+        published_order("digits-full", tmp_path / "other")
+    with pytest.raises(DataError, match="plain numbers mean images of digits-full"):
+        published_order("faces", tmp_path / "data")
+    write_npz(tmp_path / "data" / "digits-order.npz", {"labels": np.zeros(22, np.uint8)})
+    with pytest.raises(DataError, match="does not tell the order of MNIST"):
+        published_order("digits-full", tmp_path / "data")
 
 
 def test_files_named_with_a_dot_are_found(tiny: TinyMnist, tmp_path: Path) -> None:
@@ -234,7 +260,7 @@ def test_the_mat_file_comes_last(tiny: TinyMnist, tmp_path: Path, server: Server
     assert row.source == f"{server.url}/a.mat"
     assert told[-1] == f"got {server.url}/a.mat"
     assert server.asked[-1] == "/a.mat"
-    assert files_in(tmp_path / "data") == DONE
+    assert files_in(tmp_path / "data") == WITHOUT_ORDER
 
 
 def test_a_url_of_a_mat_file_is_taken_as_one(tiny: TinyMnist, tmp_path: Path, server: Server) -> None:
