@@ -1,7 +1,9 @@
-"""Text that comes from data, made fit to be shown: class names, file names, rows of a list."""
+"""Text made fit to be shown: names that come from data, lines that fit a window, words that were meant."""
 
 import math
 import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 
 _CONTROLS = "\x00-\x1f\x7f-\x9f\u2028\u2029"
 _DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -34,3 +36,50 @@ def is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
+
+
+def display_width(text: str) -> int:
+    """Returns how many columns of a terminal a text takes: two per wide character, none per accent on another."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def wrapped(pieces: Iterable[str], width: int, *, indent: str = "", end: str = "") -> list[str]:
+    """Returns pieces set in lines with a space between two; a piece is never broken, however long it is.
+
+    Args:
+        pieces: in order, for example the words of a sentence.
+        width: of a line, in columns of a terminal.
+        indent: before every line but the first.
+        end: after every line but the last, such as the backslash of a command that goes on.
+    """
+    lines: list[str] = []
+    for piece in pieces:
+        if lines and display_width(lines[-1]) + 1 + display_width(piece) + display_width(end) <= width:
+            lines[-1] += f" {piece}"
+        else:
+            lines.append(f"{indent}{piece}" if lines else piece)
+    return [f"{line}{end}" for line in lines[:-1]] + lines[-1:]
+
+
+def nearest(word: str, names: Sequence[str], meanings: Mapping[str, str] | None = None) -> str | None:
+    """Returns the name that a word was most likely meant for, or None where none is near.
+
+    Args:
+        word: as it was typed.
+        names: that there are.
+        meanings: other words for names, as people know them from elsewhere; those for names that are not here are
+            passed over.
+    """
+    import difflib
+
+    known = {other: name for other, name in (meanings or {}).items() if name in names}
+    spelled = {name.lower(): name for name in (*known, *names)}
+    found = difflib.get_close_matches(word.lower(), spelled, n=1, cutoff=0.7)
+    if not found:
+        longer = [name for name in names if len(word) > 2 and name.startswith(word.lower())]  # noqa: PLR2004  two letters begin too much
+        return longer[0] if longer else None
+    return known.get(spelled[found[0]], spelled[found[0]])

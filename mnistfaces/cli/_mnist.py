@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli._output import Output, number, text
+from mnistfaces.cli._columns import number, text
+from mnistfaces.cli._output import Output
 
 if TYPE_CHECKING:
     from mnistfaces.fetching.mnist.mirrors import FetchMnistConfig

@@ -50,6 +50,9 @@ PageOption = Annotated[
 ]
 DeviceOption = Annotated[config.DeviceName, typer.Option("--device", help="Where to compute.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+RowsOption = Annotated[
+    bool, typer.Option("--rows", help="Every row in a table, too, which else sums up; other formats have them all.")
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,94 +4,29 @@ import contextlib
 import csv
 import json
 import math
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from mnistfaces.cli._columns import Column, Row, column_of
 from mnistfaces.cli._progress import Progress
-from mnistfaces.options import Option
+from mnistfaces.cli._tables import build_table, print_latex, print_markdown, print_window
+from mnistfaces.cli._window import link, set_command, set_lines
 from mnistfaces.progress import Advanced, Event, Note, Stage
 from mnistfaces.text import clean, clean_json, csv_cell
 
 Format = Literal["auto", "table", "ndjson", "json", "csv", "md", "latex"]
-Row = Mapping[str, Any]
 Result = TypeVar("Result")
-
-UNFOLDED_WIDTH = 10_000
-MARKDOWN_SPECIAL = re.compile(r"[\\`*\[\]<>|]|\b_|_\b")
-LATEX_SPECIAL = {char: f"\\{char}" for char in "&%$#_{}"} | {
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\\": r"\textbackslash{}",
-}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table for people.
-
-    Attributes:
-        title: what stands above it.
-        text: the cell for a row; "" where the row has nothing to say.
-        folds: a column with one value in all rows moves to the line above the table.
-        number: set flush right.
-    """
-
-    title: str
-    text: Callable[[Row], str]
-    folds: bool = False
-    number: bool = True
-
-
-def text(field: str, title: str | None = None, *, folds: bool = False) -> Column:
-    """Returns a column that shows a field as it is."""
-    return Column(title or field, lambda row: _plain(row.get(field)), folds, number=False)
-
-
-def number(field: str, title: str | None = None, *, digits: int = 4, folds: bool = False) -> Column:
-    """Returns a column that shows a number, rounded to `digits` significant digits."""
-    return Column(title or field, lambda row: _significant(row.get(field), digits), folds)
-
-
-def percent(field: str, title: str, low: str = "", high: str = "") -> Column:
-    """Returns a column that shows a fraction as a percentage, with its interval where one is known."""
-
-    def cell(row: Row) -> str:
-        value = row.get(field)
-        if value is None:
-            return ""
-        if row.get(low) is None or row.get(high) is None:
-            return f"{value:.1%}"
-        return f"{value:.1%} [{100 * row[low]:.1f}, {100 * row[high]:.1f}]"
-
-    return Column(title, cell)
-
-
-def seconds(field: str = "seconds", title: str = "seconds") -> Column:
-    """Returns a column that shows a time with three significant digits."""
-    return number(field, title, digits=3)
-
-
-def option_columns(options: Mapping[str, Option]) -> list[Column]:
-    """Returns a column per option; one that takes no list is shown only where it is not the default."""
-    return [_option_column(option) for option in options.values()]
-
-
-def _option_column(option: Option) -> Column:
-    if option.declaration.swept:
-        return number(option.name, option.title, digits=6, folds=True)
-
-    def cell(row: Row) -> str:
-        value = row.get(option.name)
-        return "" if value in (None, option.usual) else _significant(value, 6)
-
-    return Column(option.title, cell, folds=True)
 
 
 class Output:
-    """The two streams of a command."""
+    """The two streams of a command.
+
+    Attributes:
+        format: in which rows are shown; never `auto`.
+        streams: whether each row is shown as soon as it is known.
+    """
 
     def __init__(self, chosen: Format = "auto", *, quiet: bool = False, verbose: bool = False) -> None:
         self.format: Format = chosen if chosen != "auto" else ("table" if sys.stdout.isatty() else "ndjson")
@@ -101,7 +36,18 @@ class Output:
     def note(self, message: str) -> None:
         """Tells the person something that is not a result; --quiet hides it."""
         if not self.quiet:
-            print(clean(message), file=sys.stderr, flush=True)
+            print(set_lines(clean(message), sys.stderr), file=sys.stderr, flush=True)
+
+    def suggest(self, lead: str, command: str) -> None:
+        """Tells the person which command to type next, on lines that can be copied."""
+        if not self.quiet:
+            print(set_command(clean(lead), clean(command), sys.stderr), file=sys.stderr, flush=True)
+
+    def wrote(self, *paths: Path | None) -> None:
+        """Names the files that were written, a line each: the last that a command says; None was not asked for."""
+        for path in paths:
+            if path is not None and not self.quiet:
+                print(f"wrote {link(path, sys.stderr)}", file=sys.stderr, flush=True)
 
     def detail(self, message: str) -> None:
         """Tells what only --verbose asks for."""
@@ -180,14 +126,8 @@ class Output:
             return
         if not rows:
             return
-        columns = columns or [_column_of(field, rows) for field in rows[0]]
-        constant, varying = _fold(rows, columns)
-        cells = [[clean(column.text(row)) for column in varying] for row in rows]
-        if constant and self.format != "latex":
-            print(clean(", ".join(f"{column.title} {column.text(rows[0])}" for column in constant)))
-        if constant and self.format == "md":
-            print()
-        {"table": _print_table, "md": _print_markdown, "latex": _print_latex}[self.format](varying, cells)
+        table = build_table(rows, columns or [column_of(field, rows) for field in rows[0]])
+        {"table": print_window, "md": print_markdown, "latex": print_latex}[self.format](table)
 
 
 def _json_value(value: Any) -> Any:  # noqa: ANN401  a JSON value
@@ -209,76 +149,3 @@ def _machine(value: Any) -> str:  # noqa: ANN401  a JSON value
     if isinstance(value, str):
         return csv_cell(value)
     return "" if value is None else clean_json(json.dumps(value, ensure_ascii=False))
-
-
-def _plain(value: Any) -> str:  # noqa: ANN401  a JSON value
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(_plain(item) for item in value)
-    return "" if value is None else str(value)
-
-
-def _significant(value: Any, digits: int) -> str:  # noqa: ANN401  a JSON value
-    if value is None or isinstance(value, (bool, str)):
-        return _plain(value)
-    if isinstance(value, int):
-        return str(value)
-    return f"{value:.{digits}g}"
-
-
-def _column_of(field: str, rows: list[Row]) -> Column:
-    """Returns the usual column of a field, told by its name and its values."""
-    if field.endswith("accuracy") or field in ("low", "high", "precision", "recall", "probability"):
-        return percent(field, field)
-    if field.endswith("seconds"):
-        return seconds(field, field)
-    numeric = all(isinstance(row.get(field), (int, float, type(None))) for row in rows)
-    return number(field) if numeric else text(field)
-
-
-def _fold(rows: list[Row], columns: Sequence[Column]) -> tuple[list[Column], list[Column]]:
-    """Returns the columns with one value throughout that may leave the table, and the others."""
-    constant = [column for column in columns if column.folds and len({column.text(row) for row in rows}) == 1]
-    shown = [column for column in constant if column.text(rows[0])]
-    empty = [column for column in columns if not any(column.text(row) for row in rows)]
-    return shown, [column for column in columns if column not in constant and column not in empty]
-
-
-def _print_table(columns: Sequence[Column], cells: list[list[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console() if sys.stdout.isatty() else Console(width=UNFOLDED_WIDTH)
-    table = Table()
-    for column in columns:
-        table.add_column(column.title, justify="right" if column.number else "left", overflow="fold")
-    for line in cells:
-        table.add_row(*(Text(cell) for cell in line))
-    console.print(table)
-
-
-def _print_markdown(columns: Sequence[Column], cells: list[list[str]]) -> None:
-    print("| " + " | ".join(column.title for column in columns) + " |")
-    print("|" + "|".join("---:" if column.number else "---" for column in columns) + "|")
-    for line in cells:
-        texts = (
-            cell if column.number else MARKDOWN_SPECIAL.sub(r"\\\g<0>", cell)
-            for column, cell in zip(columns, line, strict=True)
-        )
-        print("| " + " | ".join(texts) + " |")
-
-
-def _print_latex(columns: Sequence[Column], cells: list[list[str]]) -> None:
-    def escape(cell: str) -> str:
-        return "".join(LATEX_SPECIAL.get(char, char) for char in cell)
-
-    print(r"\begin{tabular}{" + "".join("r" if column.number else "l" for column in columns) + "}")
-    print(r"\toprule")
-    print(" & ".join(escape(column.title) for column in columns) + r" \\")
-    print(r"\midrule")
-    for line in cells:
-        print(" & ".join(escape(cell) for cell in line) + r" \\")
-    print(r"\bottomrule")
-    print(r"\end{tabular}")

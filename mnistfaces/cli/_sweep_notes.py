@@ -52,7 +52,7 @@ def conclude(streams: Output, job: "Sweep") -> None:
     for line in _judgement(job.summary):
         streams.note(line)
     chosen = f"best by validation ({best['val_accuracy']:.1%})" if len(job.summary["cells"]) > 1 else "the same again"
-    streams.note(f"{chosen}: {job.summary['best_command']}")
+    streams.suggest(chosen, job.summary["best_command"])
 
 
 def _judgement(summary: "Row") -> Iterator[str]:

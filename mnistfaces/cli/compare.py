@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistfaces.cli._columns import Column, Row, number, percent, text
 from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
-from mnistfaces.cli._output import Column, Output, Row, number, percent, text
+from mnistfaces.cli._output import Output
 
 if TYPE_CHECKING:
     from mnistfaces.evaluation.contenders import Field
@@ -16,20 +17,20 @@ COLUMNS: tuple[Column, ...] = (
     text("a"),
     text("b"),
     percent("difference", "a - b [95 %]", "low", "high"),
-    number("p", digits=2),
-    number("n", "images"),
-    number("discordant"),
-    percent("a_above_b", "P(a > b)"),
-    text("verdict"),
+    number("p", digits=2, role="result", rank=2),
+    number("n", "images", rank=3),
+    number("discordant", rank=3),
+    percent("a_above_b", "P(a > b)", rank=4),
+    text("verdict", role="result"),
 )
 BOARD_COLUMNS: tuple[Column, ...] = (
-    number("rank"),
+    number("rank", role="result"),
     Column("", lambda row: "~" if row["tied"] else "", number=False),
     text("contender"),
     percent("accuracy", "accuracy [95 %]", "low", "high"),
-    number("n", "images", folds=True),
-    text("status", folds=True),
-    text("note"),
+    number("n", "images", rank=3),
+    text("status", rank=2),
+    text("note", rank=4),
 )
 
 

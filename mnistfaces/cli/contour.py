@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from mnistfaces.cli._columns import number, seconds, text
 from mnistfaces.cli._options import (
     PAGES,
     DataDirOption,
@@ -15,7 +16,6 @@ from mnistfaces.cli._options import (
     check_plot,
     flat,
 )
-from mnistfaces.cli._output import number, seconds, text
 from mnistfaces.cli._surface import ModelOptions, SurfaceOptions, draw_surface
 from mnistfaces.datasets import load_dataset
 
@@ -80,3 +80,4 @@ def contour(
     streams.rows([done.row()], COLUMNS)
     if plot is not None:
         draw_surface(plot, done.surface, levels)
+        streams.wrote(plot)

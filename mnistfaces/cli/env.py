@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from mnistfaces.cli._columns import Row
 from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
-from mnistfaces.cli._output import Row
 
 
 @flat

@@ -6,20 +6,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistfaces.cli._columns import Column, Row, number, percent, text
 from mnistfaces.cli._grid import read_config
 from mnistfaces.cli._options import FIGURES, DataDirOption, OutputOptions, PlotOption, ReadingOptions, check_plot, flat
-from mnistfaces.cli._output import Column, number, percent, text
 from mnistfaces.config import DataConfig
 
 if TYPE_CHECKING:
     from mnistfaces.evaluation.evaluate import Evaluation
 
+
+def _recall(row: Row) -> str:
+    """Returns the share of a class's images that are told right; of all images that is the accuracy."""
+    return percent("recall" if row["recall"] is not None else "accuracy", "", "low", "high").text(row)
+
+
 COLUMNS: tuple[Column, ...] = (
     text("class"),
-    percent("precision", "precision"),
-    percent("recall", "recall [95 %]", "low", "high"),
-    number("support", "images", digits=9),
-    percent("accuracy", "accuracy [95 %]", "low", "high"),
+    percent("precision", "precision", rank=2),
+    Column("recall, of all accuracy [95 %]", _recall, "result"),
+    number("support", "images", digits=9, role="result", rank=3),
 )
 TABLE = ".csv"
 
@@ -78,6 +83,7 @@ def evaluate(
     if mistakes:
         _save_mistakes(mistakes, evaluation, data_dir)
     streams.rows(evaluation.rows(), COLUMNS)
+    streams.wrote(plot, *mistakes or ())
 
 
 def _save_mistakes(files: list[Path], evaluation: "Evaluation", data_dir: Path | None) -> None:

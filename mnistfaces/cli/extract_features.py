@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from mnistfaces.cli._columns import number, text
 from mnistfaces.cli._grid import read_config
 from mnistfaces.cli._options import DataDirOption, ExtractionOptions, OutputOptions, ReadingOptions, flat
-from mnistfaces.cli._output import number, text
 from mnistfaces.config import DataConfig, ExtractConfig
 
 LESS_THAN_ASKED = 3

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistfaces.cli._columns import Column, number, text
 from mnistfaces.cli._faces import FacesOptions
 from mnistfaces.cli._options import (
     DataDirOption,
@@ -14,7 +15,6 @@ from mnistfaces.cli._options import (
     check_plot,
     flat,
 )
-from mnistfaces.cli._output import Column, number, text
 
 if TYPE_CHECKING:
     from mnistfaces.fetching.faces.fetch import Finished
@@ -63,7 +63,8 @@ def faces(
     out.rows(finished.counts, _columns(finished))
     for line in () if synthetic else explain_states(finished.counts):
         out.detail(line)
-    out.note(f"next: {finished.next_command}")
+    out.suggest("next", finished.next_command)
+    out.wrote(report, plot if finished.datasets else None)
     if not finished.complete:
         raise typer.Exit(LESS_THAN_ASKED)
 

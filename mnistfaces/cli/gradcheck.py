@@ -5,15 +5,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistfaces.cli._columns import number, text
 from mnistfaces.cli._lists import read_floats
 from mnistfaces.cli._options import DataDirOption, DatasetArgument, OutputOptions, flat
-from mnistfaces.cli._output import Output, number, text
+from mnistfaces.cli._output import Output
 from mnistfaces.datasets import kind_of, load_dataset
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
 
-COLUMNS = (number("h"), number("max_relative_error", "largest relative error", digits=3), text("ok"))
+COLUMNS = (
+    number("h"),
+    number("max_relative_error", "largest relative error", digits=3, role="result"),
+    text("ok", role="result"),
+)
 
 
 @flat

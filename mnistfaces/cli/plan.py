@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from mnistfaces.cli._columns import Column, number, percent
 from mnistfaces.cli._lists import read_integers
 from mnistfaces.cli._options import OutputOptions, PlotOption, Tokens, check_plot, flat
-from mnistfaces.cli._output import Column, number, percent
 
 COLUMNS: tuple[Column, ...] = (
     number("images", digits=9),
@@ -70,6 +70,7 @@ def plan(
 
         figures.save(plan_figure(rows, difference), plot)
     streams.rows(rows, COLUMNS)
+    streams.wrote(plot)
 
 
 def _check_fraction(value: float | None, option: str) -> None:

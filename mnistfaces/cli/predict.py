@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistfaces.cli._columns import Column, Row, percent, text
 from mnistfaces.cli._lists import read_numbers
 from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
-from mnistfaces.cli._output import Column, Output, Row, percent, text
+from mnistfaces.cli._output import Output
 from mnistfaces.errors import DataError
 
 if TYPE_CHECKING:
     from mnistfaces.evaluation.predict import Prediction
     from mnistfaces.images import Box
 
-COLUMNS: tuple[Column, ...] = (text("image"), text("class"), percent("probability", "probability"), text("status"))
+COLUMNS: tuple[Column, ...] = (
+    text("image"),
+    text("class", role="result"),
+    percent("probability", "probability"),
+    text("status", role="result", rank=2),
+)
 LESS_THAN_ASKED = 3
 
 

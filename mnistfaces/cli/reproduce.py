@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistfaces.cli._columns import Column, Row, number, text
 from mnistfaces.cli._options import DataDirOption, DeviceOption, ForceOption, OutOption, OutputOptions, flat
-from mnistfaces.cli._output import Column, Output, Row, number, text
+from mnistfaces.cli._output import Output
 from mnistfaces.config import Protocol, Scale
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ COLUMNS: tuple[Column, ...] = (
     _shown("measured"),
     Column("difference [95 %]", _difference),
     text("verdict"),
-    text("status", folds=True),
+    text("status", role="result", rank=2),
 )
 
 

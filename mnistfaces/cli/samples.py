@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistfaces.cli._columns import Column, number, text
 from mnistfaces.cli._grid import read_config
 from mnistfaces.cli._options import (
     DataDirOption,
@@ -14,7 +15,6 @@ from mnistfaces.cli._options import (
     check_plot,
     flat,
 )
-from mnistfaces.cli._output import number, text
 from mnistfaces.config import DataConfig
 from mnistfaces.datasets import kind_of, load_dataset
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 COLUMNS = (
-    text("dataset", folds=True),
+    text("dataset", role="setting"),
     text("class"),
-    number("images"),
-    *(number(f"{side}_n", f"given to {side}") for side in ("train", "val", "test")),
-    number("groups"),
-    text("shape", folds=True),
+    number("images", role="result"),
+    *(number(f"{side}_n", f"given to {side}", role="result", rank=2) for side in ("train", "val", "test")),
+    number("groups", role="result", rank=3),
+    Column("pixels", lambda row: " x ".join(map(str, row["shape"])), "setting", number=False),
 )
 
 
@@ -63,6 +63,7 @@ def samples(
         from mnistfaces.plots.training import image_sheet
 
         figures.save(image_sheet(images.draw_images(per_class, seed), f"{images.name}: random images"), plot)
+        streams.wrote(plot)
 
 
 def _counts(images: "Dataset") -> list[dict[str, object]]:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from mnistfaces.cli._columns import Column, number, option_columns, percent, seconds, text
 from mnistfaces.cli._grid import read_cells
 from mnistfaces.cli._options import (
     DataDirOption,
@@ -18,7 +19,6 @@ from mnistfaces.cli._options import (
     TrainingOptions,
     flat,
 )
-from mnistfaces.cli._output import Column, number, option_columns, percent, seconds, text
 from mnistfaces.cli._seeds import SeedsOptions
 from mnistfaces.cli._sweep_notes import conclude, show_plan, sweep_rows
 from mnistfaces.cli._workers import ShardOption, WorkersOptions, read_shard
@@ -27,14 +27,14 @@ from mnistfaces.experiments.trials import OPTIONS, Grid
 
 COLUMNS: tuple[Column, ...] = (
     Column("", lambda row: "*" if row.get("best") else "~" if row.get("tied") else "", number=False),
-    text("dataset", folds=True),
+    text("dataset", role="setting"),
     *option_columns(OPTIONS),
-    *(number(field, folds=True) for field in ("fold", "n")),
-    percent("train_accuracy", "train"),
-    percent("val_accuracy", "val"),
+    *(number(field, role="setting") for field in ("fold", "n")),
+    percent("train_accuracy", "train", rank=4),
+    percent("val_accuracy", "val", rank=2),
     percent("test_accuracy", "test [95 %]", "test_low", "test_high"),
     seconds(),
-    text("status"),
+    text("status", role="result", rank=2),
 )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mnistfaces.cli._columns import Column, number, percent, seconds, text
 from mnistfaces.cli._grid import GRADIENT_STEPS, one_cell, read_cells, summed_rate
 from mnistfaces.cli._options import (
     Asked,
@@ -21,20 +22,19 @@ from mnistfaces.cli._options import (
     check_plot,
     flat,
 )
-from mnistfaces.cli._output import Column, number, percent, seconds, text
 from mnistfaces.config import MAX_SEED, MOST, DataConfig, SplitConfig
 from mnistfaces.datasets import kind_of, load_dataset
 from mnistfaces.experiments.trials import Trial
 
 COLUMNS: tuple[Column, ...] = (
     text("dataset"),
-    number("train_loss", "train loss"),
-    number("val_loss", "val loss"),
-    percent("train_accuracy", "train"),
-    percent("val_accuracy", "val"),
+    number("train_loss", "train loss", rank=4),
+    number("val_loss", "val loss", rank=3),
+    percent("train_accuracy", "train", rank=4),
+    percent("val_accuracy", "val", rank=2),
     percent("test_accuracy", "test [95 %]", "test_low", "test_high"),
     seconds(),
-    text("status"),
+    text("status", role="result", rank=2),
     text("run"),
 )
 
@@ -95,4 +95,5 @@ def train(
         figures.save(learning_curve(history, title, rise), plot)
     if row["status"] == "diverged":
         streams.note(f"the training diverged: loss or weights are no longer finite; try --lr {row['lr'] / 10:g}")
-        raise typer.Exit(3)
+    streams.wrote(plot)
+    raise typer.Exit(3 if row["status"] == "diverged" else 0)

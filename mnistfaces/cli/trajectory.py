@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistfaces.cli._columns import number, text
 from mnistfaces.cli._lists import read_numbers
 from mnistfaces.cli._options import (
     FIGURES,
@@ -15,25 +16,34 @@ from mnistfaces.cli._options import (
     OutOption,
     OutputOptions,
     PageOption,
+    RowsOption,
     check_plot,
     flat,
 )
-from mnistfaces.cli._output import number, text
 from mnistfaces.cli._paths import PathsOptions
 
 if TYPE_CHECKING:
     from mnistfaces.landscape import Box, DescentPath, Surface
 
 COLUMNS = (
-    text("optimizer", folds=True),
+    text("optimizer", role="setting"),
     number("lr"),
     number("momentum"),
-    text("mode", folds=True),
-    number("step"),
-    number("w1", digits=6),
-    number("w2", digits=6),
-    number("loss", digits=7),
-    number("distance", "off the plane"),
+    text("mode", role="setting"),
+    number("step", role="result"),
+    number("w1", digits=6, role="result"),
+    number("w2", digits=6, role="result"),
+    number("loss", digits=7, role="result"),
+    number("distance", "off the plane", rank=3),
+)
+ENDS = (
+    *COLUMNS[:4],
+    number("steps", role="result", rank=2),
+    *COLUMNS[5:7],
+    number("loss", "cost at the end", digits=7, role="result"),
+    number("lowest", "lowest cost", digits=7, role="result", rank=3),
+    number("lowest_step", "at step", role="result", rank=3),
+    COLUMNS[-1],
 )
 
 WHOLE = "whole"
@@ -58,6 +68,7 @@ def trajectory(
     data_dir: DataDirOption = None,
     out: OutOption = None,
     force: ForceOption = False,
+    every: RowsOption = False,
     output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
@@ -77,10 +88,15 @@ def trajectory(
     streams = output.open()
     contour = contours.find_surface(surface, sys.stdin if surface == "-" else ())
     found = streams.result(trajectories.trajectories(contour, request, data_dir=data_dir, out=out, force=force))
-    streams.rows(trajectories.rows_of(found), COLUMNS)
+    if streams.format == "table" and not every:
+        streams.rows(trajectories.ends_of(found), ENDS)
+        streams.note("where each path ends: --rows shows every step")
+    else:
+        streams.rows(trajectories.rows_of(found), COLUMNS)
     if plot is not None:
         box = contour.surface.box() if zoom == WHOLE else box
         _draw(plot, contour.surface, found, levels, box)
+        streams.wrote(plot)
 
 
 def _box(zoom: str) -> "Box":

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from mnistfaces.cli._columns import number, text
 from mnistfaces.cli._options import DataDirOption, OutputOptions, PlotOption, Tokens, check_plot, flat
-from mnistfaces.cli._output import number, text
 from mnistfaces.config import Criterion
 
 COLUMNS = (
@@ -15,9 +15,8 @@ COLUMNS = (
     number("unit", digits=9),
     number("score"),
     text("sign"),
-    text("criterion", folds=True),
+    text("criterion", role="setting"),
     text("shared", "shared with"),
-    text("file", folds=True),
 )
 
 
@@ -73,3 +72,4 @@ def visualize_weights(
 
         save_weight_figures(drawn.images, drawn.title, plot=plot, each=each, gray=gray)
     streams.rows(weight_rows(drawn.images, plot, each), COLUMNS)
+    streams.wrote(plot, *(each / image.file_name for image in drawn.images if each is not None))

@@ -109,6 +109,7 @@ def trajectories(
         **request.asked(),
     )
     folder = RunFolder(asked, [RESULTS], out=out, force=force)
+    yield Note(message=f"{len(descents)} paths from {contour.path}, into {folder.path}")
     problem = None if folder.finished else (yield from _problem_of(contour, request.mode, data_dir))
     with folder:
         yield from folder.claim()
@@ -168,6 +169,18 @@ def rows_of(paths: Iterable[DescentPath]) -> list[dict[str, Any]]:
         for path in paths
         for step in range(path.descent.steps + 1)
     ]
+
+
+def ends_of(paths: Iterable[DescentPath]) -> list[dict[str, Any]]:
+    """Returns a row per path: its last point, how many steps it took, and where the cost was lowest on the way."""
+    ends = []
+    for path in paths:
+        *_, end = rows_of([path])
+        costs = np.where(np.isfinite(path.loss), path.loss, np.inf)
+        ends.append(
+            {**end, "steps": end.pop("step"), "lowest": _finite(costs.min()), "lowest_step": int(costs.argmin())}
+        )
+    return ends
 
 
 def paths_of(rows: Sequence[dict[str, Any]], descents: Sequence[Descent], mode: Mode) -> list[DescentPath]:

@@ -1,0 +1,48 @@
+"""The windows of a person: how wide they are, and lines set into them."""
+
+import os
+from pathlib import Path
+from typing import TextIO
+
+from mnistfaces.text import clean, wrapped
+
+USUAL_WIDTH = 80
+"""Of a terminal that does not say how wide it is."""
+
+
+def width_of(stream: TextIO) -> int | None:
+    """Returns how many columns the terminal behind a stream has, or None where there is none."""
+    try:
+        if not stream.isatty():
+            return None
+        told = os.environ.get("COLUMNS", "")
+        return (
+            int(told)
+            if told.isdecimal() and int(told)
+            else os.get_terminal_size(stream.fileno()).columns or USUAL_WIDTH
+        )
+    except (OSError, ValueError):  # a stream of a notebook, or a closed one
+        return None
+
+
+def set_lines(message: str, stream: TextIO) -> str:
+    """Returns a message in lines that break between words where a terminal would break it anywhere."""
+    width = width_of(stream)
+    return message if width is None else "\n".join(wrapped(message.split(" "), width))
+
+
+def set_command(lead: str, command: str, stream: TextIO) -> str:
+    """Returns a sentence that ends in a command, which can be copied from a narrow window, too."""
+    width = width_of(stream)
+    if width is None or len(f"{lead}: {command}") <= width:
+        return f"{lead}: {command}"
+    import shlex
+
+    words = [shlex.quote(word) for word in shlex.split(command)]
+    return "\n".join([*wrapped(f"{lead}:".split(" "), width), *wrapped(words, width, indent="  ", end=" \\")])
+
+
+def link(path: Path, stream: TextIO) -> str:
+    """Returns a file's name; on a terminal it is a link (OSC 8), which those that know no links do not show."""
+    name = clean(str(path))
+    return name if width_of(stream) is None else f"\x1b]8;;{path.absolute().as_uri()}\x1b\\{name}\x1b]8;;\x1b\\"
