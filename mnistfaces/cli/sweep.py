@@ -16,7 +16,9 @@ from mnistfaces.cli._options import (
     IterationsOption,
     OutOption,
     OutputOptions,
+    PlotOption,
     TrainingOptions,
+    check_plot,
     flat,
 )
 from mnistfaces.cli._seeds import SeedsOptions
@@ -47,6 +49,7 @@ def sweep(
     seeds: SeedsOptions,
     images: ImageOptions,
     per_seed: Annotated[bool, typer.Option("--per-seed", help="A row per trial instead of a row per cell.")] = False,
+    plot: PlotOption = None,
     dry_run: DryRunOption = False,
     isolated: Annotated[bool, typer.Option("--isolated", help="One model at a time.")] = False,
     shard: ShardOption = None,
@@ -63,10 +66,11 @@ def sweep(
 ) -> None:
     """\b
     $ mnf sweep --lr 1e-3,1e-4
-    $ mnf sweep digits --lr log:1e-5:1e-2:4 --epochs 100,1000 --seeds 5
+    $ mnf sweep digits --lr log:1e-5:1e-2:4 --epochs 100,1000 --seeds 5 --plot sweep.png
 
     Train every combination of the options given as lists; choose by validation, report on test.
     """
+    check_plot(plot)
     streams = output.open()
     cells, swept = read_cells(kind_of(dataset), {**training, **images}, iterations)
     grid = Grid(cells=cells, seeds=seeds.read(), fixed_split=seeds.fixed_split, shard=read_shard(shard))
@@ -94,5 +98,10 @@ def sweep(
     together = None if per_seed else lambda _: job.summary["cells"]
     rows = streams.rows(sweep_rows(streams, job, per_seed=per_seed), COLUMNS, together)
     conclude(streams, job)
+    if plot is not None:
+        from mnistfaces.plots import figures
+        from mnistfaces.plots.sweep import sweep_figure
+
+        figures.save(sweep_figure(job.summary), plot)
     if job.failures or any(row["status"] in ("failed", "diverged") for row in rows):
         raise typer.Exit(3)

@@ -85,6 +85,15 @@ class CellResult:
             "n_collapsed": sum(record["status"] == "collapsed" for record in self.records),
         }
 
+    def trial_rows(self) -> list[Row]:
+        """Returns what each trial that was done came to, near-duplicates counted once as in the cell's mean."""
+        fields = ("seed", "fold", "status", "train_accuracy", "val_accuracy")
+        means = {pair: scores.mean() for pair, scores in self.scores.items()}
+        return [
+            {**{field: record[field] for field in fields}, "test_accuracy": means.get((record["seed"], record["fold"]))}
+            for record in self.records
+        ]
+
 
 def _whole(value: float | None) -> float | int | None:
     return int(value) if value is not None and value.is_integer() else value

@@ -73,6 +73,7 @@ def summarise(
         "design": {"seeds": len(worklist.grid.seeds), "folds": shown.cell.split.folds if shown else None},
         "nested": nested_row(results),
         "cells": rows,
+        "trials": [result.trial_rows() for result in results],
     }
 
 
