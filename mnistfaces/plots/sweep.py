@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from mnistfaces.plots.figures import literal, plain_axes, set_title, styled, wrapped
 from mnistfaces.plots.heatmap import heatmap_figure
@@ -22,6 +22,9 @@ MOST_NAMES = 40
 
 MOST_TICKS = 12
 """Values that are all written below their axis."""
+
+AXIS_INCHES, LETTER_INCHES = 6.3, 0.1
+"""About the width of a curve's axis between its first and last value, and of a digit below it."""
 
 SHARE = 0.5
 """A product of lists of which no more than this was trained is no table of cells."""
@@ -81,12 +84,30 @@ def scale_axis(axes: Axes, option: Swept) -> None:
     else:
         axes.set_xscale(option.scale)
     if len(places) <= MOST_TICKS:
-        axes.xaxis.set_major_locator(FixedLocator(places.tolist()))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda _, number: option.labels[number or 0]))
+        labels = _labels(axes, option)
+        axes.xaxis.set_major_locator(FixedLocator(list(labels)))
+        axes.xaxis.set_major_formatter(FixedFormatter(list(labels.values())))
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: typed(option.name, float(f"{value:.6g}"))))
         axes.xaxis.set_minor_formatter("")
+
+
+def _labels(axes: Axes, option: Swept) -> dict[float, str]:
+    """Returns the label at each place; values in one place share it, and one without room is left out."""
+    shared: dict[float, list[str]] = {}
+    for place, label in zip(option.places or (), option.labels, strict=True):
+        shared.setdefault(place, []).append(label)
+    spread = axes.xaxis.get_transform().transform(np.array(list(shared)))
+    inch = float(np.ptp(spread)) / AXIS_INCHES or 1.0
+    labels: dict[float, str] = {}
+    reached = -np.inf
+    for at, (place, words) in zip(spread.tolist(), shared.items(), strict=True):
+        label = " = ".join(words)
+        half = (0.5 * len(label) * LETTER_INCHES + 0.05) * inch
+        labels[place] = "" if at - half < reached else label
+        reached = max(reached, at + half if labels[place] else reached)
+    return labels
 
 
 def _dots(summary: Mapping[str, Any], options: Sequence[Swept], trials: Sequence[Sequence[Row]]) -> Figure:

@@ -48,8 +48,8 @@ class TrialScores:
             raise DataError("a trial needs at least one test image and one training image")
 
     def mean(self) -> float:
-        """Returns the mean over the units."""
-        return float(_unit_means(self.correct[np.newaxis], self.groups)[1].mean())
+        """Returns the mean over the groups."""
+        return float(_group_means(self.correct[np.newaxis], self.groups)[1].mean())
 
     def traded(self) -> float:
         """Returns test images for each training image, as far as the two trade places from trial to trial.

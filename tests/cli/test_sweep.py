@@ -337,3 +337,53 @@ def test_a_diverged_training_is_less_than_was_asked_for(mnf: Mnf) -> None:
     done = mnf("train", *wild, "--lr", "1e30", code=3)
     assert done.row["train_loss"] is None
     assert "try --lr 1e+29" in done.stderr
+
+
+def test_a_finished_sweep_is_drawn_again_without_training_and_byte_for_byte(swept: tuple[Mnf, Answer]) -> None:
+    mnf, _ = swept
+    assert mnf("sweep", *SMALL, "--out", "drawn", "--plot", "one.svg").stderr.count("8 to do") == 1
+    again, packages = mnf.imports("sweep", *SMALL, "--out", "drawn", "--plot", "two.svg")
+    assert "0 to do" in again.stderr
+    assert (mnf.folder / "one.svg").read_bytes() == (mnf.folder / "two.svg").read_bytes()
+    assert "matplotlib" in packages
+    assert "torch" not in packages or may_have_gpu()
+    _, packages = mnf.imports("sweep", *SMALL, "--out", "drawn")
+    assert "matplotlib" not in packages
+    for name in ("figure.png", "figure.PDF"):
+        mnf("sweep", *SMALL, "--out", "drawn", "--plot", name)
+        assert (mnf.folder / name).stat().st_size > 5000
+
+
+def test_a_figure_of_an_unknown_kind_is_refused_before_anything_is_trained(mnf: Mnf) -> None:
+    assert "must end in .png, .svg, .pdf" in mnf("sweep", *SMALL, "--out", "out", "--plot", "a.gif", code=2).complaint
+    assert not (mnf.folder / "out").exists()
+
+
+def test_the_trials_that_a_sweep_lists_are_those_of_per_seed_with_near_duplicates_counted_once(mnf: Mnf) -> None:
+    folder = save_shapes(mnf.folder / "shapes", per_class=12)
+    for number in range(9):  # one image ten times: ten images, one voice
+        shutil.copy(folder / "red" / "00.png", folder / "red" / f"copy{number}.png")
+    asked = (
+        "sweep",
+        "shapes",
+        "--epochs",
+        2,
+        "--test-per-class",
+        10,
+        "--lr",
+        "1e-4,1e-3",
+        "--seeds",
+        3,
+        "--out",
+        "out",
+    )
+    trials = mnf(*asked, "--per-seed").rows
+    summary = json.loads((mnf.folder / "out" / "summary.json").read_text())
+    listed = [trial for of_cell in summary["trials"] for trial in of_cell]
+    for field in ("seed", "status", "train_accuracy", "val_accuracy", "test_accuracy"):
+        assert [trial[field] for trial in listed] == [row[field] for row in trials]
+    for cell, of_cell in zip(summary["cells"], summary["trials"], strict=True):
+        mean = sum(trial["test_accuracy"] for trial in of_cell) / 3
+        assert mean == pytest.approx(cell["test_accuracy"], abs=1e-12)
+    ledger = [json.loads(line) for line in (mnf.folder / "out" / "trials.ndjson").read_text().splitlines()]
+    assert {record["test_accuracy"] for record in ledger} != {trial["test_accuracy"] for trial in listed}
