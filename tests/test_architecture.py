@@ -21,7 +21,7 @@ devices  arrays
 datasets
 fetching  engine  runs  environment  execution
 features  experiments  inspection
-evaluation  landscape
+evaluation  landscape  sklearn
 plots  pages
 reproduce
 cli
@@ -39,7 +39,7 @@ FENCES = {
     "safetensors": ("runs", "features"),
     "dask": ("execution",),
     "distributed": ("execution",),
-    "sklearn": (),
+    "sklearn": ("sklearn/*",),
     "mlxtend": (),
 }
 """Who may import a package, at any depth of a function; packages that are not listed are free."""

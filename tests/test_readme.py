@@ -94,14 +94,15 @@ def test_the_table_of_commands_names_every_command_of_the_index() -> None:
 
 def test_the_python_of_the_readme_runs_and_its_answers_are_judged(mnf: Mnf) -> None:
     mnf("extract-features", "digits-sample", "--backbone", "pixels", "--out", "digits.npz")
-    ours, sklearns = (
+    ours, search, sklearns = (
         subprocess.run(
             [sys.executable, "-c", block], check=True, capture_output=True, cwd=mnf.folder, env=mnf.environment()
         )
         for block in PYTHON
     )
     assert [line.split()[0] for line in ours.stdout.splitlines()] == [b"0", b"100", b"200", b"300"]
-    assert sklearns.stderr == b""
+    assert search.stdout.startswith(b"{'classifier__lr': 0.001")
+    assert (search.stderr, sklearns.stderr) == (b"", b"")
     mnf("train", "digits-sample", "--epochs", 300)
     row = mnf("compare", "last", "answers.csv").row
     assert (row["n"], row["b"]) == (1000, "answers.csv")

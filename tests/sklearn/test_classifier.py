@@ -1,0 +1,105 @@
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from mnistfaces.config import TrainConfig
+from mnistfaces.sklearn import Classifier
+
+Rows = NDArray[np.float64]
+FAST = {"lr": 0.02, "epochs": 60}
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Rows, NDArray[np.int64]]:
+    rows, labels = load_digits(return_X_y=True)
+    return rows[:400] / 16, labels[:400]
+
+
+@parametrize_with_checks([Classifier(**FAST), Classifier("softmax", **FAST)])
+def test_scikit_learn_finds_nothing_to_say(estimator: Classifier, check: Callable[[Classifier], None]) -> None:
+    check(estimator)
+
+
+def test_the_weights_are_those_of_pytorch_after_the_same_steps(digits: tuple[Rows, NDArray[np.int64]]) -> None:
+    rows, labels = digits
+    ours = Classifier("softmax", optimizer="gd", lr=0.5, momentum=0.9, batch_size=None, epochs=50, dtype="float64")
+    ours.fit(rows, labels)
+    layer = torch.nn.Linear(64, 10, dtype=torch.float64)
+    for parameter in layer.parameters():
+        torch.nn.init.zeros_(parameter)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.5, momentum=0.9)
+    for _ in range(50):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(layer(torch.tensor(rows)), torch.tensor(labels)).backward()
+        optimizer.step()
+    np.testing.assert_allclose(ours.weights_["0.weight"], layer.weight.detach().numpy(), rtol=0, atol=1e-12)
+    theirs = layer(torch.tensor(rows)).softmax(1).detach().numpy()
+    np.testing.assert_allclose(ours.predict_proba(rows), theirs, rtol=0, atol=1e-12)
+
+
+def test_the_loss_curve_falls_and_ends_with_the_last_epoch(digits: tuple[Rows, NDArray[np.int64]]) -> None:
+    fitted = Classifier(lr=0.01, epochs=30).fit(*digits)
+    assert fitted.loss_epochs_ == list(range(31))
+    probability = fitted.predict_proba(digits[0])[np.arange(400), digits[1]]
+    assert fitted.loss_curve_[-1] == pytest.approx(-np.log(probability).mean(), abs=1e-5)
+    assert fitted.loss_curve_[-1] < fitted.loss_curve_[0] / 2
+    assert fitted.n_iter_ == 30
+
+
+def test_names_of_classes_come_back_and_a_pickle_predicts_the_same(digits: tuple[Rows, NDArray[np.int64]]) -> None:
+    rows, labels = digits
+    names = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])[labels]
+    fitted = Classifier(**FAST).fit(rows, names)
+    assert set(fitted.predict(rows)) == set(names)
+    again = pickle.loads(pickle.dumps(fitted))  # noqa: S301  made here
+    assert (again.predict_proba(rows) == fitted.predict_proba(rows)).all()
+
+
+def test_pixels_of_eight_bits_are_taken_as_the_numbers_they_are(digits: tuple[Rows, NDArray[np.int64]]) -> None:
+    rows, labels = digits
+    whole = (rows * 16).astype(np.uint8)
+    fitted = Classifier(lr=0.001, epochs=5)
+    as_bytes = fitted.fit(whole, labels).predict_proba(whole)
+    assert (as_bytes == fitted.fit(whole.astype(float), labels).predict_proba(whole)).all()
+
+
+def test_rows_held_out_choose_the_epoch(digits: tuple[Rows, NDArray[np.int64]]) -> None:
+    rows, labels = digits
+    chosen = Classifier(lr=0.05, epochs=200, select="best").fit(rows, labels)
+    held = chosen.task(rows, labels).validation
+    assert np.bincount(labels[held]).tolist() == np.round(0.2 * np.bincount(labels)).tolist()
+    last = Classifier(lr=0.05, epochs=200).fit(rows[~held], labels[~held])
+
+    def loss(model: Classifier) -> float:
+        return float(-np.log(model.predict_proba(rows[held])[np.arange(held.sum()), labels[held]]).mean())
+
+    assert loss(chosen) < loss(last)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"optimizer": "lion"}, "'lion' is not one of gd"),
+        ({"lr": -1}, "--lr must be positive"),
+        ({"lr": 1e30, "optimizer": "gd"}, "diverged at lr=1e+30"),
+        ({"random_state": -1}, "random_state must lie between 0"),
+        ({"select": "best", "validation_fraction": 1.5}, "validation_fraction must lie between"),
+        ({"select": "best", "validation_fraction": 0.001}, "needs more rows per class"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_value_error(
+    digits: tuple[Rows, NDArray[np.int64]], parameters: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said.replace("+", r"\+")):
+        Classifier(epochs=3).set_params(**parameters).fit(*digits)
+
+
+def test_every_option_of_a_training_is_a_parameter() -> None:
+    assert set(vars(TrainConfig())) <= set(Classifier().get_params())
