@@ -21,7 +21,7 @@ devices  arrays
 datasets
 fetching  engine  runs  environment  execution
 features  experiments  inspection
-evaluation  landscape  sklearn
+evaluation  export  landscape  sklearn
 plots  pages
 reproduce
 cli
@@ -41,6 +41,7 @@ FENCES = {
     "distributed": ("execution",),
     "sklearn": ("sklearn/*",),
     "mlxtend": (),
+    "onnx": ("export",),
 }
 """Who may import a package, at any depth of a function; packages that are not listed are free."""
 

@@ -14,6 +14,8 @@ from mnistfaces.engine.models import MODELS
 from mnistfaces.engine.models.activations import ACTIVATIONS
 from mnistfaces.engine.optim import OPTIMIZERS
 from mnistfaces.errors import UsageError
+from mnistfaces.export import NAMES as NAMES_OF_TARGETS
+from mnistfaces.export import TARGETS, onnx
 from mnistfaces.features.backbones import BACKBONES
 from mnistfaces.features.preprocessing import PREPROCESSINGS
 from mnistfaces.inspection.hidden_units import CRITERIA
@@ -35,6 +37,9 @@ REGISTRIES: list[tuple[Any, Mapping[Any, object]]] = [
     (config.NormalisationName, NORMALISATIONS),
     (config.Criterion, CRITERIA),
     (config.Criterion, SCORES),
+    (config.TargetName, TARGETS),
+    (config.TargetName, NAMES_OF_TARGETS),
+    (config.Activation, onnx.ACTIVATIONS),
 ]
 
 

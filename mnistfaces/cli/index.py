@@ -11,6 +11,7 @@ from mnistfaces.cli import (
     contour,
     env,
     evaluate,
+    export,
     extract_features,
     fetch_digits,
     fetch_faces,
@@ -88,6 +89,7 @@ _add(app, "compare", compare.compare)
 _add(app, "plan", plan.plan)
 _add(app, "evaluate", evaluate.evaluate)
 _add(app, "predict", predict.predict)
+_add(app, "export", export.export)
 _add(app, "contour", contour.contour)
 _add(app, "trajectory", trajectory.trajectory)
 _add(app, "visualize-weights", visualize_weights.visualize_weights)

@@ -34,6 +34,7 @@ from mnistfaces.config.names import (
     Selection,
     SideName,
     Status,
+    TargetName,
 )
 from mnistfaces.config.training import (
     ADAGRAD_EPS,
@@ -98,6 +99,7 @@ __all__ = [
     "SideName",
     "SplitConfig",
     "Status",
+    "TargetName",
     "TrainConfig",
     "check_momentum",
     "default_split",

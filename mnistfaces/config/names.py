@@ -21,6 +21,7 @@ FeatureDtypeName = Literal["float32", "bfloat16"]
 NormalisationName = Literal["mnist", "square"]
 Scale = Literal["quick", "full"]
 Protocol = Literal["corrected", "published"]
+TargetName = Literal["onnx", "npz", "croissant"]
 
 STATUS_SEVERITY: tuple[Status, ...] = ("ok", "stopped", "collapsed", "diverged", "failed")
 """From harmless to grave: a cell's status is the gravest of its trials'."""

@@ -81,6 +81,15 @@ def origin_of(run: Run) -> Mapping[str, Any]:
     return known
 
 
+def takes_pixels(run: Run) -> bool:
+    """Returns whether a run's model takes images of pixels from 0 to 255, and no features.
+
+    Raises:
+        RunError: its configuration does not say.
+    """
+    return len(shape_of(run)) > 1
+
+
 def normalisation_of(run: Run) -> NormalisationName:
     """Returns which form the images of a run's dataset have.
 

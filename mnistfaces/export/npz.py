@@ -1,0 +1,27 @@
+"""A model as plain arrays, for any program that reads NumPy's files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mnistfaces.arrays import write_npz
+from mnistfaces.runs.models import classes_of, network_of, shape_of, takes_pixels
+from mnistfaces.runs.runs import Run
+
+
+def export(run: Run, path: Path, data_dir: Path | None = None) -> list[Path]:  # noqa: ARG001  as every target
+    """Writes a model's parameters, and what its inputs and outputs mean.
+
+    The arrays: the parameters by their `torch.nn.Sequential` names (`0.weight` (C or H, D), `0.bias`, ...);
+    `classes` (C,); `shape` of one input; `scale`, what inputs are divided by: 255 for pixels of 0 to 255, else 1;
+    `activation`, of the hidden units. No array holds objects, so `numpy.load` needs no `allow_pickle`.
+
+    Raises:
+        RunError: the run keeps no model.
+        FileError: the disk refuses.
+    """
+    network_of(run)  # refuses what is no model
+    scale = 255 if takes_pixels(run) else 1
+    told = {"classes": classes_of(run), "shape": shape_of(run), "scale": scale, "activation": run.training.activation}
+    write_npz(path, {**run.weights(), **{name: np.array(value) for name, value in told.items()}})
+    return [path]

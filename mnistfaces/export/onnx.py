@@ -1,0 +1,93 @@
+"""A model as an ONNX graph, from pixels to probabilities.
+
+Legend: N images, D inputs, C classes.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mnistfaces.config import Activation
+from mnistfaces.errors import UsageError
+from mnistfaces.files import write_bytes
+from mnistfaces.runs.models import classes_of, network_of, normalisation_of, shape_of, takes_pixels
+from mnistfaces.runs.runs import Run
+
+OPSET, IR_VERSION = 13, 8
+"""Old enough for every runtime of the last years: 13 is the first in which Softmax means what it should."""
+
+ACTIVATIONS: Mapping[Activation, str] = {"relu": "Relu", "tanh": "Tanh"}
+
+
+def export(run: Run, path: Path, data_dir: Path | None = None) -> list[Path]:  # noqa: ARG001  as every target
+    """Writes a model as an ONNX graph.
+
+    Its input `images` is (N, H, W) or (N, H, W, 3) uint8, or (N, F) floats for features; its outputs are
+    `probabilities` (N, C) and `class` (N,) int64, the number of the likeliest. The division by 255 is part of the
+    graph. Names of classes, the form of the images and the run stand in the graph's metadata.
+
+    Raises:
+        UsageError: the package `onnx` is not installed.
+        RunError: the run keeps no model.
+        FileError: the disk refuses.
+    """
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise UsageError('--to onnx needs the package onnx: pip install "mnistfaces[onnx]"') from error
+    network_of(run)  # refuses what is no model
+    model = onnx.helper.make_model(
+        _graph(run),
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="mnistfaces",
+        producer_version=metadata.version("mnistfaces"),
+    )
+    told = {
+        "classes": json.dumps(classes_of(run), ensure_ascii=False),
+        "normalisation": normalisation_of(run),
+        "run": run.path.name,
+    }
+    onnx.helper.set_model_props(model, told)
+    onnx.checker.check_model(model, full_check=True)
+    write_bytes(path, model.SerializeToString(deterministic=True))
+    return [path]
+
+
+def _graph(run: Run) -> Any:  # noqa: ANN401  onnx brings no types
+    """Returns the graph: a cast and a division for pixels, a layer after the other, softmax and its argmax."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights, shape = run.weights(), shape_of(run)
+    layers = len(weights) // 2
+    kind = helper.np_dtype_to_tensor_dtype(weights["0.weight"].dtype)
+    constants = [numpy_helper.from_array(values, name) for name, values in weights.items()]
+    nodes, seen = [helper.make_node("Cast", ["images"], ["values"], to=kind)], "values"
+    if takes_pixels(run):
+        constants.append(helper.make_tensor("full_intensity", kind, [], [255]))
+        nodes.append(helper.make_node("Div", [seen, "full_intensity"], ["scaled"]))
+        seen = "scaled"
+    nodes.append(helper.make_node("Flatten", [seen], ["inputs"], axis=1))
+    seen = "inputs"
+    for number in range(layers):
+        names = [seen, f"{2 * number}.weight", f"{2 * number}.bias"]
+        nodes.append(helper.make_node("Gemm", names, [f"sums{number}"], transB=1))
+        seen = f"sums{number}"
+        if number < layers - 1:
+            nodes.append(helper.make_node(ACTIVATIONS[run.training.activation], [seen], [f"units{number}"]))
+            seen = f"units{number}"
+    nodes.append(helper.make_node("Softmax", [seen], ["probabilities"], axis=1))
+    nodes.append(helper.make_node("ArgMax", ["probabilities"], ["class"], axis=1, keepdims=0))
+    taken = TensorProto.UINT8 if takes_pixels(run) else kind
+    return helper.make_graph(
+        nodes,
+        "mnistfaces",
+        [helper.make_tensor_value_info("images", taken, ["N", *shape])],
+        [
+            helper.make_tensor_value_info("probabilities", kind, ["N", len(classes_of(run))]),
+            helper.make_tensor_value_info("class", TensorProto.INT64, ["N"]),
+        ],
+        constants,
+    )
