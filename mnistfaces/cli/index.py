@@ -22,6 +22,7 @@ from mnistfaces.cli import (
     predict,
     reproduce,
     samples,
+    schema,
     sweep,
     train,
     trajectory,
@@ -95,4 +96,5 @@ _add(app, "trajectory", trajectory.trajectory)
 _add(app, "visualize-weights", visualize_weights.visualize_weights)
 _add(app, "extract-features", extract_features.extract_features)
 _add(app, "reproduce", reproduce.reproduce)
+_add(app, "schema", schema.schema)
 _add(app, "env", env.env)
