@@ -10,7 +10,7 @@ import sys
 from types import FrameType
 from typing import NoReturn, TextIO, cast
 
-from mnistfaces.errors import MnistFacesError
+from mnistfaces.errors import MnistFacesError, UsageError
 from mnistfaces.text import clean
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -69,6 +69,10 @@ def _checked_run() -> int:
         if not _prepare_streams():
             return _complain("stdout is closed: send the results somewhere, to /dev/null if nowhere", 1)
         return _run()
+    except UsageError as error:
+        from mnistfaces.cli._guesses import explain
+
+        return _complain(explain(str(error), None, sys.argv[1:]), error.exit_code)
     except MnistFacesError as error:
         return _complain(str(error), error.exit_code)
     except (BrokenPipeError, SystemExit):  # Typer makes an exit of a closed stdout
@@ -99,7 +103,7 @@ def _run() -> int:
 
     usage_problem = cast("type[Exception]", typer.BadParameter.__base__)  # wherever Typer keeps its Click
     try:
-        code = int(app(standalone_mode=False) or 0)
+        code = int(app(prog_name="mnf", standalone_mode=False) or 0)
         sys.stdout.flush()
     except usage_problem as error:
         return _complain(_usage(error), 2)
@@ -141,13 +145,18 @@ def _drop_stdout() -> None:
 
 
 def _complain(message: str, code: int) -> int:
+    from mnistfaces.cli._window import set_lines
+
     with contextlib.suppress(OSError):
-        print("mnf: " + clean(" ".join(message.split())), file=sys.stderr, flush=True)
+        print(set_lines("mnf: " + clean(" ".join(message.split())), sys.stderr), file=sys.stderr, flush=True)
     return code
 
 
 def _usage(error: Exception) -> str:
     """Returns a usage error as one line that ends with the next command to type."""
+    from mnistfaces.cli._guesses import explain
+
     context = getattr(error, "ctx", None)
-    message = str(getattr(error, "format_message", lambda: error)()).rstrip(".")
-    return f"{message} (see {context.command_path if context else 'mnf'} --help)"
+    said = getattr(error, "message", "") if hasattr(error, "possibilities") else None  # Click's own guesses
+    message = said or str(getattr(error, "format_message", lambda: error)())
+    return f"{explain(message, context, sys.argv[1:])} (see {context.command_path if context else 'mnf'} --help)"

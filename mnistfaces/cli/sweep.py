@@ -86,12 +86,15 @@ def sweep(
         isolated=isolated,
         keep_weights=keep_weights,
         workers=processes,
+        merges=True,
         fail_fast=fail_fast,
         out=out,
         force=force,
     )
     with streams.busy(f"reading {dataset}"):
         job = Sweep(config, DatasetReference(dataset, data_dir))
+    for equal in job.equals:
+        streams.note(equal)
     if dry_run:
         show_plan(streams, job)
         return
@@ -103,5 +106,6 @@ def sweep(
         from mnistfaces.plots.sweep import sweep_figure
 
         figures.save(sweep_figure(job.summary), plot)
+        streams.wrote(plot)
     if job.failures or any(row["status"] in ("failed", "diverged") for row in rows):
         raise typer.Exit(3)

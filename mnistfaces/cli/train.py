@@ -83,6 +83,8 @@ def train(
     streams.rows([row], COLUMNS)
     if row["reduction"] == "sum" and row["optimizer"] in GRADIENT_STEPS:
         streams.note(summed_rate(row["lr"], min(row["batch_size"] or math.inf, row["train_n"])))
+    if (row["batch_size"] or 0) > row["train_n"]:
+        streams.note(f"batch size {row['batch_size']} is the full batch: {row['train_n']} images train")
     if not row["val_n"]:
         streams.note("no images were left to validate on: val_accuracy and val_loss are null")
     if plot is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mnistfaces.config import DataConfig, DatasetKind, LayoutName, ReadAs
 from mnistfaces.errors import UsageError
+from mnistfaces.text import nearest
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
@@ -39,6 +40,20 @@ DATASETS: tuple[Named, ...] = (
 
 NAMES: dict[str, DatasetKind] = {name: named.kind for named in DATASETS for name in named.names}
 
+OTHER_NAMES = {
+    "mnist": "digits",
+    "mnist-sample": "digits-sample",
+    "mnist-full": "digits-full",
+    "fashion-mnist": "fashion",
+    "fashionmnist": "fashion",
+    "fmnist": "fashion",
+    "kmnist": "kuzushiji",
+    "facescrub": "faces",
+    "sample": "digits-sample",
+    "synthetic": "faces-synthetic",
+}
+"""What people call the datasets elsewhere."""
+
 RESIZED: tuple[DatasetKind, ...] = ("faces", "images")
 """Datasets whose images are cut from files, at any resolution and in gray or colour."""
 
@@ -53,7 +68,9 @@ def kind_of(name: str) -> DatasetKind:
         return NAMES[name]
     path = Path(name)
     if not name.strip() or "\0" in name or not path.exists():
-        raise UsageError(f"no dataset {name!r}: give {', '.join(NAMES)}, or a folder or file that is there")
+        meant = nearest(name, [*NAMES], OTHER_NAMES)
+        guess = f"did you mean {meant}? Else give" if meant else "give"
+        raise UsageError(f"no dataset {name!r}: {guess} {', '.join(NAMES)}, or a folder or file that is there")
     from mnistfaces.datasets.layouts import kind_of_path
 
     return kind_of_path(path)

@@ -16,6 +16,7 @@ from mnistfaces.datasets.splits import settled
 from mnistfaces.errors import DataError, WorkerError
 from mnistfaces.execution.dispatch import Done, Lost, Workers, dispatch
 from mnistfaces.execution.reference import DatasetReference, LoadDataset
+from mnistfaces.experiments.full_batches import without_equals
 from mnistfaces.experiments.kept import LEDGER, LEDGERS, KeptTrials, TrialRecord
 from mnistfaces.experiments.outcomes import Outcomes
 from mnistfaces.experiments.plan import Draws, StackPlan, draw_key, plan
@@ -45,6 +46,7 @@ class SweepConfig:
         device: where to compute; `cpu`, `cuda` or `mps`.
         isolated: one model at a time, for times that are a model's own.
         keep_weights: of the `best` cell or of `all`; None keeps none.
+        merges: cells whose batch sizes are above the number of their training images are one.
         workers: where stacks are trained; None is in this process.
         fail_fast: the first trial that fails ends the sweep.
         out: the directory; None names it after the configuration.
@@ -58,6 +60,7 @@ class SweepConfig:
     isolated: bool = False
     keep_weights: str | None = None
     workers: Workers | None = None
+    merges: bool = False
     fail_fast: bool = False
     out: Path | None = None
     force: bool = False
@@ -69,6 +72,8 @@ class Sweep:
     Attributes:
         config: what is asked for.
         datasets: by their form.
+        grid: what is asked for, each distinct training once.
+        equals: what is to be said of cells that were equal.
         worklist: every trial that this process is to do.
         folder: the run directory.
         kept: what of it is done.
@@ -86,12 +91,13 @@ class Sweep:
         """
         self.config, self.grid, self._load = config, config.grid, load
         self.datasets = {data: load(data) for data in dict.fromkeys(cell.data for cell in self.grid.cells)}
+        self._draws = Draws(self.datasets)
+        self.grid, self.equals = without_equals(self.grid, self._draws) if config.merges else (self.grid, [])
         self.worklist = Worklist(self.grid, self.datasets, config.device)
         files = [RESULTS, PREDICTIONS, SUMMARY]
         self.folder = RunFolder(self._asked(), files, out=config.out, force=config.force, grows=LEDGERS)
         self.kept = KeptTrials(self.folder)
         self.failures: list[str] = []
-        self._draws = Draws(self.datasets)
         self._look()
 
     @property

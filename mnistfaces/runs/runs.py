@@ -13,6 +13,7 @@ from mnistfaces.errors import RunError
 from mnistfaces.files import write_bytes
 from mnistfaces.runs.configuration import CONFIG, read_config
 from mnistfaces.runs.folder import RUNS, is_proven
+from mnistfaces.text import nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,6 +152,8 @@ def find_runs(reference: str, commands: Sequence[str], lines: Iterable[str] = ()
             raise RunError("stdin has no row with a `run`: pipe the rows of `mnf train` or `mnf sweep` in")
         return [load_run(path) for path in dict.fromkeys(paths)]
     if reference != "last":
+        if not Path(reference).exists() and (meant := _nearest_run(reference)):
+            raise RunError(f"no run {reference!r}: did you mean {meant}?")
         return [load_run(reference)]
     for path in sorted(RUNS.glob(f"*/{CONFIG}"), key=_age):
         with contextlib.suppress(RunError):  # a stranger's file, or a damaged one, is no obstacle
@@ -158,6 +161,13 @@ def find_runs(reference: str, commands: Sequence[str], lines: Iterable[str] = ()
             if run.command in commands and run.config["sha256"]:
                 return [run]
     raise RunError(f"no finished run of {' or '.join(f'mnf {name}' for name in commands)} under ./{RUNS}")
+
+
+def _nearest_run(reference: str) -> str | None:
+    """Returns the run under `./runs` that was most likely meant, or None where no name is near."""
+    kept = {"last": "last"} | {place.parent.name: place.parent.as_posix() for place in RUNS.glob(f"*/{CONFIG}")}
+    meant = nearest(Path(reference).name, [*kept])
+    return None if meant is None else kept[meant]
 
 
 def _age(path: Path) -> float:
