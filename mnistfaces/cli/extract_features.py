@@ -49,9 +49,9 @@ def extract_features(
     Keep the activations of a pretrained network's convolutional part in place of pixels, as a dataset to train on.
     Needs crops of 227 pixels for faces: mnf fetch faces --res 227.
     """
+    config, form = read_config(ExtractConfig, extraction), read_config(DataConfig, reading)
     from mnistfaces.features.extraction import extract_features as extract
 
-    config, form = read_config(ExtractConfig, extraction), read_config(DataConfig, reading)
     out_streams = output.open()
     events = extract(_request(images), out, config, reading=form, data_dir=data_dir, force=force)
     finished = out_streams.result(events)
