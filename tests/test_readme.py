@@ -50,9 +50,9 @@ def test_every_line_of_the_readme_names_a_command_and_options_that_exist(line: s
 
 @pytest.fixture(scope="module")
 def few_features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the file that the lines on Part 10 name: 45 rows of each of 6 classes."""
+    """A folder with the file that the lines on Part 10 name: 170 rows of each of 6 classes."""
     folder = tmp_path_factory.mktemp("part10")
-    np.savez(folder / "features.npz", features=np.eye(270, 5, dtype=np.float32), labels=np.arange(270) % 6)
+    np.savez(folder / "features.npz", features=np.eye(1020, 5, dtype=np.float32), labels=np.arange(1020) % 6)
     return folder
 
 
