@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -68,15 +69,19 @@ def _turned(one: Text, other: Text) -> bool:
     return all(text.get_rotation() % 90 for text in (one, other))
 
 
+def ticks(axis: Axis) -> list[str]:
+    """Returns what stands beside an axis."""
+    words = [tick.label1 for tick in axis._update_ticks()]  # type: ignore[attr-defined]
+    return [word.get_text() for word in words if word.get_visible() and word.get_text()]
+
+
 def _axis_faults(axes: Axes) -> Iterator[str]:
     for axis in (axes.xaxis, axes.yaxis):
         if not (axes.axison and axes.get_visible()):
             continue
         if axis.get_offset_text().get_text():
             yield f"an offset to be added to each number: {axis.get_offset_text().get_text()!r}"
-        words = [tick.label1.get_text() for tick in axis._update_ticks() if tick.label1.get_visible()]  # type: ignore[attr-defined]
-        told = [word for word in words if word]
-        yield from (f"twice on one axis: {word!r}" for word in _repeated(told))
+        yield from (f"twice on one axis: {word!r}" for word in _repeated(ticks(axis)))
 
 
 def _repeated(words: Sequence[str]) -> list[str]:

@@ -74,7 +74,7 @@ def train(
     cell = one_cell(cells, "train")
     trial = Trial(cell=cell, seed=seed, split_seed=seed)
     check_plot(plot)
-    from mnistfaces.experiments.train import HISTORY, first_rise, load_history, open_training, train_and_keep
+    from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
 
     with streams.busy(f"reading {dataset}"):
         images = load_dataset(dataset, data_dir=data_dir, **vars(cell.data))
@@ -92,9 +92,8 @@ def train(
         from mnistfaces.plots.training import learning_curve
 
         history = load_history(folder.path / HISTORY)
-        rise = first_rise(history)
         title = f"{images.name}: {cell.training.model}, lr {cell.training.lr:g}, seed {seed}"
-        figures.save(learning_curve(history, title, rise), plot)
+        figures.save(learning_curve(history, title), plot)
     if row["status"] == "diverged":
         streams.note(f"the training diverged: loss or weights are no longer finite; try --lr {row['lr'] / 10:g}")
     streams.wrote(plot)

@@ -164,14 +164,14 @@ def _as_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def first_rise(history: Mapping[str, Sequence[float | None]]) -> int | None:
-    """Returns the epoch at which the validation cost was first higher than at the measured epoch before it."""
-    losses = history["val_loss"]
-    for number in range(1, len(losses)):
-        before, now = losses[number - 1], losses[number]
-        if before is not None and now is not None and now > before:
-            return int(history["epoch"][number] or 0)
-    return None
+def lowest_val_loss(history: Mapping[str, Sequence[float | None]]) -> int | None:
+    """Returns the first epoch at which the validation cost is lowest; None where nothing was validated."""
+    known = [
+        (loss, int(epoch or 0))
+        for epoch, loss in zip(history["epoch"], history["val_loss"], strict=True)
+        if loss is not None
+    ]
+    return min(known)[1] if known else None
 
 
 def load_history(path: Path) -> dict[str, list[float | None]]:

@@ -6,29 +6,39 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from mnistfaces.landscape import Box, DescentPath, Surface, Window, window
+from mnistfaces.landscape import Box, Descent, DescentPath, Surface, Window, window
 from mnistfaces.landscape.plane import Floats
-from mnistfaces.plots.figures import literal
+from mnistfaces.plots.colors import LIGHT, MARKERS, PATHS, PATTERNS
+from mnistfaces.plots.figures import set_title, styled, wrapped
+from mnistfaces.plots.ticks import mark_evenly, short
 
 DRAWN_POINTS = 500
 """Grid points along an axis that a figure shows: more than its pixels could tell apart."""
-
-PATH_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a6761d", "#e41a1c", "#56b4e9", "#000000")
-PATH_MARKERS = "os^DvXpd"
-PATH_DASHES = ("-", "--", "-.", ":")
 
 ZOOM_MARGIN = 0.15
 NARROWEST = 0.25
 """Smallest ratio of a zoomed window's sides, so that a path along one axis still has a place to lie in."""
 
+SMALLEST_WINDOW = 0.02
+"""Smallest ratio of a zoomed window to the surface: a path that is shorter than that stands still, and is seen to."""
+
+CANVAS_INCHES = (5.6, 5.0)
+"""About the width and height of the axes."""
+
+WIDE_ENTRY = 42
+"""Letters of a legend's entry that leave no room for one beside it."""
+
+MOST_HEIGHTS = 9
+"""Heights that are written beside the bar."""
+
 PALE = ListedColormap(colormaps["Greys"](np.linspace(0.03, 0.5, 256)), "pale")
 """A background on which colours and markers stand out, in grey as well."""
 
 
+@styled
 def contour_figure(surface: Surface, levels: int = 25) -> Figure:
     """Returns the surface in contours, with the trained point and the lowest grid point marked."""
     figure, axes = _canvas(surface)
@@ -36,11 +46,11 @@ def contour_figure(surface: Surface, levels: int = 25) -> Figure:
     drawn = Window(w1=surface.w1[columns], w2=surface.w2[rows], loss=surface.loss[rows, columns])
     _draw_contours(axes, drawn, levels, _unit(surface))
     _mark_points(axes, surface)
-    axes.set_title(literal(f"Cost over two weights: {surface.pair.title}\n{_data(surface)}"), fontsize=11)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    _finish(figure, axes, f"Cost over two weights: {surface.pair.title}\n{_data(surface)}")
     return figure
 
 
+@styled
 def paths_figure(surface: Surface, paths: Sequence[DescentPath], *, levels: int = 25, box: Box | None = None) -> Figure:
     """Returns descent paths over the contours, every step marked, an arrow on the way.
 
@@ -51,57 +61,102 @@ def paths_figure(surface: Surface, paths: Sequence[DescentPath], *, levels: int 
         box: the window; None shows all steps of all paths.
     """
     figure, axes = _canvas(surface, len(paths))
-    left, right, bottom, top = box or zoom_box(paths)
+    left, right, bottom, top = box or zoom_box(paths, surface)
     drawn = window(surface, (left, right), (bottom, top), DRAWN_POINTS // 2)
     _draw_contours(axes, drawn, levels, _unit(surface), pale=True)
-    for number, path in enumerate(paths):
-        _draw_path(axes, path, number)
-    ring: dict[str, Any] = {"markersize": 13, "markerfacecolor": "none", "color": "black", "zorder": 6}
+    colors = path_colors([path.descent for path in paths])
+    for number, (path, color) in enumerate(zip(paths, colors, strict=True)):
+        # a colour that comes again comes with another mark and other dashes
+        _draw_path(axes, path, LIGHT[color], PATHS.index(color) + colors[:number].count(color))
+    ring: dict[str, Any] = {"markersize": 13, "markerfacecolor": "none", "color": LIGHT["ink"], "zorder": 6}
     axes.plot(*paths[0].points[0], "o", label="start", **ring)
     _mark_points(axes, surface)
     axes.set(xlim=(left, right), ylim=(bottom, top))
     steps, mode = paths[0].descent.steps, paths[0].mode
-    title = f"{steps} steps of descent ({mode}): {surface.pair.title}\n{_data(surface)}"
-    axes.set_title(literal(title), fontsize=11)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    _finish(figure, axes, f"{steps} steps of descent ({mode}): {surface.pair.title}\n{_data(surface)}")
     return figure
 
 
-def zoom_box(paths: Sequence[DescentPath]) -> Box:
+def path_colors(descents: Sequence[Descent]) -> list[str]:
+    """Returns the name of each descent's colour: the first vanilla one and the first with momentum have their own."""
+    free = list(PATHS[2:])
+    own = {"vanilla": True, "momentum": True}
+    names = []
+    for number, descent in enumerate(descents):
+        kind = "momentum" if descent.momentum else "vanilla" if descent.optimizer == "gd" else ""
+        if own.get(kind):
+            own[kind] = False
+            names.append(kind)
+        else:
+            names.append(free.pop(0) if free else PATHS[number % len(PATHS)])
+    return names
+
+
+def zoom_box(paths: Sequence[DescentPath], surface: Surface) -> Box:
     """Returns the window that shows all finite points of some paths, with a margin."""
     points = np.concatenate([path.points for path in paths])
     points = points[np.isfinite(points).all(axis=1)]
     low, high = points.min(axis=0), points.max(axis=0)
     middle, size = (low + high) / 2, high - low
-    widest = float(size.max()) or 1.0  # a path that never moves still lies in a window
-    half = np.maximum(size, widest * NARROWEST) * (0.5 + ZOOM_MARGIN)
+    left, right, bottom, top = surface.box()
+    least = SMALLEST_WINDOW * (max(right - left, top - bottom) or 1.0)
+    half = np.maximum(size, max(float(size.max()) * NARROWEST, least)) * (0.5 + ZOOM_MARGIN)
     (left, bottom), (right, top) = (middle - half).tolist(), (middle + half).tolist()
     return left, right, bottom, top
 
 
 def _canvas(surface: Surface, entries: int = 2) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7.6, 6.2 + 0.13 * entries), dpi=150, layout="constrained")
+    figure = Figure(figsize=(8.4, 7.2 + 0.24 * max(0, entries - 2)), layout="constrained")
     axes = figure.add_subplot()
-    axes.set_xlabel(literal(f"weight of {surface.pair.first.title}"))
-    axes.set_ylabel(literal(f"weight of {surface.pair.second.title}"))
+    width, height = CANVAS_INCHES
+    axes.set_xlabel(wrapped(f"weight of {surface.pair.first.title}", width))
+    axes.set_ylabel(wrapped(f"weight of {surface.pair.second.title}", height))
+    mark_evenly(axes.xaxis)
+    mark_evenly(axes.yaxis)
     return figure, axes
 
 
+def _finish(figure: Figure, axes: Axes, title: str) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=1 if max(map(len, labels)) > WIDE_ENTRY else 2)
+    set_title(figure, title)
+
+
 def _draw_contours(axes: Axes, drawn: Window, levels: int, unit: str, *, pale: bool = False) -> None:
+    """Draws the surface by levels between which equal areas lie, so that a valley has as many as its slopes."""
     lowest, highest = float(drawn.loss.min()), float(drawn.loss.max())
     if highest - lowest <= 1e-12 * max(abs(highest), 1.0):
-        axes.set_facecolor("0.9")
-        axes.text(0.5, 0.9, f"flat: {lowest:.6g} nats everywhere", transform=axes.transAxes, ha="center")
-        axes.set(xlim=(drawn.w1[0], drawn.w1[-1]), ylim=(drawn.w2[0], drawn.w2[-1]))
+        axes.set_facecolor("0.93")
+        axes.text(0.5, 0.9, f"flat: {lowest:.6g} {unit} everywhere", transform=axes.transAxes, ha="center")
+        axes.set(xlim=_ends(drawn.w1), ylim=_ends(drawn.w2))
         return
-    heights = np.linspace(lowest, highest, levels + 1)
+    above = drawn.loss - lowest
+    heights = _heights(above, levels)
+    norm = BoundaryNorm(heights, 256)
     colors = PALE if pale else colormaps["viridis"]
-    filled = axes.contourf(drawn.w1, drawn.w2, drawn.loss, levels=heights, cmap=colors)
-    axes.contour(drawn.w1, drawn.w2, drawn.loss, levels=heights, colors="0.25" if pale else "white", linewidths=0.4)
-    bar = axes.figure.colorbar(filled, ax=axes, shrink=0.9)
-    bar.locator = MaxNLocator(8)
-    bar.update_ticks()
-    bar.set_label(f"cost ({unit}), {levels} levels")
+    filled = axes.contourf(drawn.w1, drawn.w2, above, levels=heights, cmap=colors, norm=norm)
+    line: dict[str, Any] = {"colors": "0.3" if pale else "white", "linewidths": 0.5}
+    axes.contour(drawn.w1, drawn.w2, above, levels=heights[1:-1], **line)
+    bar = axes.figure.colorbar(filled, ax=axes, shrink=0.9, spacing="uniform")
+    shown = heights[np.linspace(0, len(heights) - 1, min(len(heights), MOST_HEIGHTS)).round().astype(int)]
+    bar.set_ticks(shown.tolist(), labels=[short(height) for height in shown.tolist()])
+    bar.minorticks_off()
+    bar.set_label(f"cost ({unit}) above {lowest:.6g}, {levels} levels of equal area")
+
+
+def _heights(above: Floats, levels: int) -> Floats:
+    """Returns the edges of levels, by quantiles of the heights above the lowest point, in three digits if possible."""
+    edges = np.unique(np.quantile(above, np.linspace(0, 1, levels + 1)))
+    if len(edges) <= levels:  # much of it is at one height
+        return np.linspace(0, float(above.max()), levels + 1)
+    rounded = np.array([0.0, *(float(f"{edge:.3g}") for edge in edges[1:-1].tolist()), edges[-1]])
+    return rounded if (np.diff(rounded) > 0).all() else edges
+
+
+def _ends(axis: Floats) -> tuple[float, float]:
+    """Returns the ends of an axis; one of a single point is given some width."""
+    low, high = float(axis[0]), float(axis[-1])
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
 def _mark_points(axes: Axes, surface: Surface) -> None:
@@ -110,12 +165,10 @@ def _mark_points(axes: Axes, surface: Surface) -> None:
     if not surface.plane.is_flat:
         axes.plot(w1, w2, "*", markersize=15, color="white", label=f"minimum of the grid: {loss:.6g} nats", **style)
     label = f"trained: {surface.trained_loss:.6g} nats"
-    axes.plot(*surface.trained, "P", markersize=10, color="#ffd24d", label=label, **style)
+    axes.plot(*surface.trained, "P", markersize=10, color=LIGHT["mark"], label=label, **style)
 
 
-def _draw_path(axes: Axes, path: DescentPath, number: int) -> None:
-    color = PATH_COLORS[number % len(PATH_COLORS)]
-    look = number + number // len(PATH_COLORS)  # where colours come again, they come with other marks and dashes
+def _draw_path(axes: Axes, path: DescentPath, color: str, look: int) -> None:
     descent = path.descent
     beta = f"momentum {descent.momentum:g}" if descent.momentum else "vanilla"
     setting = {"gd": beta, "nesterov": f"nesterov {descent.momentum:g}"}.get(descent.optimizer, descent.optimizer)
@@ -123,9 +176,9 @@ def _draw_path(axes: Axes, path: DescentPath, number: int) -> None:
     axes.plot(
         *path.points.T,
         color=color,
-        linestyle=PATH_DASHES[look % len(PATH_DASHES)],
+        linestyle=PATTERNS[look % len(PATTERNS)],
         linewidth=1.6,
-        marker=PATH_MARKERS[look % len(PATH_MARKERS)],
+        marker=MARKERS[look % len(MARKERS)],
         markersize=5,
         markeredgecolor="white",
         markeredgewidth=0.5,
@@ -133,7 +186,7 @@ def _draw_path(axes: Axes, path: DescentPath, number: int) -> None:
         zorder=4,
     )
     axes.plot(*path.points.T, color="white", linewidth=3.2, zorder=3)
-    shape = PATH_MARKERS[look % len(PATH_MARKERS)]
+    shape = MARKERS[look % len(MARKERS)]
     axes.plot(*path.points[-1], shape, color=color, markeredgecolor="black", markersize=9, zorder=6)
     for tail, head in _arrows(path.points):
         arrow = {"arrowstyle": "-|>", "color": color, "mutation_scale": 18, "linewidth": 0, "zorder": 5}

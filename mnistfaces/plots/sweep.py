@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullLocator
 
 from mnistfaces.plots.figures import literal, plain_axes, set_title, styled, wrapped
 from mnistfaces.plots.heatmap import heatmap_figure
 from mnistfaces.plots.profile import Profile, draw_profile, legend_below
 from mnistfaces.plots.swept import Row, Swept, label_of, said, swept_options, typed
+from mnistfaces.plots.ticks import mark_evenly
 
 MOST_NAMES = 40
 """Cells that have a line each: of more, the most accurate in validation are drawn."""
@@ -28,9 +29,6 @@ AXIS_INCHES, LETTER_INCHES = 6.3, 0.1
 
 SHARE = 0.5
 """A product of lists of which no more than this was trained is no table of cells."""
-
-ROUND = (1, 2, 5, 10)
-"""Steps between ticks, in some power of ten."""
 
 ACCURACY = "accuracy (% of images)"
 
@@ -69,7 +67,7 @@ def _curve(summary: Mapping[str, Any], option: Swept, trials: Sequence[Sequence[
     )
     draw_profile(axes, profile)
     axes.set(xlabel=literal(option.title), ylabel=ACCURACY)
-    axes.yaxis.set_major_locator(MaxNLocator(7, steps=ROUND))
+    mark_evenly(axes.yaxis, 7)
     plain_axes(axes)
     legend_below(figure, axes)
     set_title(figure, _title(summary, [option]))
@@ -128,7 +126,7 @@ def _dots(summary: Mapping[str, Any], options: Sequence[Swept], trials: Sequence
     labels = [wrapped(label_of(cell, options), 3) if options else "" for cell in profile.cells]
     axes.set_yticks(profile.places, labels)
     axes.set(xlabel=ACCURACY, ylim=(-len(shown) + 0.4, 0.6))
-    axes.xaxis.set_major_locator(MaxNLocator(7, steps=ROUND))
+    mark_evenly(axes.xaxis, 7)
     plain_axes(axes)
     legend_below(figure, axes)
     left_out = f"\n{len(shown)} of {len(cells)} cells: the best in validation" if len(shown) < len(cells) else ""

@@ -7,48 +7,89 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mnistfaces.plots.figures import INK, literal, plain_axes
-
-SIDES = {
-    "train": ("training", "#1b6ca8", "-"),
-    "val": ("validation", "#d1495b", "--"),
-    "test": ("test", "#3c7a3f", ":"),
-}
+from mnistfaces.experiments.train import lowest_val_loss
+from mnistfaces.plots.colors import LIGHT
+from mnistfaces.plots.figures import literal, plain_axes, set_title, styled
+from mnistfaces.plots.profile import SIDES
+from mnistfaces.plots.ticks import mark_counts, mark_evenly, scale_costs
 
 Column = Sequence[float | None]
 
+PERCENT = 100
+SETTLED = 0.1
+"""The share of the epochs after which a curve's beginning no longer decides how far its axis reaches down."""
 
-def learning_curve(history: Mapping[str, Column], title: str, rise: int | None = None) -> Figure:
-    """Draws mean cost and accuracy of the three sets by epoch.
+ROOM = 0.05
+"""Of the range of an axis, left free at its ends."""
+
+
+@styled
+def learning_curve(history: Mapping[str, Column], title: str) -> Figure:
+    """Draws mean cost and accuracy of the three sets by epoch, and where the validation cost was lowest.
 
     Args:
         history: columns `epoch`, `train_loss`, ..., `test_accuracy`; None where there is no number.
         title: what was trained.
-        rise: the epoch at which the validation cost first rose.
     """
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    figure = Figure(figsize=(10, 4.8), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     epochs = _floats(history["epoch"])
-    for side, (name, color, style) in SIDES.items():
-        for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
-            values = _floats(history[f"{side}_{what}"])
+    for axes, what, factor in ((loss, "loss", 1), (accuracy, "accuracy", PERCENT)):
+        sides = {side: factor * _floats(history[f"{side}_{what}"]) for side in SIDES}
+        for side, values in sides.items():
+            name, dashes, _ = SIDES[side]
             if np.isfinite(values).any():
-                axes.plot(epochs, values, style, color=color, label=name, linewidth=1.6)
-    loss.set_yscale("log")
-    loss.set_ylabel("mean cost (nats per image)")
-    accuracy.set_ylabel("accuracy (fraction of images)")
-    for axes in (loss, accuracy):
+                axes.plot(epochs, values, dashes, color=LIGHT[side], label=name)
+        drawn = np.stack(list(sides.values()))
+        if what == "loss":
+            scale_costs(axes, drawn)
+        else:
+            axes.set_ylim(*_limits(drawn, epochs))
+            mark_evenly(axes.yaxis)
         axes.set_xlabel("epoch")
+        axes.set_xlim(*_with_room(0.0, float(epochs[-1])))
+        mark_counts(axes.xaxis)
         plain_axes(axes)
-        if rise is not None:
-            label = f"validation cost first rises ({rise})" if axes is loss else None
-            axes.axvline(rise, color=INK, linestyle=(0, (4, 3)), linewidth=1, label=label)
-    loss.legend(frameon=False)
-    figure.suptitle(literal(title))
+    loss.set_ylabel("mean cost (nats per image)")
+    accuracy.set_ylabel("accuracy (% of images)")
+    _mark_lowest((loss, accuracy), history)
+    figure.legend(handles=loss.get_legend_handles_labels()[0], loc="outside lower center", ncols=4)
+    set_title(figure, title)
     return figure
+
+
+def _mark_lowest(panels: Sequence[Axes], history: Mapping[str, Column]) -> None:
+    """Marks the epoch with the lowest validation cost, where an early stop would have ended."""
+    epoch = lowest_val_loss(history)
+    if epoch is None:
+        return
+    for axes in panels:
+        mark: dict[str, Any] = {"color": LIGHT["mark"], "linewidth": 7, "alpha": 0.7, "zorder": 0}
+        axes.axvline(epoch, label=f"lowest validation cost (epoch {epoch:,})", **mark)
+
+
+def _limits(values: NDArray[Any], epochs: NDArray[Any]) -> tuple[float, float]:
+    """Returns the ends of an axis that shows every value but those of a steep beginning.
+
+    Args:
+        values: (sets, epochs) accuracies in percent, NaN where there is none.
+        epochs: at which they were measured.
+    """
+    if not np.isfinite(values).any():
+        return 0.0, float(PERCENT)
+    settled = values[:, epochs >= SETTLED * epochs[-1]]
+    seen = settled if np.isfinite(settled).any() else values
+    low, high = float(np.nanmin(seen)), float(np.nanmax(values))
+    return _with_room(low, high)
+
+
+def _with_room(low: float, high: float) -> tuple[float, float]:
+    room = ROOM * max(high - low, 1.0)
+    return low - room, high + room
 
 
 def image_sheet(images: Mapping[str, NDArray[np.uint8]], title: str) -> Figure:

@@ -3,22 +3,37 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from mnistfaces.inspection.weight_images import WeightImage, symmetric_limit
 from mnistfaces.plots import figures
+from mnistfaces.plots.ticks import mark_evenly
 
-COLUMNS = 5
-MOST_COLUMNS = 8
+MOST_COLUMNS = 10
+Box = tuple[float, float, float, float]
+"""Left, right, bottom and top."""
+
+EMPTY_COSTS = 4
+"""How much worse a sheet is by the share of it that stays empty, beside its shape."""
+
+SHAPE = 1.4
+"""Width of a sheet to its height, about which tiles are arranged."""
+
 RGB_AXES = 3
-BAR_ROWS = 3
-TILE_INCHES = 1.9
+TILE_INCHES = 1.8
+GAP_INCHES = 0.12
+LINE_INCHES = 0.19
+LEAST_WIDTH = 5.2
+BAR_INCHES = (3.8, 0.14)
+BAR_ROOM = 0.85
+"""Height of the bar with its numbers and its name; with channels, a line more."""
+
+TITLE_POINTS = 10.5
 
 
 def save_weight_figures(
@@ -37,47 +52,70 @@ def save_weight_figures(
             figures.save(weight_figure(image, limit, gray=gray), each / image.file_name)
 
 
+@figures.styled
 def weights_figure(images: Sequence[WeightImage], title: str, *, gray: bool = False) -> Figure:
-    """Returns weight images on one symmetric scale with its bar; `gray` as in the report, else blue, white, red."""
-    columns = min(_columns(images), len(images))
-    rows = math.ceil(len(images) / columns)
-    lines = images[0].title.count("\n")
-    size = (TILE_INCHES * columns + 1.2, (TILE_INCHES + 0.2 * lines) * rows + 0.6)
-    figure = Figure(figsize=size, dpi=150, layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    limit = symmetric_limit(images) or 1.0
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for axes, image in zip(grid.flat, images, strict=False):
-        _draw(axes, image, limit, gray=gray)
-    _add_bar(figure, grid, images[0], limit, gray=gray)
-    figure.suptitle(figures.literal(title), fontsize=11)
-    return figure
+    """Returns weight images on one symmetric scale with its bar; `gray` as in the report, else blue, white, red.
+
+    The images of one class stand side by side.
+    """
+    return _sheet(images, symmetric_limit(images) or 1.0, title, gray=gray)
 
 
+@figures.styled
 def weight_figure(image: WeightImage, limit: float, *, gray: bool = False) -> Figure:
     """Returns one weight image on a scale from `-limit` to `limit`, with its bar."""
-    figure = Figure(figsize=(4.4, 3.8), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    axes.set_axis_off()
-    _draw(axes, image, limit or 1.0, gray=gray)
-    _add_bar(figure, np.array([[axes]]), image, limit or 1.0, gray=gray)
+    return _sheet([image], limit or 1.0, "", gray=gray)
+
+
+def _sheet(images: Sequence[WeightImage], limit: float, title: str, *, gray: bool) -> Figure:
+    """Returns tiles in rows at fixed places: a layout that is solved for takes a minute for hundreds of them."""
+    columns = _columns(images)
+    rows = math.ceil(len(images) / columns)
+    names = [figures.wrapped(image.title, TILE_INCHES, TITLE_POINTS) for image in images]
+    above = 0.1 + LINE_INCHES * max(name.count("\n") + 1 for name in names)
+    width = max(LEAST_WIDTH, columns * (TILE_INCHES + GAP_INCHES) + GAP_INCHES)
+    head = figures.wrapped(title, width - 0.3, 13) if title else ""
+    top = 0.15 + 0.25 * (head.count("\n") + 1 if head else 0)
+    bottom = BAR_ROOM + LINE_INCHES * (images[0].weights.ndim == RGB_AXES)
+    height = top + rows * (TILE_INCHES + above) + bottom
+    figure = Figure(figsize=(width, height))
+    canvas = figure.add_axes((0, 0, 1, 1))  # in inches: axes of each are slow
+    canvas.set_axis_off()
+    left = (width - columns * (TILE_INCHES + GAP_INCHES) + GAP_INCHES) / 2
+    for number, (image, name) in enumerate(zip(images, names, strict=True)):
+        row, column = divmod(number, columns)
+        x, y = left + column * (TILE_INCHES + GAP_INCHES), height - top - (row + 1) * (TILE_INCHES + above)
+        _draw(canvas, image, (x, x + TILE_INCHES, y, y + TILE_INCHES), limit, gray=gray)
+        canvas.text(x + TILE_INCHES / 2, y + TILE_INCHES + 0.05, name, ha="center", fontsize=TITLE_POINTS)
+    canvas.set(xlim=(0, width), ylim=(0, height), aspect="auto")
+    if head:
+        figure.suptitle(head, y=1 - 0.12 / height, va="top")
+    length, thickness = BAR_INCHES
+    place = ((width - length) / 2 / width, (bottom - 0.3) / height, length / width, thickness / height)
+    _add_bar(figure, figure.add_axes(place), images[0], limit, gray=gray)
     return figure
 
 
 def _columns(images: Sequence[WeightImage]) -> int:
-    """Returns how many images stand side by side: the hidden units of a class, as far as they fit."""
+    """Returns how many images stand side by side: all of a class, and as many classes as make a sheet of good shape."""
     of_first = sum(image.class_name == images[0].class_name for image in images)
-    return COLUMNS if images[0].unit is None else min(of_first, MOST_COLUMNS)
+    own = min(of_first, MOST_COLUMNS)
+    choices = range(own, min(len(images), MOST_COLUMNS) + 1, own)
+
+    def misfit(columns: int) -> float:
+        rows = math.ceil(len(images) / columns)
+        return abs(math.log(columns / rows / SHAPE)) + EMPTY_COSTS * (1 - len(images) / (rows * columns))
+
+    return min(choices, key=misfit)
 
 
-def _draw(axes: Axes, image: WeightImage, limit: float, *, gray: bool) -> None:
-    axes.set_title(figures.literal(image.title), fontsize=11 if image.unit is None else 9)
+def _draw(axes: Axes, image: WeightImage, extent: Box, limit: float, *, gray: bool) -> None:
+    place: dict[str, Any] = {"extent": extent, "interpolation": "nearest"}
     if image.weights.ndim == RGB_AXES and not gray:
-        axes.imshow(0.5 + image.weights / (2 * limit), interpolation="nearest")
+        axes.imshow(0.5 + image.weights / (2 * limit), **place)
         return
     weights = image.weights.mean(axis=2) if image.weights.ndim == RGB_AXES else image.weights
-    axes.imshow(weights, cmap=_colors(image, gray=gray), vmin=-limit, vmax=limit, interpolation="nearest")
+    axes.imshow(weights, cmap=_colors(image, gray=gray), vmin=-limit, vmax=limit, **place)
 
 
 def _colors(image: WeightImage, *, gray: bool) -> str:
@@ -85,11 +123,13 @@ def _colors(image: WeightImage, *, gray: bool) -> str:
     return "gray" if gray or image.weights.ndim == RGB_AXES else "RdBu_r"
 
 
-def _add_bar(figure: Figure, grid: NDArray[np.object_], image: WeightImage, limit: float, *, gray: bool) -> None:
-    """Adds the bar of the scale beside a grid of axes, no longer than a few rows of it."""
+def _add_bar(figure: Figure, axes: Axes, image: WeightImage, limit: float, *, gray: bool) -> None:
+    """Draws the bar of the scale into axes of its own."""
     scale = ScalarMappable(Normalize(-limit, limit), _colors(image, gray=gray))
-    bar = figure.colorbar(scale, ax=grid.ravel().tolist(), shrink=min(0.9, BAR_ROWS / len(grid)))
+    bar = figure.colorbar(scale, cax=axes, orientation="horizontal")
+    bar.outline.set_linewidth(0.5)
+    mark_evenly(axes.xaxis, 5)
     channels = ""
     if image.weights.ndim == RGB_AXES:
         channels = "\nmean of R, G and B" if gray else "\nof R, G and B each: mid-gray is 0"
-    bar.set_label(f"weight (per unit of pixel intensity){channels}")
+    bar.set_label(f"weight (per unit of pixel intensity){channels}", fontsize=11)

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 
 from mnistfaces.experiments.commands import train_line
-from mnistfaces.experiments.train import HISTORY, first_rise, load_history, open_training, train_and_keep
+from mnistfaces.experiments.train import HISTORY, load_history, lowest_val_loss, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
 from mnistfaces.plots import figures
 from mnistfaces.plots.training import learning_curve
@@ -27,14 +27,14 @@ def train_model(setup: Setup, role: Role, cell: Cell) -> Generator[Event, None, 
 def draw_curve(setup: Setup, run: Run, role: Role, cell: Cell, *, file: str, caption: str) -> FigureFile:
     """Returns the learning curve of a kept model, drawn into the folder of figures."""
     history = load_history(run.path / HISTORY)
-    rise = first_rise(history)
     title = f"{run.row['dataset']}: {cell.training.model}, lr {cell.training.lr:g}, momentum {cell.training.momentum:g}"
-    figures.save(learning_curve(history, title, rise), setup.figures / file)
-    risen = f"; the validation cost first rises at epoch {rise}" if rise is not None else ""
+    figures.save(learning_curve(history, title), setup.figures / file)
+    lowest = lowest_val_loss(history)
+    marked = f"; the validation cost is lowest at epoch {lowest:,}" if lowest is not None else ""
     return FigureFile(
         file=file,
         caption=caption,
-        alt=f"Mean cost and accuracy of the training, validation and test images by epoch{risen}.",
+        alt=f"Mean cost and accuracy of the training, validation and test images by epoch{marked}.",
         line=f"{train_line(cell, setup.name(role), run.config['dataset']['kind'], 0)} --plot curve.png",
     )
 

@@ -49,7 +49,7 @@ def test_all_images_share_one_symmetric_scale(weight: Weights, gray: bool, color
     assert len(drawn) == 10
     assert all(image.get_clim() == pytest.approx((-limit, limit)) for image in drawn)
     assert {image.get_cmap().name for image in drawn} == {colors}
-    assert "weight" in figure.axes[-1].get_ylabel()
+    assert "weight" in figure.axes[-1].get_xlabel()
     file = io.BytesIO()
     figure.savefig(file)
 
@@ -70,8 +70,8 @@ def test_a_unit_in_colour_is_drawn_in_colour_with_gray_for_zero() -> None:
     (drawn,) = figure.axes[0].images
     assert drawn.get_array()[0, 0].tolist() == [1.0, 0.5, 0.0]
     assert drawn.get_array()[1, 1].tolist() == [0.5, 0.5, 0.5]
-    assert figure.axes[0].get_title() == "x\nunit 3: -0.500"
-    assert "R, G and B each" in figure.axes[-1].get_ylabel()
+    assert [text.get_text() for text in figure.axes[0].texts] == ["x\nunit 3: -0.500"]
+    assert "R, G and B each" in figure.axes[-1].get_xlabel()
     plain = weights_figure([image], "unit", gray=True)
     assert plain.axes[0].images[0].get_array()[0, 0] == 0
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from legible import faults
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -60,6 +61,36 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "surface": lambda: contour_figure(surface_of_names()[0], 5),
     "paths": lambda: paths_figure(surface_of_names()[0], [surface_of_names()[1]], levels=5),
 }
+
+
+def weight_images(units: int, classes: int, shape: tuple[int, ...] = (28, 28)) -> list[WeightImage]:
+    rng = np.random.default_rng(0)
+    return [
+        WeightImage(
+            class_name=name, weights=rng.normal(size=shape), score=-0.702, criterion=criterion, unit=unit, sign="-"
+        )
+        for name in ("Alexandra Long-Surname-Indeed", *map(str, range(classes - 1)))
+        for unit, criterion in ((unit, "ablation") for unit in range(units))
+    ]
+
+
+@pytest.mark.parametrize(("units", "classes"), [(1, 1), (2, 1), (2, 10), (4, 3), (12, 2), (1, 30)])
+@pytest.mark.parametrize("shape", [(28, 28), (32, 32, 3)])
+def test_sheets_of_weights_can_be_read_and_are_no_strips(units: int, classes: int, shape: tuple[int, ...]) -> None:
+    images = weight_images(units, classes, shape)
+    figure = weights_figure(images, "Hidden units by the recall lost without them: 20 relu units on digits-sample")
+    assert faults(figure) == []
+    canvas = figure.axes[0]
+    assert [np.asarray(image.get_array()).shape for image in canvas.images] == [shape] * len(images)
+    width, height = figure.get_size_inches()
+    assert 0.4 < width / height < 3
+    assert faults(weight_figure(images[0], 3.0)) == []
+
+
+def test_images_of_one_class_stand_in_one_row() -> None:
+    figure = weights_figure(weight_images(2, 10), "units")
+    rows = [image.get_extent()[2] for image in figure.axes[0].images]
+    assert all(one == other for one, other in zip(rows[::2], rows[1::2], strict=True))
 
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)

@@ -3,6 +3,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from legible import faults
 from matplotlib.figure import Figure
 
 from mnistfaces.config import OptimizerName
@@ -20,6 +21,7 @@ from mnistfaces.landscape import (
     surface,
     window,
 )
+from mnistfaces.plots.colors import LIGHT
 from mnistfaces.plots.landscape import contour_figure, paths_figure, zoom_box
 
 PAIR = Pair(
@@ -44,7 +46,7 @@ def surface_of(*, used: bool = True) -> Surface:
 def words(figure: Figure) -> str:
     axes = figure.axes
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    return " | ".join([axes[0].get_title(), axes[0].get_xlabel(), axes[0].get_ylabel(), *legend])
+    return " | ".join([figure.get_suptitle(), axes[0].get_xlabel(), axes[0].get_ylabel(), *legend])
 
 
 def render(figure: Figure) -> None:
@@ -65,8 +67,11 @@ def test_the_contour_figure_names_what_it_shows() -> None:
     for part in ("class one", "(0, 1)", "(1, 1)", "200 images", f"minimum of the grid: {shown.loss.min():.6g} nats"):
         assert part in said
     assert f"trained: {shown.trained_loss:.6g} nats" in said
-    assert figure.axes[1].get_ylabel() == "cost (nats), 7 levels"
-    assert len(figure.axes[0].collections[0].levels) == 8  # 7 bands have 8 edges
+    assert figure.axes[1].get_ylabel() == f"cost (nats) above {shown.loss.min():.6g}, 7 levels of equal area"
+    edges = figure.axes[0].collections[0].levels
+    assert len(edges) == 8  # 7 bands have 8 edges
+    inside = np.histogram(shown.loss - shown.loss.min(), edges)[0] / shown.loss.size
+    assert inside == pytest.approx(np.full(7, 1 / 7), abs=0.01)
     render(figure)
 
 
@@ -101,7 +106,7 @@ def test_a_projected_path_says_how_far_it_has_left_the_plane() -> None:
 
 def test_the_window_holds_every_point_and_is_not_much_larger() -> None:
     paths = paths_on(surface_of())
-    left, right, bottom, top = zoom_box(paths)
+    left, right, bottom, top = zoom_box(paths, surface_of())
     points = np.concatenate([path.points for path in paths])
     assert (points > [left, bottom]).all()
     assert (points < [right, top]).all()
@@ -114,10 +119,50 @@ def test_a_chosen_window_is_the_one_that_is_drawn() -> None:
     assert (*axes.get_xlim(), *axes.get_ylim()) == (-1, 2, -3, 4)
 
 
-def test_a_flat_surface_and_a_path_that_stays_can_be_drawn() -> None:
+def test_a_flat_surface_and_a_path_that_stays_can_be_drawn_and_read() -> None:
     shown = surface_of(used=False)
-    render(contour_figure(shown))
-    render(paths_figure(shown, paths_on(shown)))
+    for figure in (contour_figure(shown), paths_figure(shown, paths_on(shown))):
+        assert faults(figure) == []
+        assert [text.get_text() for text in figure.axes[0].texts] == [f"flat: {shown.trained_loss:.6g} nats everywhere"]
+        render(figure)
+
+
+@pytest.mark.parametrize("lr", [1e-9, 1e-6, 1e-3, 0.1])
+def test_a_path_that_hardly_moves_stands_still_in_a_window_that_can_be_read(lr: float) -> None:
+    shown = surface_of()
+    figure = paths_figure(shown, [restricted_path(shown, Descent(lr=lr))])
+    assert faults(figure) == []
+    left, right = figure.axes[0].get_xlim()
+    assert right - left > 0.01 * (shown.w1[-1] - shown.w1[0])
+
+
+def test_a_valley_is_no_dark_blob() -> None:
+    shown = surface_of()
+    figure = contour_figure(shown)
+    figure.savefig(io.BytesIO(), format="png")
+    bands = figure.axes[0].collections[0]
+    colors = bands.get_facecolor()[:, :3] @ [0.299, 0.587, 0.114]
+    below_median = np.median(shown.loss) - shown.loss.min()
+    assert np.searchsorted(bands.levels, below_median) == pytest.approx(len(colors) / 2, abs=1)
+    assert np.ptp(colors) > 0.6  # the bands take the whole of the colours
+
+
+def test_vanilla_and_momentum_have_their_own_colours_wherever_they_stand() -> None:
+    shown = surface_of()
+    vanilla, fast = Descent(lr=0.01), Descent(lr=0.01, momentum=0.9)
+    for asked in ([vanilla, fast], [fast, vanilla], [Descent(optimizer="adam"), fast, vanilla]):
+        figure = paths_figure(shown, [restricted_path(shown, descent) for descent in asked])
+        drawn = {str(line.get_label()).split(":")[0]: line.get_color() for line in figure.axes[0].lines}
+        assert drawn["lr 0.01, vanilla"] == LIGHT["vanilla"]
+        assert drawn["lr 0.01, momentum 0.9"] == LIGHT["momentum"]
+
+
+@pytest.mark.parametrize("paths", [1, 3, 18])
+def test_every_letter_can_be_read(paths: int) -> None:
+    shown = surface_of()
+    asked = [Descent(optimizer=name, lr=lr) for name in get_args(OptimizerName)[:6] for lr in (0.01, 0.02, 0.03)]
+    assert faults(contour_figure(shown)) == []
+    assert faults(paths_figure(shown, [restricted_path(shown, descent) for descent in asked[:paths]])) == []
 
 
 def test_a_path_that_runs_away_to_infinity_can_be_drawn() -> None:
