@@ -5,7 +5,7 @@ H height, W width in stored pixels, S side of a crop, N photographs.
 
 import io
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,6 @@ RESAMPLING = "lanczos"
 
 THUMBNAIL = 32
 """Side of the gray thumbnails that near-duplicates are told by."""
-
-SAME_PHOTO_BITS = 8
-SAME_CROP_CORRELATION = 0.925
-"""Looked at on real crops: all pairs above show one photograph, hardly a pair below does."""
 
 _HASH_SIDE = 8
 
@@ -169,28 +165,6 @@ def photo_hash(pixels: NDArray[np.uint8]) -> int:
     bits = low > np.median(low[1:])
     bits[0] = False
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
-
-
-def same_photographs(hashes: Sequence[int], thumbnails: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """Returns the pairs i < j of crops of photographs that are of one photograph.
-
-    Args:
-        hashes: of the N photographs, by `photo_hash`: those that differ in few bits are the same.
-        thumbnails: (N, 32, 32) gray crops: they find a photograph again whose frame is another.
-    """
-    count = len(hashes)
-    flat = thumbnails.reshape(count, -1).astype(np.float32)
-    flat -= flat.mean(axis=1, keepdims=True)
-    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)  # (N, 1024)
-    packed = np.array([list(value.to_bytes(8, "big")) for value in hashes], np.uint8).reshape(count, 8)
-    signs = np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1  # (N, 64)
-    pairs: list[tuple[int, int]] = []
-    for top in range(0, count, ROWS_AT_ONCE):
-        rows = slice(top, top + ROWS_AT_ONCE)
-        differing = (64 - signs[rows] @ signs.T) / 2  # (n, N)
-        found = np.argwhere((differing <= SAME_PHOTO_BITS) | (flat[rows] @ flat.T >= SAME_CROP_CORRELATION))
-        pairs += [(top + int(i), int(j)) for i, j in found if top + i < j]
-    return pairs
 
 
 def joined(count: int, pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:

@@ -217,39 +217,6 @@ def smooth(seed: int, side: int = 90) -> np.ndarray:
     return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
 
 
-def test_a_photograph_is_found_again_when_scaled_brightened_or_compressed() -> None:
-    original = smooth(1)
-    scaled = images.resize(original, 60)
-    brighter = np.clip(original * 0.8 + 40, 0, 255).astype(np.uint8)
-    packed = images.decode(saved(Image.fromarray(original), "JPEG", quality=40))
-    other = [smooth(seed) for seed in range(2, 12)]
-    everything = [original, scaled, brighter, packed, *other]
-    hashes = [images.photo_hash(one) for one in everything]
-    unrelated = np.random.default_rng(3).integers(0, 256, (len(hashes), 32, 32), dtype=np.uint8)
-    pairs = images.same_photographs(hashes, unrelated)
-    assert set(pairs) == {(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)}
-
-
-def test_a_crop_is_found_again_when_its_photograph_has_another_frame() -> None:
-    crops = np.stack([images.resize(images.luma(smooth(seed)), 32) for seed in range(8)])
-    again = np.clip(crops[3] * 0.7 + 20, 0, 255).astype(np.uint8)
-    hashes = [int(bits) for bits in np.random.default_rng(4).integers(0, 2**62, 9)]
-    assert images.same_photographs(hashes, np.concatenate([crops, again[np.newaxis]])) == [(3, 8)]
-
-
 def test_groups_join_what_chains_of_pairs_connect() -> None:
     groups = images.joined(7, [(0, 3), (3, 5), (6, 1)])
     assert groups.tolist() == [0, 1, 2, 0, 3, 0, 1]
-
-
-def test_near_duplicates_are_found_among_more_images_than_are_compared_at_once() -> None:
-    rng = np.random.default_rng(5)
-    count = 2 * images.ROWS_AT_ONCE + 88
-    crops = rng.integers(0, 256, (count, images.THUMBNAIL, images.THUMBNAIL), dtype=np.uint8)
-    hashes = [int(value) for value in rng.integers(0, 2**63, count)]
-    pairs = [(3, 599), (255, 256), (300, 511), (512, 590), (590, 599)]
-    for first, second in pairs[:3]:
-        crops[second] = crops[first]
-    for first, second in pairs[3:]:
-        hashes[second] = hashes[first]
-    assert images.same_photographs(hashes, crops) == sorted([*pairs, (512, 599)])

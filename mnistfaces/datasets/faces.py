@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mnistfaces import images
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.cache import open_verified
+from mnistfaces.datasets.duplicates import near_duplicates
 from mnistfaces.datasets.store import data_dir as data_folder
 from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.datasets.variants import Variant, options_of, variant_of
@@ -162,7 +163,7 @@ def groups_of(crops: Sequence[Crop]) -> tuple[NDArray[np.int64], int]:
     One group holds the faces of one photograph, and those of photographs that look the same.
     """
     thumbnails = np.array([crop.thumbnail for crop in crops]).reshape(len(crops), images.THUMBNAIL, -1)
-    pairs = images.same_photographs([crop.photo_hash for crop in crops], thumbnails)
+    pairs = near_duplicates(thumbnails, [crop.photo_hash for crop in crops])
     photos = [crop.face.sha256 for crop in crops]
     first = {sha256: number for number, sha256 in reversed(list(enumerate(photos)))}
     distinct = {(photos[i], photos[j]) for i, j in pairs if photos[i] != photos[j]}

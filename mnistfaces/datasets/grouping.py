@@ -23,8 +23,8 @@ SAME_FEATURES = 0.9
 MOST_ALIKE = 0.1
 """If one group by looks held more than this share of all images, the measure would not tell images apart."""
 
-MOST_COMPARED = 15_000
-"""Images that are compared one by one: a minute on one core. The time grows with the square of their number."""
+MOST_COMPARED = 150_000
+"""Images that are compared one by one: two to three minutes on one core, growing with the square of their number."""
 
 PROJECTED = 256
 PROJECTED_SLACK = 0.06

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnistfaces import images
-from mnistfaces.datasets.duplicates import likeness, near_duplicates
+from mnistfaces.datasets.duplicates import IMAGES_AT_ONCE, likeness, near_duplicates
+from mnistfaces.datasets.grouping import look_pairs
 from mnistfaces.datasets.sample import load_sample
 
 Pixels = NDArray[np.uint8]
@@ -97,3 +98,68 @@ def test_a_picture_is_like_itself_and_its_negative_is_not(digits: list[Pixels]) 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_few_pictures_and_pictures_without_a_content_are_no_bug(count: int) -> None:
     assert near_duplicates(np.full((count, 32, 32), 7, np.uint8)) == []
+
+
+def pictures(count: int) -> NDArray[np.uint8]:
+    coarse = np.random.default_rng(1).integers(0, 256, (count, 7, 7), dtype=np.uint8)
+    return np.stack([np.asarray(Image.fromarray(one).resize((32, 32), Image.Resampling.BICUBIC)) for one in coarse])
+
+
+def test_copies_are_found_among_tens_of_thousands() -> None:
+    thumbnails = pictures(16_000)
+    rng = np.random.default_rng(2)
+    for number, copy in enumerate(COPIES.values()):
+        large = np.kron(thumbnails[2_000 * number], np.ones((4, 4), np.uint8))
+        thumbnails[15_000 + number] = thumbnail(copy(large, rng))
+    pairs, said = look_pairs(thumbnails)
+    assert pairs == [(2_000 * number, 15_000 + number) for number in range(len(COPIES))]
+    assert said == []
+
+
+def test_many_equal_copies_are_one_group_and_leave_room_for_others() -> None:
+    thumbnails = pictures(3)
+    brighter = (thumbnails[0] * 0.8 + 20).astype(np.uint8)
+    pairs = near_duplicates(np.stack([*([thumbnails[0]] * 9), *thumbnails[1:], brighter, *([thumbnails[1]] * 9)]))
+    groups = images.joined(21, pairs)
+    assert [sorted(np.flatnonzero(groups == group).tolist()) for group in np.unique(groups)] == [
+        [*range(9), 11],
+        [9, *range(12, 21)],
+        [10],
+    ]
+
+
+def colourful(seed: int, side: int = 90) -> Pixels:
+    coarse = np.random.default_rng(seed).integers(0, 256, (7, 7, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def test_crops_of_photographs_that_look_the_same_are_near_duplicates() -> None:
+    original = colourful(1)
+    scaled = images.resize(original, 60)
+    brighter = np.clip(original * 0.8 + 40, 0, 255).astype(np.uint8)
+    packed = encoded_again(original, np.random.default_rng())
+    everything = [original, scaled, brighter, packed, *map(colourful, range(2, 12))]
+    hashes = [images.photo_hash(one) for one in everything]
+    unrelated = np.random.default_rng(3).integers(0, 256, (len(hashes), 32, 32), dtype=np.uint8)
+    assert near_duplicates(unrelated) == []
+    assert set(near_duplicates(unrelated, hashes)) == {(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)}
+
+
+def test_crops_that_correlate_are_near_duplicates_whatever_their_photographs() -> None:
+    crops = pictures(8)
+    noise = np.random.default_rng(4).normal(0, 16, (32, 32))
+    again = np.clip(crops[3] * 0.7 + 20 + noise, 0, 255).astype(np.uint8)
+    hashes = [int(bits) for bits in np.random.default_rng(4).integers(0, 2**62, 9)]
+    both = np.concatenate([crops, again[np.newaxis]])
+    assert near_duplicates(both) == []
+    assert near_duplicates(both, hashes) == [(3, 8)]
+
+
+def test_crops_are_compared_beyond_one_block() -> None:
+    rng = np.random.default_rng(5)
+    count = 2 * IMAGES_AT_ONCE + 88
+    crops = rng.integers(0, 256, (count, images.THUMBNAIL, images.THUMBNAIL), dtype=np.uint8)
+    hashes = [int(value) for value in rng.integers(0, 2**63, count)]
+    for first, second in ((1030, 2100), (2100, 2135)):
+        hashes[second] = hashes[first]
+    assert near_duplicates(crops, hashes) == [(1030, 2100), (1030, 2135), (2100, 2135)]
