@@ -58,7 +58,7 @@ class RequestRecord:
         time: when, in seconds since 1970.
     """
 
-    key: str
+    unit: str
     source: str
     state: State
     status: int | None
