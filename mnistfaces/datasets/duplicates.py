@@ -145,7 +145,9 @@ def _laid(others: Floats, placement: Floats) -> tuple[Floats, Floats]:
     """Returns images scaled and shifted by bilinear interpolation, and where there is something of them, (P, T, T)."""
     across, seen_across = _resampling(placement[:, 0], placement[:, 1])
     down, seen_down = _resampling(placement[:, 2], placement[:, 3])
-    return down @ others @ across.transpose(0, 2, 1), seen_down[:, :, None] * seen_across[:, None, :]
+    laid: Floats = np.matmul(down @ others, across.transpose(0, 2, 1))
+    weight: Floats = seen_down[:, :, None] * seen_across[:, None, :]
+    return laid, weight
 
 
 def _resampling(scale: Floats, shift: Floats) -> tuple[Floats, Floats]:
