@@ -71,7 +71,8 @@ def evaluate(
 
     streams = output.open()
     model = models.find_run(run, ("train",), sys.stdin if run == "-" else ())
-    evaluation = evaluating.evaluate(model, dataset, reading=form, data_dir=data_dir)
+    with streams.busy(f"reading {dataset or model.config['dataset']['name']}"):
+        evaluation = evaluating.evaluate(model, dataset, reading=form, data_dir=data_dir)
     for note in (f"evaluated on {evaluation.what}", *evaluation.notes):
         streams.note(note)
     if plot is not None:

@@ -74,7 +74,7 @@ def predict(
     paths = predicting.image_paths(images, sys.stdin if "-" in images else ())
     predictions = predicting.predict(model, paths, prepare, weights=weights, data_dir=data_dir)
     tally: Counter[str] = Counter()
-    streams.rows(_rows(streams, predictions, tally), COLUMNS)
+    streams.rows(_rows(streams, streams.follow(predicting.watched(predictions)), tally), COLUMNS)
     if tally["ok"]:
         dark = f"; {tally['dark']} of {tally['ok']} had dark strokes and were inverted" if tally["dark"] else ""
         streams.note(f"each image: {prepare.told}{dark}{'' if as_is else ' (--as-is only resizes)'}")

@@ -63,8 +63,9 @@ def visualize_weights(
     from mnistfaces.runs.models import find_run
 
     model = find_run(run, ("train",), sys.stdin if run == "-" else ())
-    drawn = draw_weights(model, UnitsRequest(classes=names, top=top, criterion=criterion), data_dir=data_dir)
     streams = output.open()
+    with streams.busy(f"reading {model.path}"):
+        drawn = draw_weights(model, UnitsRequest(classes=names, top=top, criterion=criterion), data_dir=data_dir)
     for note in drawn.notes:
         streams.note(note)
     if plot is not None or each is not None:

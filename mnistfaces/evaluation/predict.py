@@ -16,6 +16,7 @@ from mnistfaces.config import NormalisationName
 from mnistfaces.datasets.base import FULL_INTENSITY
 from mnistfaces.datasets.normalisation import AS_IT_IS, NORMALISATIONS, Blank, Normalisation, has_dark_strokes
 from mnistfaces.errors import DataError, UsageError
+from mnistfaces.progress import Advanced, Event, Stage
 from mnistfaces.runs.models import RGB_AXES, classes_of, network_of, normalisation_of, origin_of, shape_of
 from mnistfaces.runs.runs import Run
 
@@ -197,6 +198,14 @@ def predict(
             found_dark=prepared.found_dark,
             note=prepare.doubt(prepared.pixels),
         )
+
+
+def watched(predictions: Iterable[Prediction]) -> Iterator[Event | Prediction]:
+    """Passes on predictions as a stage of work: how many images were read."""
+    yield Stage(name="reading images")
+    for prediction in predictions:
+        yield Advanced(amount=1)
+        yield prediction
 
 
 def _encoder(run: Run, weights: Path | None, data_dir: Path | None) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:

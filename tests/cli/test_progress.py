@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from kept_surface import mnf_here
+from PIL import Image
 
 import mnistfaces.cli
+from mnistfaces.cli import _output, _progress
 from mnistfaces.cli._output import Output
 from mnistfaces.progress import Advanced, Event, Stage
 
@@ -60,6 +62,34 @@ def test_a_trajectory_says_how_far_it_is(talkative: Path) -> None:
     told(talkative, "contour", *TINY)
     assert re.search(LINE % "descending", told(talkative, "trajectory"), re.MULTILINE)
     assert re.search(LINE % "descending", told(talkative, "trajectory", "--mode", "projected"), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stage"),
+    [
+        (("evaluate", "last"), "reading digits-sample"),
+        (("predict", "last", "digit.png"), "reading images"),
+        (("compare", "last", "answers.csv", "--board"), "reading answers"),
+        (("visualize-weights", "last"), "reading runs/train-"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_command_that_reads_images_says_so(
+    talkative: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], stage: str
+) -> None:
+    class Progress(_progress.Progress):
+        """Speaks once more at the end, for reading a few images takes less than a tick."""
+
+        def stop(self) -> None:
+            self._speak_when_due()
+            super().stop()
+
+    monkeypatch.setattr(_output, "Progress", Progress)
+    told(talkative, "train", *QUICK)
+    image = Image.new("L", (28, 28))
+    image.paste(255, (12, 4, 16, 24))
+    image.save(talkative / "digit.png")
+    assert re.search(f"^{stage}.*: .*after \\d+ s", told(talkative, *arguments), re.MULTILINE)
 
 
 def test_the_loss_stands_beside_the_progress_of_a_training(talkative: Path) -> None:
