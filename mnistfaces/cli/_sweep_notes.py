@@ -46,6 +46,7 @@ def conclude(streams: Output, job: "Sweep") -> None:
         ended = any(row["n"] for row in job.summary["cells"])
         why = "there are no validation images to choose by" if ended else "no trial ended with a finite loss"
         streams.note(f"no cell is called best: {why}")
+        _hint(streams, job)
         return
     if best["reduction"] == "sum" and best["optimizer"] in GRADIENT_STEPS:
         streams.note(summed_rate(best["lr"], min(best["batch_size"] or best["train_n"], best["train_n"])))
@@ -53,6 +54,16 @@ def conclude(streams: Output, job: "Sweep") -> None:
         streams.note(line)
     chosen = f"best by validation ({best['val_accuracy']:.1%})" if len(job.summary["cells"]) > 1 else "the same again"
     streams.suggest(chosen, job.summary["best_command"])
+    _hint(streams, job)
+
+
+def _hint(streams: Output, job: "Sweep") -> None:
+    """Says what to try next, where the state of the sweep tells."""
+    from mnistfaces.experiments.hints import Asked, hint_of_sweep
+
+    asked = Asked(grid=job.grid, dataset=job.dataset, reference=job.config.reference or job.dataset.name)
+    if hint := hint_of_sweep(job.summary, asked):
+        streams.suggest(f"{hint.text}; try", hint.line)
 
 
 def _judgement(summary: "Row") -> Iterator[str]:

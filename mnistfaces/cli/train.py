@@ -74,6 +74,7 @@ def train(
     cell = one_cell(cells, "train")
     trial = Trial(cell=cell, seed=seed, split_seed=seed)
     check_plot(plot)
+    from mnistfaces.experiments.hints import hint_of_training
     from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
 
     with streams.busy(f"reading {dataset}"):
@@ -87,14 +88,14 @@ def train(
         streams.note(f"batch size {row['batch_size']} is the full batch: {row['train_n']} images train")
     if not row["val_n"]:
         streams.note("no images were left to validate on: val_accuracy and val_loss are null")
+    history = load_history(folder.path / HISTORY)
     if plot is not None:
         from mnistfaces.plots import figures
         from mnistfaces.plots.training import learning_curve
 
-        history = load_history(folder.path / HISTORY)
         title = f"{images.name}: {cell.training.model}, lr {cell.training.lr:g}, seed {seed}"
         figures.save(learning_curve(history, title), plot)
-    if row["status"] == "diverged":
-        streams.note(f"the training diverged: loss or weights are no longer finite; try --lr {row['lr'] / 10:g}")
+    if hint := hint_of_training(row, history, cell, images, dataset):
+        streams.suggest(f"{hint.text}; try", hint.line)
     streams.wrote(plot)
     raise typer.Exit(3 if row["status"] == "diverged" else 0)
