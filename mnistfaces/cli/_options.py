@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from mnistfaces import config
+from mnistfaces.cli._completion import offer_datasets, offer_runs, offer_values
 from mnistfaces.cli._output import Format, Output
 from mnistfaces.config import DataConfig, ExtractConfig, SplitConfig, TrainConfig
 from mnistfaces.experiments.commands import default_cell
@@ -33,7 +34,12 @@ DatasetArgument = Annotated[
             "or a folder or file of your own."
         ),
         show_default=True,
+        autocompletion=offer_datasets,
     ),
+]
+RunArgument = Annotated[
+    str,
+    typer.Argument(metavar="[RUN]", help="A run of mnf train: directory, last, or -.", autocompletion=offer_runs),
 ]
 DataDirOption = Annotated[
     Path | None,
@@ -141,13 +147,14 @@ def _typed(option: Option) -> Any:  # noqa: ANN401  a type
     told = f"{_listed(option)} [default: {_default_of(option)}]."
     if option.kind == "flag":
         return Annotated[bool | None, typer.Option(option.declaration.flags or option.spelled, help=told)]
-    if option.declaration.swept:
-        return Annotated[Tokens, typer.Option(option.spelled, metavar="LIST", help=told)]
     words = [*option.choices, *filter(None, [option.declaration.word])]
+    offer = offer_values(words, several=option.declaration.swept)
+    if option.declaration.swept:
+        return Annotated[Tokens, typer.Option(option.spelled, metavar="LIST", help=told, autocompletion=offer)]
     metavar = "|".join(
         words if option.kind == "name" else [{"whole": "N", "number": "NUMBER", "text": "TEXT"}[option.kind], *words]
     )
-    return Annotated[str | None, typer.Option(option.spelled, metavar=metavar, help=told)]
+    return Annotated[str | None, typer.Option(option.spelled, metavar=metavar, help=told, autocompletion=offer)]
 
 
 def _listed(option: Option) -> str:

@@ -75,7 +75,9 @@ def _checked_run() -> int:
         return _complain(explain(str(error), None, sys.argv[1:]), error.exit_code)
     except MnistFacesError as error:
         return _complain(str(error), error.exit_code)
-    except (BrokenPipeError, SystemExit):  # Typer makes an exit of a closed stdout
+    except (BrokenPipeError, SystemExit) as error:  # Typer makes an exit of a closed stdout
+        if isinstance(error, SystemExit) and not error.code:  # completion is answered within Typer
+            return 0
         _drop_stdout()
         return STDOUT_CLOSED
     except (OSError, MemoryError, RuntimeError) as error:

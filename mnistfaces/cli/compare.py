@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistfaces.cli._columns import Column, Row, number, percent, text
+from mnistfaces.cli._completion import offer_runs
 from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
 from mnistfaces.cli._output import Output
 
@@ -38,7 +39,11 @@ BOARD_COLUMNS: tuple[Column, ...] = (
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN RUN...", help="Run directories, last, -, or tables of image and class (.csv)."),
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Run directories, last, -, or tables of image and class (.csv).",
+            autocompletion=offer_runs,
+        ),
     ],
     *,
     margin: Annotated[

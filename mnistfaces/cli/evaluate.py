@@ -8,7 +8,16 @@ import typer
 
 from mnistfaces.cli._columns import Column, Row, number, percent, text
 from mnistfaces.cli._grid import read_config
-from mnistfaces.cli._options import FIGURES, DataDirOption, OutputOptions, PlotOption, ReadingOptions, check_plot, flat
+from mnistfaces.cli._options import (
+    FIGURES,
+    DataDirOption,
+    OutputOptions,
+    PlotOption,
+    ReadingOptions,
+    RunArgument,
+    check_plot,
+    flat,
+)
 from mnistfaces.config import DataConfig
 
 if TYPE_CHECKING:
@@ -31,7 +40,7 @@ TABLE = ".csv"
 
 @flat
 def evaluate(
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run of mnf train: directory, last, or -.")] = "last",
+    run: RunArgument = "last",
     dataset: Annotated[
         str | None,
         typer.Argument(

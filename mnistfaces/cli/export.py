@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mnistfaces.cli._columns import Column, number, text
-from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
+from mnistfaces.cli._options import DataDirOption, OutputOptions, RunArgument, flat
 from mnistfaces.config import TargetName
 
 COLUMNS: tuple[Column, ...] = (text("file"), number("bytes", digits=9), text("runs"))
@@ -15,7 +15,7 @@ COLUMNS: tuple[Column, ...] = (text("file"), number("bytes", digits=9), text("ru
 
 @flat
 def export(
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run of mnf train: directory, last, or -.")] = "last",
+    run: RunArgument = "last",
     *,
     to: Annotated[
         TargetName,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mnistfaces.cli._columns import Column, number, percent
+from mnistfaces.cli._completion import offer_runs
 from mnistfaces.cli._lists import read_integers
 from mnistfaces.cli._options import OutputOptions, PlotOption, Tokens, check_plot, flat
 
@@ -33,7 +34,12 @@ def plan(
     ] = 0.02,
     from_: Annotated[
         str | None,
-        typer.Option("--from", metavar="RUN", help="A training or sweep whose answers tell how models vary."),
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="A training or sweep whose answers tell how models vary.",
+            autocompletion=offer_runs,
+        ),
     ] = None,
     images: Annotated[
         Tokens,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistfaces.cli._columns import Column, Row, percent, text
+from mnistfaces.cli._completion import offer_runs
 from mnistfaces.cli._lists import read_numbers
 from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
 from mnistfaces.cli._output import Output
@@ -29,7 +30,9 @@ LESS_THAN_ASKED = 3
 
 @flat
 def predict(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run of mnf train: directory, last, or -.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run of mnf train: directory, last, or -.", autocompletion=offer_runs)
+    ],
     images: Annotated[
         list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or - for names on stdin, one per line.")
     ],

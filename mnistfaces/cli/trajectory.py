@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistfaces.cli._columns import number, text
+from mnistfaces.cli._completion import offer_runs
 from mnistfaces.cli._lists import read_numbers
 from mnistfaces.cli._options import (
     FIGURES,
@@ -54,7 +55,11 @@ def trajectory(
     *,
     surface: Annotated[
         str,
-        typer.Argument(metavar="[SURFACE]", help="A surface.npz, its run directory, last, or - for rows on stdin."),
+        typer.Argument(
+            metavar="[SURFACE]",
+            help="A surface.npz, its run directory, last, or - for rows on stdin.",
+            autocompletion=offer_runs,
+        ),
     ] = "last",
     paths: PathsOptions,
     plot: PageOption = None,

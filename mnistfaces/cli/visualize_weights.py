@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mnistfaces.cli._columns import number, text
-from mnistfaces.cli._options import DataDirOption, OutputOptions, PlotOption, Tokens, check_plot, flat
+from mnistfaces.cli._options import DataDirOption, OutputOptions, PlotOption, RunArgument, Tokens, check_plot, flat
 from mnistfaces.config import Criterion
 
 COLUMNS = (
@@ -23,7 +23,7 @@ COLUMNS = (
 @flat
 def visualize_weights(
     *,
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run of mnf train: directory, last, or -.")] = "last",
+    run: RunArgument = "last",
     plot: PlotOption = None,
     classes: Annotated[
         Tokens, typer.Option("--class", metavar="LIST", help="Class by name, surname or number [default: all].")
