@@ -69,12 +69,8 @@ def _checked_run() -> int:
         if not _prepare_streams():
             return _complain("stdout is closed: send the results somewhere, to /dev/null if nowhere", 1)
         return _run()
-    except UsageError as error:
-        from mnistfaces.cli._guesses import explain
-
-        return _complain(explain(str(error), None, sys.argv[1:]), error.exit_code)
     except MnistFacesError as error:
-        return _complain(str(error), error.exit_code)
+        return _complain(_explained(error), error.exit_code)
     except (BrokenPipeError, SystemExit) as error:  # Typer makes an exit of a closed stdout
         if isinstance(error, SystemExit) and not error.code:  # completion is answered within Typer
             return 0
@@ -85,6 +81,15 @@ def _checked_run() -> int:
             raise
         _drop_stdout()
         return _complain(line, 1)
+
+
+def _explained(error: MnistFacesError) -> str:
+    """Returns what an error says; of wrong usage, with what was likely meant."""
+    if not isinstance(error, UsageError):
+        return str(error)
+    from mnistfaces.cli._guesses import explain
+
+    return explain(str(error), None, sys.argv[1:])
 
 
 def _line_of(error: OSError | MemoryError | RuntimeError) -> str | None:
