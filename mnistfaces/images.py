@@ -64,7 +64,7 @@ def decode(content: bytes, max_pixels: int = MAX_PIXELS, *, upright: bool = True
                 raise Undecodable(f"{image.width} x {image.height} pixels, more than {max_pixels}")
             pixels = _rgb(image)
             return _turned(pixels, image.getexif().get(ORIENTATION, 1)) if upright else pixels
-    except Undecodable:
+    except (Undecodable, MemoryError):  # no fault of the bytes
         raise
     except UnidentifiedImageError:
         raise Undecodable(f"cannot be decoded: no image in any of the formats {', '.join(FORMATS)}") from None

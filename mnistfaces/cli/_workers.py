@@ -1,4 +1,4 @@
-"""Where a grid is worked through: options for workers and shards, and what they come to."""
+"""Where long work is done: options for workers and shards, and what they come to."""
 
 import os
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ ShardOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class WorkersOptions:
-    """Which processes train."""
+    """Which processes compute."""
 
     jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, max=MOST_JOBS, help="Train in this many processes at a time.")
+        int | None, typer.Option("--jobs", min=1, max=MOST_JOBS, help="Compute in this many processes at a time.")
     ] = None
     engine: Annotated[
         str | None,
         typer.Option(
-            "--engine", metavar="dask[=ADDRESS]", help="Train on a Dask cluster: one here, or tcp://HOST:8786."
+            "--engine", metavar="dask[=ADDRESS]", help="Compute on a Dask cluster: one here, or tcp://HOST:8786."
         ),
     ] = None
 

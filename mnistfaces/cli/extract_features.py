@@ -1,6 +1,6 @@
 """`mnf extract-features`: what a pretrained network sees in images, as a dataset."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +9,7 @@ import typer
 from mnistfaces.cli._columns import number, text
 from mnistfaces.cli._grid import read_config
 from mnistfaces.cli._options import DataDirOption, ExtractionOptions, OutputOptions, ReadingOptions, flat
+from mnistfaces.cli._workers import WorkersOptions
 from mnistfaces.config import DataConfig, ExtractConfig
 
 LESS_THAN_ASKED = 3
@@ -33,6 +34,7 @@ def extract_features(
         ),
     ] = None,
     extraction: ExtractionOptions,
+    workers: WorkersOptions = WorkersOptions(),
     out: Annotated[
         Path | None,
         typer.Option("--out", help="The .npz, or its folder [default: runs/extract-features-<hash>]."),
@@ -50,10 +52,12 @@ def extract_features(
     Needs crops of 227 pixels for faces: mnf fetch faces --res 227.
     """
     config, form = read_config(ExtractConfig, extraction), read_config(DataConfig, reading)
+    device, processes = workers.choose(config.device)
+    config = replace(config, device=device)
     from mnistfaces.features.extraction import extract_features as extract
 
     out_streams = output.open()
-    events = extract(_request(images), out, config, reading=form, data_dir=data_dir, force=force)
+    events = extract(_request(images), out, config, reading=form, data_dir=data_dir, force=force, workers=processes)
     finished = out_streams.result(events)
     out_streams.rows([asdict(finished)], COLUMNS)
     if finished.skipped:

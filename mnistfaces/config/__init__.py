@@ -12,7 +12,7 @@ from mnistfaces.config.defaults import (
     default_split,
     default_training,
 )
-from mnistfaces.config.extraction import MOST_JOBS, NETWORK_RES, ExtractConfig
+from mnistfaces.config.extraction import NETWORK_RES, ExtractConfig
 from mnistfaces.config.names import (
     STATUS_SEVERITY,
     Activation,
@@ -69,7 +69,6 @@ __all__ = [
     "MAX_SEED",
     "MOST",
     "MOST_HIDDEN",
-    "MOST_JOBS",
     "MOST_TRIALS",
     "NETWORK_RES",
     "OPTIMIZER_DEFAULTS",

@@ -8,7 +8,6 @@ from mnistfaces.config.names import BackboneName, DeviceName, FeatureDtypeName, 
 from mnistfaces.options import option
 
 NETWORK_RES = 227
-MOST_JOBS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +24,7 @@ class ExtractConfig:
         color: RGB (True) or gray (False), of pixels.
         dtype: of the network's arithmetic; features are stored as float32.
         batch_size: images that go through the network together.
-        jobs: threads that decode images; None is one per core.
+        threads: that decode images in this process; None is one per core.
         device: where the network runs.
         seed: of `random` weights.
     """
@@ -44,7 +43,7 @@ class ExtractConfig:
     )
     dtype: FeatureDtypeName = option("float32", "Of the network's arithmetic; features are kept as float32.")
     batch_size: int = option(32, "Images at once.")
-    jobs: int | None = option(None, "Threads that decode images.", unset="one per core")
+    threads: int | None = None
     device: DeviceName = option("auto", "Where the network runs.")
     seed: int = option(0, "Of random weights.")
 
@@ -54,7 +53,7 @@ class ExtractConfig:
         require_bounded(self)
         require(self.res is None or 1 <= self.res <= MAX_RES, f"--res must be from 1 to {MAX_RES}")
         require(self.batch_size >= 1, "--batch-size must be at least 1")
-        require(self.jobs is None or 1 <= self.jobs <= MOST_JOBS, f"--jobs must be from 1 to {MOST_JOBS}")
+        require(self.threads is None or self.threads >= 1, "threads must be at least 1")
         require(self.color is None or self.backbone == "pixels", "--color and --gray are for --backbone pixels")
 
     @property

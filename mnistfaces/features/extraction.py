@@ -3,9 +3,10 @@
 N images, B images per batch, F features.
 """
 
+import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,10 +18,13 @@ from mnistfaces.datasets import RESIZED, kind_of, load_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError, UsageError
-from mnistfaces.features.computing import compute, first_of_each
+from mnistfaces.execution.dispatch import Workers
+from mnistfaces.execution.reference import DatasetReference, KnownDataset
+from mnistfaces.features.computing import Batch, Batches, NetworkThere, compute, compute_on
+from mnistfaces.features.folders import files_source, folder_source
 from mnistfaces.features.partial import Partial, StoredFeatures, row_type
-from mnistfaces.features.sources import DatasetSource, Source, files_source, folder_source
-from mnistfaces.features.target import Extracted, finished, result_of, target_of
+from mnistfaces.features.sources import DatasetSource, Source
+from mnistfaces.features.target import INCOMPLETE, Extracted, finished, result_of, target_of
 from mnistfaces.files import hash_of
 from mnistfaces.progress import Advanced, Event, Note, Stage
 
@@ -38,6 +42,7 @@ def extract_features(
     reading: DataConfig = DataConfig(),
     data_dir: Path | None = None,
     force: bool = False,
+    workers: Workers | None = None,
 ) -> Iterator[Event | Extracted]:
     """Yields what happens on the way from images to a dataset of features on disk, and in the end the file.
 
@@ -50,15 +55,19 @@ def extract_features(
         reading: how data of one's own are read; `config` has their size and colour.
         data_dir: where data live.
         force: replace what another extraction left at `out`.
+        workers: where the network runs; None is in this process.
 
     Raises:
         UsageError: the request cannot be meant.
         DataError: no image can be read, or the weights do not fit.
         FileError: another extraction's file is at `out`, or the disk refuses.
         FetchError: the network did not give the weights.
+        WorkerError: a worker refuses, or none can be reached any more.
     """
     wanted = config or ExtractConfig()
     if wanted.backbone == "pixels":
+        if workers is not None:
+            raise UsageError("--jobs and --engine are for networks: --backbone pixels computes nothing")
         data = replace(reading, res=wanted.res, color=wanted.color)
         yield from _keep_pixels(images, out, data, data_dir, force=force)
         return
@@ -67,57 +76,109 @@ def extract_features(
     yield Stage(name="reading the images")
     source = _open_source(images, wanted, reading, data_dir)
     yield Note(message=f"{source.name}: {len(source.keys)} images, seen at {wanted.side} x {wanted.side} pixels")
-    network = yield from load_network(wanted, data_dir=data_dir)
-    job = hash_of([network.recipe.key, source.name, source.fingerprint])
+    network = yield from load_network(wanted if workers is None else replace(wanted, device="cpu"), data_dir=data_dir)
+    job, request = (hash_of([network.recipe.key, source.name, *more]) for more in ([source.fingerprint], []))
     target = target_of(out, job)
-    if (known := finished(target, job, force=force)) is not None:
+    if (known := finished(target, job, request, force=force)) is not None:
         yield Note(message=f"{target} is there already")
         yield known
         return
     began = time.perf_counter()
-    kind = row_type(network.size, looks=source.looks)
-    with Partial(target, network.recipe.key, kind) as partial:
-        done = {key for key in source.keys if key in partial.rows or key in partial.skipped}
-        todo = first_of_each(source.keys, done)
-        if done and todo:
-            yield Note(message=f"going on: {len(done)} images are done, {len(todo)} are left")
-        yield Stage(name="extract", total=len(todo))
+    with Partial(target, network.recipe.key, row_type(network.size, looks=source.looks)) as partial:
+        batches = Batches.of(source.keys, partial.rows.keys() | partial.skipped.keys(), wanted.batch_size)
+        work: Iterator[Event | Batch]
+        if workers is None:
+            work = compute(source, batches, network, _threads(wanted))
+        else:
+            there = NetworkThere(recipe=network.recipe, device=wanted.device, data_dir=data_dir)
+            work = compute_on(workers, source, batches, there)
         try:
-            for amount in compute(source, todo, network, partial, batch_size=wanted.batch_size, jobs=_jobs(wanted)):
-                yield Advanced(amount=amount)
-            dataset = _assemble(source, network, partial, job)
+            with workers or contextlib.nullcontext():
+                unread = yield from _keep(work, batches.images, partial)
+            dataset = _assemble(source, network, partial, unread, job=job, request=request)
             save_dataset(target, dataset)
         except DataError:
             partial.remove()
             raise
-        partial.remove()
-    rate = len(todo) / (time.perf_counter() - began) if todo else None
+        if INCOMPLETE in dataset.meta:
+            yield Note(message="some images could not be read this time: the same command tries them again")
+        else:
+            partial.remove()
+    rate = batches.images / (time.perf_counter() - began) if batches.images else None
     yield result_of(dataset, target, rate)
 
 
-def _jobs(config: ExtractConfig) -> int:
-    return config.jobs or os.cpu_count() or 1
+def _keep(work: Iterable[Event | Batch], left: int, partial: Partial) -> Generator[Event, None, dict[str, str]]:
+    """Keeps batch after batch, passing on how far the work is; returns what could not be read for the moment, and why.
+
+    Args:
+        work: the batches, and how far they are.
+        left: images in them.
+        partial: takes what they came to.
+
+    Raises:
+        DataError: a feature is not finite.
+        FileError: the disk refuses.
+    """
+    if left and (partial.rows or partial.skipped):
+        yield Note(message=f"going on: {len(partial.rows) + len(partial.skipped)} images are done, {left} are left")
+    yield Stage(name="extract", total=left)
+    unread: dict[str, str] = {}
+    processors: set[str] = set()
+    for event in work:
+        if isinstance(event, Batch):
+            partial.append(event.keys, event.rows, event.broken)
+            unread |= event.unread
+            processors |= {event.processor} - {""}
+        else:
+            yield event
+    if len(processors) > 1:
+        names = ", ".join(sorted(processors))
+        yield Note(message=f"computed on unlike processors ({names}): last bits may differ among images")
+    return unread
+
+
+def _threads(config: ExtractConfig) -> int:
+    return config.threads or os.cpu_count() or 1
 
 
 def _open_source(
     images: str | Sequence[Path], config: ExtractConfig, reading: DataConfig, data_dir: Path | None
 ) -> Source:
     if not isinstance(images, str):
-        return files_source(images, config.side, _jobs(config))
+        return files_source(images, config.side, _threads(config))
     kind = kind_of(images)
     if kind == "images" and Path(images).is_dir():
-        return folder_source(Path(images), config.side, _jobs(config), reading)
-    data = replace(reading, res=config.side, color=True) if kind in RESIZED else reading
-    return DatasetSource(load_dataset(images, data_dir=data_dir, **vars(data)), config.side)
+        return folder_source(Path(images), config.side, _threads(config), reading)
+    form = replace(reading, res=config.side, color=True) if kind in RESIZED else reading
+    load = DatasetReference(images, data_dir)
+    dataset = load(form)
+    known = KnownDataset(load=load, form=form, name=dataset.name, fingerprint=dataset.fingerprint)
+    return DatasetSource(dataset, config.side, known)
 
 
-def _assemble(source: Source, network: "Network", partial: Partial, job: str) -> Dataset:
-    """Returns the dataset of all images that could be read; its inputs stay on the disk."""
+def _assemble(
+    source: Source, network: "Network", partial: Partial, unread: Mapping[str, str], *, job: str, request: str
+) -> Dataset:
+    """Returns the dataset of all images that could be read; its inputs stay on the disk.
+
+    Args:
+        source: of the images.
+        network: of the features.
+        partial: that holds them.
+        unread: why images could not be read, beside those that are broken.
+        job: hash of what is asked for.
+        request: the same without the images.
+
+    Raises:
+        DataError: no image could be read.
+    """
     from mnistfaces.features.network import versions
 
     kept = np.array([i for i, key in enumerate(source.keys) if key in partial.rows], np.int64)
     lost = [i for i, key in enumerate(source.keys) if key not in partial.rows]
-    reasons = [f"{source.ids[i]}: {partial.skipped.get(source.keys[i], 'cannot be read')}" for i in lost[:NAMED]]
+    problems = {"": "cannot be read", **partial.skipped, **unread}
+    reasons = [f"{source.ids[i]}: {problems[source.keys[i]]}" for i in lost[:NAMED]]
     if not len(kept):
         raise DataError(f"{source.name}: none of {len(lost)} images can be read, the first is {reasons[0]}")
     rows = np.array([partial.rows[source.keys[i]] for i in kept], np.int64)
@@ -142,6 +203,7 @@ def _assemble(source: Source, network: "Network", partial: Partial, job: str) ->
             "source": source.name,
             "source_fingerprint": source.fingerprint,
             "job": job,
+            **({INCOMPLETE: request} if unread or "" in source.keys else {}),
             "recipe": {**asdict(recipe), "versions": versions()},
             "skipped": len(lost),
             "skipped_files": reasons,
@@ -161,7 +223,7 @@ def _keep_pixels(
     dataset = load_dataset(images, data_dir=data_dir, **vars(data))
     job = hash_of(["pixels", dataset.name, dataset.fingerprint])
     target = target_of(out, job)
-    if (known := finished(target, job, force=force)) is not None:
+    if (known := finished(target, job, job, force=force)) is not None:
         yield Note(message=f"{target} is there already")
         yield known
         return

@@ -31,14 +31,14 @@ class BatchRecord:
     Attributes:
         key: hash of what decides its numbers, the images aside.
         start: position of its first row.
-        keys: whose features they are.
-        skipped: keys of the batch that could not be read, and why.
+        units: keys of the images whose features they are.
+        skipped: by key, what is wrong with the others.
         sha256: of its rows' bytes.
     """
 
     key: str
     start: int
-    keys: list[str]
+    units: list[str]
     skipped: dict[str, str]
     sha256: str
 
@@ -58,7 +58,7 @@ class Partial:
 
     Attributes:
         rows: by key, the position of its row.
-        skipped: by key, why it could not be read.
+        skipped: by key, what is wrong with it.
     """
 
     def __init__(self, target: Path, key: str, kind: np.dtype[Any]) -> None:

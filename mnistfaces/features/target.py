@@ -10,6 +10,9 @@ from mnistfaces.errors import DataError, FileError
 FILE_NAME = "features.npz"
 HASH_LENGTH = 12
 
+INCOMPLETE = "incomplete"
+"""Of the `meta` of a file without images that another attempt may read: the request that is to try."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Extracted:
@@ -49,8 +52,15 @@ def target_of(out: Path | None, job: str) -> Path:
     return out if out.suffix == ".npz" else out / FILE_NAME
 
 
-def finished(target: Path, job: str, *, force: bool) -> Extracted | None:
+def finished(target: Path, job: str, request: str, *, force: bool) -> Extracted | None:
     """Returns what a file came to that holds just what is asked for; None where there is no file, or it may go.
+
+    Args:
+        target: the file.
+        job: hash of what is asked for, every image included.
+        request: the same without the images: a file that lacks some which could not be read when it was made, but
+            may be now, is `INCOMPLETE` for it.
+        force: any file may go.
 
     Raises:
         FileError: the file holds something else.
@@ -61,9 +71,10 @@ def finished(target: Path, job: str, *, force: bool) -> Extracted | None:
         dataset = open_dataset(target)
     except DataError:
         dataset = None
-    if dataset is not None and dataset.meta.get("job") == job:
+    meta = {} if dataset is None else dataset.meta
+    if dataset is not None and meta.get("job") == job and INCOMPLETE not in meta:
         return result_of(dataset, target, None)
-    if force:
+    if force or meta.get(INCOMPLETE) == request:
         return None
     raise FileError(
         f"{target} holds something else than what is asked for: give another --out, or --force to replace it"

@@ -20,14 +20,14 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import fingerprint_of, open_dataset
 from mnistfaces.errors import DataError, FileError, UsageError
 from mnistfaces.features import extraction
+from mnistfaces.features.folders import FilesSource
 from mnistfaces.features.network import Recipe, rebuild_network
-from mnistfaces.features.sources import FilesSource
 from mnistfaces.features.target import Extracted
 from mnistfaces.files.locks import Lease
 from mnistfaces.progress import Advanced, Event, Stage
 
 SMALL = ExtractConfig(
-    backbone="squeezenet1_1", layer="fire3", weights="random", res=32, batch_size=3, jobs=2, device="cpu"
+    backbone="squeezenet1_1", layer="fire3", weights="random", res=32, batch_size=3, threads=2, device="cpu"
 )
 FEATURES = 128 * 7 * 7
 
@@ -180,7 +180,7 @@ def test_without_a_name_the_file_lies_under_the_hash_of_what_made_it(
     one = extract(folder, None).file
     course = extract(folder, None, ExtractConfig(**{**vars(SMALL), "preprocess": "course"})).file
     assert one != course
-    assert one == extract(folder, None, ExtractConfig(**{**vars(SMALL), "batch_size": 5, "jobs": 1})).file
+    assert one == extract(folder, None, ExtractConfig(**{**vars(SMALL), "batch_size": 5, "threads": 1})).file
     assert Path(one).match("runs/extract-features-*/features.npz")
 
 
