@@ -14,7 +14,7 @@ SideName = Literal["train", "val", "test"]
 LayoutName = Literal["classes", "splits", "metadata"]
 ReadAs = Literal["image", "features"]
 Criterion = Literal["weight", "activation", "ablation"]
-Status = Literal["ok", "stopped", "collapsed", "diverged", "failed"]
+Status = Literal["ok", "stopped", "early", "collapsed", "diverged", "failed"]
 BackboneName = Literal["alexnet", "squeezenet1_1", "pixels"]
 PreprocessName = Literal["course", "imagenet"]
 FeatureDtypeName = Literal["float32", "bfloat16"]
@@ -23,5 +23,5 @@ Scale = Literal["quick", "full"]
 Protocol = Literal["corrected", "published"]
 TargetName = Literal["onnx", "npz", "croissant"]
 
-STATUS_SEVERITY: tuple[Status, ...] = ("ok", "stopped", "collapsed", "diverged", "failed")
+STATUS_SEVERITY: tuple[Status, ...] = ("ok", "stopped", "early", "collapsed", "diverged", "failed")
 """From harmless to grave: a cell's status is the gravest of its trials'."""

@@ -65,6 +65,10 @@ def read_hidden(text: str) -> int | str:
     return int(text) if len(layers) == 1 else "x".join(str(int(layer)) for layer in layers)
 
 
+LATER = ("patience",)
+"""Fields that release 0.1.0 did not have: at their default they are no part of a run's hash."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One model and how it is trained.
@@ -85,6 +89,8 @@ class TrainConfig:
         reduction: the cost is the `sum` or the `mean` over the images of a batch.
         drop_last: leave out an incomplete last batch.
         select: keep the weights of the `last` epoch or of the epoch with the `best` validation loss.
+        patience: ends a training whose validation loss has not improved for so many epochs, and keeps the best; None
+            never does.
         dtype: of the weights and of all arithmetic.
     """
 
@@ -101,6 +107,9 @@ class TrainConfig:
     eps: float = option(0.0, "Stop when the steps of weights and of biases have norms of at most this.", unset="off")
     drop_last: bool = option(default=False, help="Leave out an incomplete last batch.")
     select: Selection = option("last", "Keep the last epoch's weights, or those of the best validation loss.")
+    patience: int | None = option(
+        None, "End when the validation loss has not improved for so many epochs; keep the best weights.", unset="off"
+    )
     dtype: DtypeName = option("float32", "Of weights and arithmetic.")
 
     def __post_init__(self) -> None:
@@ -121,6 +130,9 @@ class TrainConfig:
             f"--weight-decay must not be negative, not {self.weight_decay:g}",
         )
         require(math.isfinite(self.eps) and self.eps >= 0, f"--eps must not be negative, not {self.eps:g}")
+        require(self.patience is None or self.patience >= 1, "--patience must be at least 1")
+        if self.patience is not None:
+            object.__setattr__(self, "select", "best")
         check_momentum(self.optimizer, self.momentum)
 
     def with_(self, **changes: Any) -> Self:  # noqa: ANN401  each field keeps its own type
@@ -144,6 +156,6 @@ class TrainConfig:
         return {"hidden", "activation"} if self.model == "softmax" else set()
 
     def to_dict(self) -> dict[str, object]:
-        """Returns the fields that bear on the result."""
-        ignored = self.ignored()
+        """Returns the fields that bear on the result; those that came later only where they are not the default."""
+        ignored = self.ignored() | {name for name in LATER if getattr(self, name) == getattr(type(self), name)}
         return {name: value for name, value in vars(self).items() if name not in ignored}

@@ -169,6 +169,16 @@ class Minibatches:
         self._truth.zero_().scatter_(-2, self._order_labels, self._weight)
         self._cursor.zero_()
 
+    @property
+    def orders(self) -> list[Any]:
+        """Returns the states of the generators of the next epochs' orders, one per draw, as JSON values."""
+        return [generator.bit_generator.state for generator in self._generators]
+
+    @orders.setter
+    def orders(self, states: Sequence[Any]) -> None:
+        for generator, state in zip(self._generators, states, strict=True):
+            generator.bit_generator.state = state
+
     def load(self, step: int) -> Batch:
         """Returns the minibatches of one step, (S * J, B, D); the next call overwrites their inputs."""
         everything = self._order, self._order_labels, self._weight, self._truth, self._padding

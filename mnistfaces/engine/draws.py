@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.splits import Split
+from mnistfaces.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -12,6 +13,13 @@ class Draw:
 
     split: Split
     seed: int
+
+
+def require_validation(config: TrainConfig, split: Split) -> None:
+    """Raises UsageError where a training chooses by validation images, and there are none."""
+    if config.select == "best" and not len(split.val):
+        chooser = "--select best" if config.patience is None else "--patience"
+        raise UsageError(f"{chooser} needs validation images: see --val-per-class")
 
 
 def is_full_batch(config: TrainConfig, images: int) -> bool:

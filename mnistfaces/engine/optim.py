@@ -22,7 +22,13 @@ WEIGHT_AXES = 3
 
 
 class Part(Protocol):
-    """One link of a chain: it is built for the K models of a stack and keeps what it remembers of their past."""
+    """One link of a chain: it is built for the K models of a stack and keeps what it remembers of their past.
+
+    Attributes:
+        memory: that past, in tensors that are only ever changed in place.
+    """
+
+    memory: list[Tensor]
 
     def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None: ...
 
@@ -39,6 +45,7 @@ class L2Penalty:
     def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:
         decay = [config.weight_decay for config in configs]
         self.decay = [_column(decay, parameter) for parameter in parameters] if any(decay) else []
+        self.memory: list[Tensor] = []
 
     def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:
         """Adds decay * w to the updates of weights."""
@@ -57,6 +64,7 @@ class DecoupledDecay:
 
     def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:
         self.decay = [_column([config.weight_decay for config in configs], parameter) for parameter in parameters]
+        self.memory: list[Tensor] = []
 
     def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:
         """Adds decay * w to every update."""
@@ -76,6 +84,7 @@ class Trace:
         momenta = [config.momentum for config in configs]
         self.beta = [_column(momenta, parameter) for parameter in parameters]
         self.velocity = [torch.zeros_like(parameter) for parameter in parameters] if any(momenta) else []
+        self.memory = self.velocity
 
     def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
         """Returns the velocities."""
@@ -108,6 +117,7 @@ class RootMeanSquare:
 
     def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:  # noqa: ARG002  all models have one alpha
         self.square = [torch.zeros_like(parameter) for parameter in parameters]
+        self.memory = self.square
 
     def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
         """Divides every update by the root of the running mean of its square."""
@@ -125,6 +135,7 @@ class RootSumSquares:
 
     def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:  # noqa: ARG002  all models have one eps
         self.square = [torch.zeros_like(parameter) for parameter in parameters]
+        self.memory = self.square
 
     def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
         """Divides every update by the root of the sum of its squares."""
@@ -146,6 +157,7 @@ class Moments:
     def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:  # noqa: ARG002  all models have the same betas
         self.moves, self.first, self.second = ([torch.zeros_like(part) for part in parameters] for _ in range(3))
         self.steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
+        self.memory = [*self.moves, *self.first, *self.second, *self.steps]
 
     def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
         """Returns the updates that the moments give."""
@@ -192,6 +204,11 @@ class Optimizer:
         """
         self.lr = [_column([config.lr for config in configs], parameter) for parameter in parameters]
         self.parts = [part(configs, parameters) for part in OPTIMIZERS[configs[0].optimizer]]
+
+    @property
+    def memory(self) -> list[Tensor]:
+        """Returns what the parts remember of the steps before: who writes into it goes on from other steps."""
+        return [tensor for part in self.parts for tensor in part.memory]
 
     def step(self, parameters: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
         """Moves the parameters by one step along `grads`, (K, ...) each; overwrites the gradients."""

@@ -3,6 +3,7 @@
 Legend: K models of a stack, J blocks of B images a set, C classes.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,9 +20,10 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import draw_split
 from mnistfaces.devices import choose_device
 from mnistfaces.engine.batches import Batch
-from mnistfaces.engine.draws import Draw
+from mnistfaces.engine.draws import Draw, require_validation
+from mnistfaces.engine.snapshots import Pace, Snapshot
 from mnistfaces.engine.stack import Stack
-from mnistfaces.errors import UsageError
+from mnistfaces.engine.standing import Standing
 from mnistfaces.progress import Advanced
 
 REPORT_SECONDS = 0.5
@@ -83,7 +85,7 @@ def fit(
 ) -> Iterator[Epoch]:
     """Trains a stack of models side by side, yielding a record per measured epoch.
 
-    A stack whose models have all stopped or diverged ends early;
+    A stack whose models have all ended or diverged ends before its time;
     the state it reached then stands for the remaining checkpoints.
 
     Args:
@@ -115,42 +117,81 @@ def train_stack(
     """Does what `fit` does, and yields between the records how many more epochs of the last one are done."""
     cells = cells or [default_training(dataset.kind)]
     draws = draws or [Draw(split=draw_split(dataset, default_split(dataset.kind), seed=0), seed=0)]
+    with _own_arithmetic():
+        session = _Session(Stack(dataset, cells, draws, choose_device(device)))
+        for event in session.run(set(checkpoints) or {cell.epochs for cell in cells}, every):
+            if not isinstance(event, Snapshot):
+                yield event
+
+
+def train_model(
+    dataset: Dataset, config: TrainConfig, draw: Draw, *, every: int, device: DeviceName, start: Snapshot | None = None
+) -> Iterator[Advanced | Epoch | Snapshot]:
+    """Does what `train_stack` does for one model, with snapshots now and then for whoever keeps them.
+
+    Args:
+        dataset: the images.
+        config: how to train it.
+        draw: its split and seed.
+        every: records epochs 0, every, 2 * every, ... and the last.
+        device: where to compute.
+        start: goes on from there: what follows is what would have followed then, to the last bit.
+
+    Yields:
+        Records of the epochs after `start`, the first with all epochs up to there as done; snapshots, each to be kept
+        before more is asked for.
+
+    Raises:
+        DataError: `start` is of another training.
+    """
+    with _own_arithmetic():
+        session = _Session(Stack(dataset, [config], [draw], choose_device(device)))
+        if start is not None:
+            session.go_on(start)
+        yield from session.run({config.epochs}, every, Pace(config.epochs, session.epoch))
+
+
+@contextlib.contextmanager
+def _own_arithmetic() -> Iterator[None]:
+    """Sets what of torch's arithmetic is the program's, not the run's, and puts it back."""
     precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")  # the arithmetic is the run's, not the program's around it
+    torch.set_float32_matmul_precision("highest")
     torch.set_flush_denormal(True)  # a step on small residuals is several times slower without
     try:
-        session = _Session(Stack(dataset, cells, draws, choose_device(device)))
-        yield from session.run(set(checkpoints) or {cell.epochs for cell in cells}, every)
+        yield
     finally:
         torch.set_flush_denormal(False)
         torch.set_float32_matmul_precision(precision)
 
 
 class _Session:
-    """A stack on its way: its clock, which of its models have stopped, and the best weights so far."""
+    """A stack on its way: its clock, how its models stand, and the sets that they are measured on."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack, self.config = stack, stack.config
-        self.stopped_at = [0] * stack.count
-        self.best = [math.inf] * stack.count
-        self.best_parameters: list[Tensor] | None = None
         splits = [draw.split for draw in stack.draws]
         self.train = [stack.whole, *(stack.load(split.train) for split in splits[1:])]
         self.val = [stack.load(split.val) if len(split.val) else None for split in splits]
         self.test = [stack.load(split.test) if len(split.test) else None for split in splits]
-        if self.config.select == "best" and any(val is None for val in self.val):
-            raise UsageError("--select best needs validation images: see --val-per-class")
-        self.started = time.perf_counter()
+        for split in splits:
+            require_validation(self.config, split)
+        self.standing = Standing(stack, self._val_loss)
+        self.epoch, self.started = 0, time.perf_counter()
 
-    def run(self, checkpoints: set[int], every: int | None) -> Iterator[Advanced | Epoch]:
-        """Trains to the last checkpoint, yielding the records that `fit` promises and how far it is."""
-        last = max(checkpoints)
-        if every is not None:
+    def go_on(self, start: Snapshot) -> None:
+        start.restore(self.stack, self.standing)
+        self.epoch, self.started = start.epoch, time.perf_counter() - start.seconds
+
+    def run(
+        self, checkpoints: set[int], every: int | None, pace: Pace | None = None
+    ) -> Iterator[Advanced | Epoch | Snapshot]:
+        """Trains to the last checkpoint, yielding records, how far it is, and snapshots at some pace."""
+        last, told, told_at = max(checkpoints), 0, time.perf_counter()
+        if every is not None and self.epoch == 0:
             yield self.measure(0, checkpoint=False)
-        told, told_at = 0, time.perf_counter()
-        for epoch in range(1, last + 1):
+        for epoch in range(self.epoch + 1, last + 1):
             self.train_epoch(epoch)
-            over = epoch % CHECK_EPOCHS == 0 and self.is_over()
+            over = self.standing.all_ended_early or (epoch % CHECK_EPOCHS == 0 and self.is_over())
             if epoch in checkpoints or (every is not None and (epoch % every == 0 or epoch == last or over)):
                 yield self.measure(epoch, checkpoint=epoch in checkpoints)
             if time.perf_counter() - told_at >= REPORT_SECONDS:
@@ -159,25 +200,29 @@ class _Session:
             if over:
                 yield from (self.measure(later, checkpoint=True) for later in sorted(checkpoints) if later > epoch)
                 break
+            if pace is not None and epoch < last and pace.is_due(epoch):
+                at = time.perf_counter()
+                yield Snapshot.of(self.stack, self.standing, epoch, at - self.started)
+                pace.kept(epoch, time.perf_counter() - at)
         yield Advanced(amount=last - told)
 
     def train_epoch(self, epoch: int) -> None:
         before = [parameter.clone() for parameter in self.stack.parameters] if self.config.eps else None
         self.stack.train_epoch()
         if before is not None:
-            self._stop_small_steps(before, epoch)
+            self.standing.stop_small_steps(before, epoch)
         if self.config.select == "best":
-            self._keep_best()
+            self.standing.keep_best(epoch)
 
     def is_over(self) -> bool:
-        return all(stopped or not self._is_finite(k) for k, stopped in enumerate(self.stopped_at))
+        return all(ended or not self._is_finite(k) for k, ended in enumerate(self.standing.ended_at))
 
     def measure(self, epoch: int, *, checkpoint: bool) -> Epoch:
         """Returns the record of an epoch; at a checkpoint, with the weights that the selection keeps."""
         seconds = time.perf_counter() - self.started
         current = self.stack.parameters
-        if checkpoint and self.best_parameters is not None:
-            self.stack.parameters = self.best_parameters
+        if checkpoint and self.standing.best_parameters:
+            self.stack.parameters = self.standing.best_parameters
             self.stack.forget_passes()
         measures = tuple(self._measure(k, epoch, seconds, checkpoint=checkpoint) for k in range(self.stack.count))
         if self.stack.parameters is not current:
@@ -188,7 +233,7 @@ class _Session:
     def _measure(self, k: int, epoch: int, seconds: float, *, checkpoint: bool) -> Measure:
         draw = k % len(self.stack.draws)
         train = self._score(k, self.train[draw], len(self.stack.draws[draw].split.train))
-        status: Status = "stopped" if self.stopped_at[k] else "ok"
+        status, passed = self.standing.statuses[k], min(epoch, self.standing.ended_at[k] or epoch)
         val = test = weights = None
         if train is None or not self._is_finite(k):
             train, status = None, "diverged"
@@ -197,10 +242,10 @@ class _Session:
             val = self._score(k, self.val[draw], len(split.val))
             test = self._score(k, self.test[draw], len(split.test))
             weights = self.stack.weights(k) if checkpoint else None
-            if epoch >= COLLAPSE_EPOCHS and len(np.unique(train.predicted)) < len(self.stack.dataset.classes):
+            if passed >= COLLAPSE_EPOCHS and len(np.unique(train.predicted)) < len(self.stack.dataset.classes):
                 status = "collapsed"
         return Measure(
-            epoch=min(epoch, self.stopped_at[k] or epoch),
+            epoch=passed,
             train=train,
             val=val,
             test=test,
@@ -208,6 +253,11 @@ class _Session:
             seconds=seconds,
             weights=weights,
         )
+
+    def _val_loss(self, k: int) -> float | None:
+        draw = k % len(self.stack.draws)
+        score = self._score(k, self.val[draw], len(self.stack.draws[draw].split.val))
+        return None if score is None else score.loss
 
     def _score(self, k: int, batch: Batch | None, count: int) -> Score | None:
         """Returns the score of model k on a set of `count` images, or None where its loss is not finite."""
@@ -228,29 +278,6 @@ class _Session:
     def _is_finite(self, k: int) -> bool:
         place = self.stack.places[k]
         return all(bool(torch.isfinite(parameter[place]).all()) for parameter in self.stack.parameters)
-
-    def _stop_small_steps(self, before: Sequence[Tensor], epoch: int) -> None:
-        """Takes back the steps of models that have stopped; stops those that hardly moved."""
-        for k, place in enumerate(self.stack.places):
-            moved = {1: 0.0, 2: 0.0}
-            for parameter, old in zip(self.stack.parameters, before, strict=True):
-                if self.stopped_at[k]:
-                    parameter[place] = old[place]
-                moved[parameter[place].dim()] += float((parameter[place] - old[place]).double().square().sum())
-            if not self.stopped_at[k] and all(math.sqrt(square) <= self.config.eps for square in moved.values()):
-                self.stopped_at[k] = epoch
-
-    def _keep_best(self) -> None:
-        """Copies the weights of every model whose validation loss is the lowest so far."""
-        if self.best_parameters is None:
-            self.best_parameters = [parameter.clone() for parameter in self.stack.parameters]
-        for k, place in enumerate(self.stack.places):
-            draw = k % len(self.stack.draws)
-            score = self._score(k, self.val[draw], len(self.stack.draws[draw].split.val))
-            if score is not None and score.loss < self.best[k]:
-                self.best[k] = score.loss
-                for best, parameter in zip(self.best_parameters, self.stack.parameters, strict=True):
-                    best[place] = parameter[place]
 
 
 def _argmax(log_probs: Tensor) -> Tensor:

@@ -7,21 +7,25 @@ import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mnistfaces.config import DataConfig, DeviceName
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.normalisation import normalisation_of
 from mnistfaces.datasets.splits import draw_split, settled
 from mnistfaces.devices import resolve_device
-from mnistfaces.engine.draws import Draw
-from mnistfaces.engine.training import Epoch, Measure, train_stack
+from mnistfaces.engine.draws import Draw, require_validation
+from mnistfaces.engine.snapshots import Snapshot
+from mnistfaces.engine.training import Epoch, Measure, train_model
 from mnistfaces.experiments.trials import Row, Trial, history_fields, measured_fields
+from mnistfaces.experiments.unfinished import Unfinished
 from mnistfaces.files import write_text
 from mnistfaces.progress import Event, Note, Stage
 from mnistfaces.runs.configuration import configuration, describe
 from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.predictions import Answers, Predictions, save_predictions
 from mnistfaces.runs.runs import PREDICTIONS, RESULTS, WEIGHTS, Run, load_run, save_weights
+from mnistfaces.runs.snapshots import SNAPSHOTS
 from mnistfaces.statistics.intervals import accuracy_interval
 
 HISTORY = "history.csv"
@@ -57,7 +61,7 @@ def open_training(
         every=every or max(1, math.ceil(trial.cell.training.epochs / HISTORY_POINTS)),
         device=resolve_device(device),
     )
-    return RunFolder(asked, [WEIGHTS, PREDICTIONS, HISTORY, RESULTS], out=out, force=force)
+    return RunFolder(asked, [WEIGHTS, PREDICTIONS, HISTORY, RESULTS], out=out, force=force, passing=SNAPSHOTS)
 
 
 def _form(data: DataConfig) -> dict[str, object]:
@@ -75,9 +79,11 @@ def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterato
 
     Raises:
         DataError: a class has too few images for the split.
+        UsageError: validation images choose the weights, and there are none.
         FileError: the disk refuses.
     """
     split = draw_split(dataset, trial.cell.split, trial.split_seed, trial.fold)
+    require_validation(trial.cell.training, split)
     with folder:
         yield from folder.claim()
         if folder.finished:
@@ -110,15 +116,18 @@ def _train(
     folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw
 ) -> Generator[Event, None, tuple[list[Row], Measure]]:
     """Trains one model, yielding how far it is; returns its learning curve and its last measure."""
-    every, device = folder.asked["every"], folder.asked["device"]
-    history: list[Row] = []
-    last: Measure | None = None
+    unfinished = Unfinished(folder)
+    yield from unfinished.find()
+    history, last = unfinished.history, None
     yield Stage(name="training", total=trial.cell.training.epochs)
-    for event in train_stack(dataset, [trial.cell.training], [draw], every=every, device=device):  # type: ignore[arg-type]
+    how: dict[str, Any] = {name: folder.asked[name] for name in ("every", "device")}
+    for event in train_model(dataset, trial.cell.training, draw, **how, start=unfinished.start):
         if isinstance(event, Epoch):
             last = event.measures[0]
             if not history or last.epoch > history[-1]["epoch"]:
                 history.append(history_fields(last))
+        elif isinstance(event, Snapshot):
+            unfinished.keep(event, history)
         else:
             yield replace(event, detail=_loss_of(last))
     if last is None:

@@ -47,6 +47,7 @@ class RunFolder:
         out: Path | None = None,
         force: bool = False,
         grows: str = "",
+        passing: Sequence[str] = (),
     ) -> None:
         """Looks at the folder; nothing is written before `claim`.
 
@@ -59,11 +60,13 @@ class RunFolder:
                 `files` are set aside instead.
             grows: pattern of the files by which a finished run may grow. They prove themselves, record by record, so
                 they stay when the configuration is damaged or gone.
+            passing: names of files that the run needs only until it is finished.
 
         Raises:
             RunError: another configuration's results are there, or the configuration is damaged.
         """
         self.asked, self.files, self.grows, self._force = asked, list(files), grows, force
+        self._passing = passing
         self.hash = name_of(asked)
         self.path = out or RUNS / f"{asked['command']}-{self.hash}"
         self._lease: Lease | None = None
@@ -109,6 +112,7 @@ class RunFolder:
         """
         self.files = list(dict.fromkeys([*self.files, *wrote, *more]))
         self._write(wrote, found)
+        self._remove(self._passing)
 
     def __enter__(self) -> Self:
         return self
@@ -192,7 +196,7 @@ class RunFolder:
 
     def _make_room(self) -> Iterator[Note]:
         """Removes what is to be replaced, and sets aside what nothing tells of."""
-        self._remove(self._old)
+        self._remove([*self._old, *(self._passing if self.finished or self._force else ())])
         for name in self._strange:
             aside = next(path for path in _asides(self.path / name) if not path.exists())
             try:
@@ -211,12 +215,8 @@ class RunFolder:
             os.utime(place)
 
     def _write(self, sha256: Mapping[str, str], found: Mapping[str, object] | None = None) -> None:
-        versions = {"python": platform.python_version()}
-        for package in ("mnistfaces", "numpy", "torch"):
-            with contextlib.suppress(metadata.PackageNotFoundError):
-                versions[package] = metadata.version(package)
-        files = [*self.files, *self._growth()]
-        known = {"hash": self.hash, "files": files, "sha256": dict(sha256), "versions": versions}
+        files = [*self.files, *self._growth(), *(() if sha256 else self._passing)]
+        known = {"hash": self.hash, "files": files, "sha256": dict(sha256), "versions": versions()}
         write_json(self.path / CONFIG, seal({**self.asked, **known, **(found or {})}))
 
     def _remove(self, names: Iterable[str]) -> None:
@@ -228,6 +228,15 @@ class RunFolder:
                 target.unlink(missing_ok=True)
             except OSError as error:
                 raise FileError(f"cannot remove {target}: {error.strerror}") from error
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of the programs that make a run."""
+    found = {"python": platform.python_version()}
+    for package in ("mnistfaces", "numpy", "torch"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
 
 
 def is_proven(path: Path, sha256: str) -> bool:

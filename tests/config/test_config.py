@@ -148,4 +148,4 @@ def test_options_that_a_model_ignores_do_not_make_it_another_model() -> None:
 
 
 def test_statuses_go_from_harmless_to_grave() -> None:
-    assert STATUS_SEVERITY == ("ok", "stopped", "collapsed", "diverged", "failed")
+    assert STATUS_SEVERITY == ("ok", "stopped", "early", "collapsed", "diverged", "failed")
