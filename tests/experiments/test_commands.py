@@ -27,6 +27,7 @@ OTHER: dict[str, Any] = {
     "eps": 1e-5,
     "drop_last": True,
     "select": "best",
+    "patience": 7,
     "dtype": "float64",
     "train_per_class": 30,
     "val_per_class": 5,
