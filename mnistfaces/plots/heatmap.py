@@ -151,7 +151,7 @@ def _draw_cell(axes: Axes, place: tuple[int, int], cell: Row, norm: Normalize, *
     color = ON_LIGHT if value is None or norm(100 * value) < DARK else ON_DARK
     ended = cell["status"] in ENDS
     if numbered:
-        tie = "~" if cell["tied"] and not cell["best"] else ""
+        tie = "~" if cell["tied"] else ""
         axes.text(*place, tie + _number(cell), ha="center", va="center", color=color, fontsize=11)
     elif cell["tied"]:
         axes.plot(*place, ".", color=color, markersize=3)
