@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -35,6 +37,11 @@ def programs() -> tuple[str, str] | None:
     return (chromium, driver) if chromium and driver else None
 
 
+needs_browser = pytest.mark.skipif(
+    programs() is None, reason="no chromium and chromedriver here: apt-get install chromium chromium-driver"
+)
+
+
 class Browser:
     """One page in one window."""
 
@@ -48,6 +55,10 @@ class Browser:
         """Returns what a piece of JavaScript returns."""
         return self._post("execute/sync", {"script": script, "args": list(arguments)})
 
+    def run_later(self, script: str) -> Any:  # noqa: ANN401  JSON values
+        """Returns what a piece of JavaScript hands to the function that is its last argument."""
+        return self._post("execute/async", {"script": script, "args": []})
+
     def wait_for(self, script: str) -> None:
         """Returns when a piece of JavaScript returns something true; fails after five seconds."""
         for _ in range(100):
@@ -56,14 +67,14 @@ class Browser:
             time.sleep(0.05)
         raise AssertionError(f"never came true: {script}")
 
-    def press(self, element_id: str, keys: str) -> None:
+    def press(self, selector: str, keys: str) -> None:
         """Presses keys one after another, the element having the focus."""
-        self.run("document.getElementById(arguments[0]).focus()", element_id)
+        self.run("document.querySelector(arguments[0]).focus()", selector)
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         self._post("actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 
-    def click(self, element_id: str) -> None:
-        found = self._post("element", {"using": "css selector", "value": f"#{element_id}"})[ELEMENT]
+    def click(self, selector: str) -> None:
+        found = self._post("element", {"using": "css selector", "value": selector})[ELEMENT]
         self._post(f"element/{found}/click", {})
 
     def drag(self, *points: tuple[float, float], kind: str = "mouse") -> None:
@@ -75,6 +86,27 @@ class Browser:
         actions = [moves[0], {"type": "pointerDown", "button": 0}, *moves[1:], {"type": "pointerUp", "button": 0}]
         pointer = {"type": "pointer", "id": kind, "parameters": {"pointerType": kind}, "actions": actions}
         self._post("actions", {"actions": [pointer]})
+
+    def at(self, selector: str, across: float, down: float) -> tuple[float, float]:
+        """Returns where a place of an element is in the window, as parts of its width and height; scrolls it there."""
+        left, top, width, height = self.run(
+            "const found = document.querySelector(arguments[0]);"
+            "found.scrollIntoView({behavior: 'instant', block: 'center'});"
+            "const box = found.getBoundingClientRect(); return [box.left, box.top, box.width, box.height]",
+            selector,
+        )
+        return left + across * width, top + down * height
+
+    def show_as(self, width: int = 1280, scheme: str = "light", *, still: bool = False) -> None:
+        """Makes the window as wide as a phone's or a desk's, light or dark, and for people who ask for less motion."""
+        self.tool(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
+        )
+        features = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce" if still else ""},
+        ]
+        self.tool("Emulation.setEmulatedMedia", features=features)
 
     def tool(self, command: str, **parameters: Any) -> Any:  # noqa: ANN401  JSON values
         """Returns what a command of the browser's developer tools returns."""

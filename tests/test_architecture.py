@@ -22,7 +22,8 @@ datasets
 fetching  engine  runs  environment  execution
 features  experiments  inspection
 evaluation  export  landscape  sklearn
-plots  pages
+plots
+pages
 reproduce
 cli
 """

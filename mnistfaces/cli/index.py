@@ -21,6 +21,7 @@ from mnistfaces.cli import (
     gradcheck,
     plan,
     predict,
+    report,
     reproduce,
     samples,
     schema,
@@ -107,6 +108,7 @@ _add(app, "plan", plan.plan)
 _add(app, "evaluate", evaluate.evaluate)
 _add(app, "predict", predict.predict)
 _add(app, "export", export.export)
+_add(app, "report", report.report)
 _add(app, "contour", contour.contour)
 _add(app, "trajectory", trajectory.trajectory)
 _add(app, "visualize-weights", visualize_weights.visualize_weights)

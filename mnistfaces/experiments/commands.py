@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import DatasetKind, SplitConfig, default_split, default_training
-from mnistfaces.experiments.trials import OPTIONS, Cell
+from mnistfaces.config import DataConfig, DatasetKind, SplitConfig, TrainConfig, default_split, default_training
+from mnistfaces.errors import RunError
+from mnistfaces.experiments.trials import OPTIONS, Cell, Row
+from mnistfaces.runs.runs import Run
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
@@ -55,6 +57,45 @@ def sweep_line(
         words += [OPTIONS[name].spelled, ",".join(map(OPTIONS[name].typed, values))]
     words += _words(common, kind, without=lists)
     return shlex.join([*words, "--seeds", str(seeds)] if seeds > 1 else words)
+
+
+def line_of(run: Run) -> str:
+    """Returns the `mnf` line that repeats a kept training or sweep.
+
+    Raises:
+        RunError: it is the run of another command, or a sweep whose dataset is not told.
+    """
+    if run.command == "train":
+        known = run.config["dataset"]
+        form = {name: run.config.get(name) for name in vars(DataConfig())}
+        cell = _cell_of({**run.config["training"], **run.config["split"], **form})
+        return train_line(cell, _place_of(known), known["kind"], run.config["seed"])
+    several = run.config.get("datasets")
+    if run.command != "sweep" or not several:
+        raise RunError(f"{run.path} does not say all that mnf {run.command} was asked")
+    rows = run.rows()
+    lists = {name: list(dict.fromkeys(row[name] for row in rows)) for name in OPTIONS if name in run.config["swept"]}
+    common = _cell_of({**run.config["fixed"], **{name: values[0] for name, values in lists.items()}})
+    seeds = max(row["n"] + row["n_failed"] for row in rows) // (common.split.folds or 1)
+    return sweep_line(_place_of(several[0]), several[0]["kind"], lists, common, seeds=seeds)
+
+
+def _cell_of(values: Mapping[str, Any]) -> Cell:
+    """Returns the cell of some options, by name."""
+
+    def of(config: object) -> Row:
+        return {name: value for name, value in values.items() if name in vars(config)}
+
+    return Cell(
+        training=TrainConfig(**of(TrainConfig())),
+        split=SplitConfig(**of(SplitConfig())),
+        data=DataConfig(**of(DataConfig())),
+    )
+
+
+def _place_of(known: Mapping[str, Any]) -> str:
+    """Returns the name or the path by which a dataset is asked for, from what a configuration says of it."""
+    return str(known["meta"].get("source", known["name"]) if known["kind"] in ("images", "arrays") else known["name"])
 
 
 def _words(cell: Cell, kind: DatasetKind, without: Mapping[str, object] | None = None) -> list[str]:

@@ -4,20 +4,18 @@ The drawn surface is quantised; the numbers that cost and gradient need of every
 are the command's.
 """
 
-import base64
-import json
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mnistfaces.datasets.base import FULL_INTENSITY
 from mnistfaces.errors import UsageError
 from mnistfaces.files import write_text
 from mnistfaces.landscape import Descent, Plane, Surface, window
 from mnistfaces.landscape.plane import Floats
+from mnistfaces.pages.page import Section, build_page, template
+from mnistfaces.pages.parts import data, packed
 
 LARGEST_PAGE = 1_000_000
 """Bytes of a page: what still opens at once on a phone."""
@@ -29,6 +27,8 @@ REPORT_SETTINGS = ((0.001, 0.9), (0.003, 0.9), (0.003, 0.99))
 """Learning rate of the summed cost and momentum, as the report drew them."""
 
 LEVELS = 25
+SCRIPTS = ("playground",)
+FOOTER = "<p>Made by <code>mnf contour</code> or <code>mnf trajectory</code> with <code>--plot FILE.html</code>.</p>"
 FINEST_SHADE = 65_535
 
 
@@ -45,28 +45,47 @@ def save_page(path: Path, surface: Surface, descents: Sequence[Descent] = (), *,
         UsageError: more images use the two pixels than a page can hold.
         FileError: the folder or the disk refuses.
     """
-    page = build_page(surface, descents, levels=levels)
-    if (size := len(page.encode())) > LARGEST_PAGE:
+    write_text(path, build_playground(surface, descents, levels=levels))
+
+
+def build_playground(surface: Surface, descents: Sequence[Descent] = (), *, levels: int = LEVELS) -> str:
+    """Returns the playground of a surface as a page.
+
+    Raises:
+        UsageError: more images use the two pixels than a page can hold.
+    """
+    section = playground_section(playground_part(surface, descents, levels=levels))
+    return build_page(title_of(surface), [section], footer=FOOTER)
+
+
+def title_of(surface: Surface) -> str:
+    """Returns what a page of a surface is called."""
+    return f"Cost over two weights: {surface.pair.title}"
+
+
+def playground_section(part: str, title: str = "Descend on it") -> Section:
+    """Returns a playground, as `playground_part` gave it, below a heading."""
+    return Section(title=title, inside=part, name="playground", scripts=SCRIPTS)
+
+
+def playground_part(surface: Surface, descents: Sequence[Descent] = (), *, levels: int = LEVELS) -> str:
+    """Returns the playground of a surface as a part of a page, whose script is `playground`.
+
+    Args:
+        surface: to be played on.
+        descents: what it offers to try; it opens with the first that has momentum.
+        levels: contour levels.
+
+    Raises:
+        UsageError: more images use the two pixels than a page can hold.
+    """
+    part = template("playground.html").replace("<!--data-->", data(_description(surface, descents, levels)))
+    if (size := len(part.encode())) > LARGEST_PAGE:
         raise UsageError(
             f"a page of {len(surface.plane.target):,} images would take {size / 1e6:.1f} MB, more than 1 MB: "
             "give --plot a .png, or contour fewer images with --train-per-class"
         )
-    write_text(path, page)
-
-
-def build_page(surface: Surface, descents: Sequence[Descent] = (), *, levels: int = LEVELS) -> str:
-    """Returns the playground of a surface as HTML."""
-    folder = files("mnistfaces.pages") / "template"
-    page = (folder / "page.html").read_text(encoding="utf-8")
-    value = json.dumps(_description(surface, descents, levels), allow_nan=False, ensure_ascii=True)
-    pieces = {
-        "/*style*/": (folder / "page.css").read_text(encoding="utf-8"),
-        "/*script*/": (folder / "page.js").read_text(encoding="utf-8"),
-        "/*surface*/": value.replace("<", "\\u003c"),
-    }
-    for place, piece in pieces.items():
-        page = page.replace(place, piece, 1)
-    return page
+    return part
 
 
 def _description(surface: Surface, descents: Sequence[Descent], levels: int) -> dict[str, object]:
@@ -76,7 +95,7 @@ def _description(surface: Surface, descents: Sequence[Descent], levels: int) -> 
     opening = next((descent for descent in offered if descent.momentum), offered[0])
     name = f"{surface.origin.dataset}, " if surface.origin.dataset else ""
     return {
-        "title": f"Cost over two weights: {surface.pair.title}",
+        "title": title_of(surface),
         "data": f"{name}{plane.images:,} images, {len(plane.target):,} of which use these pixels",
         "names": [surface.pair.first.title, surface.pair.second.title],
         "range": [float(end) for axis in (surface.w1, surface.w2) for end in _ends(axis)],
@@ -110,9 +129,9 @@ def _images(plane: Plane) -> dict[str, object]:
     return {
         "bytes": whole,
         "signs": signs.tolist(),
-        "pixels": [_text(column) for column in pixels.T],
-        "offsets": [_text(column) for column in plane.offsets.T],
-        "target": _text(plane.target.astype(np.uint8)),
+        "pixels": [packed(column) for column in pixels.T],
+        "offsets": [packed(column) for column in plane.offsets.T],
+        "target": packed(plane.target.astype(np.uint8)),
     }
 
 
@@ -125,7 +144,7 @@ def _grid(surface: Surface) -> dict[str, object]:
         "rows": DRAWN_POINTS,
         "low": low,
         "high": high,
-        "values": _text(shades.astype("<u2")),
+        "values": packed(shades.astype("<u2")),
     }
 
 
@@ -133,8 +152,3 @@ def _ends(axis: Floats) -> tuple[float, float]:
     """Returns the ends of an axis; one of a single point is given some width."""
     low, high = float(axis[0]), float(axis[-1])
     return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
-def _text(values: NDArray[np.generic]) -> str:
-    little = values.astype(values.dtype.newbyteorder("<"))
-    return base64.b64encode(little.tobytes()).decode("ascii")

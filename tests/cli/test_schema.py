@@ -31,6 +31,7 @@ LINES: Mapping[str, tuple[object, ...]] = {
     "plan": ("plan",),
     "evaluate": ("evaluate", "runs/a"),
     "predict": ("predict", "runs/a", "digit.png", "none.png"),
+    "report": ("report", "runs/a"),
     "export": ("export", "runs/a", "--to", "npz"),
     "contour": ("contour", *SMALL, "--range", "-1,1", "--step", 0.5),
     "trajectory": ("trajectory", "--steps", 2),
@@ -40,7 +41,7 @@ LINES: Mapping[str, tuple[object, ...]] = {
     "schema": ("schema",),
     "env": ("env",),
 }
-ELSEWHERE = {"fetch digits", "fetch fashion", "fetch kuzushiji", "fetch faces", "report", "runs"}
+ELSEWHERE = {"fetch digits", "fetch fashion", "fetch kuzushiji", "fetch faces", "runs"}
 """Their own tests hold their rows against the schema."""
 
 

@@ -1,13 +1,14 @@
 import base64
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Browser, open_browser, programs
+from browser import Browser, needs_browser, open_browser
 
 from mnistfaces.config import Reduction
 from mnistfaces.errors import UsageError
@@ -23,11 +24,8 @@ from mnistfaces.landscape import (
     restricted_path,
     surface,
 )
-from mnistfaces.pages.playground import LARGEST_PAGE, build_page, save_page
+from mnistfaces.pages.playground import LARGEST_PAGE, build_playground, save_page
 
-needs_browser = pytest.mark.skipif(
-    programs() is None, reason="no chromium and chromedriver here: apt-get install chromium chromium-driver"
-)
 HOSTILE = "</script><script>window.hostile = 1</script><!-- '\"&"
 
 
@@ -55,21 +53,36 @@ def surface_of(
     return surface(problem, pair, SurfaceConfig(**axes, reduction=reduction), Origin(dataset="some digits"))
 
 
+PART = "document.querySelector('[data-part=playground]')"
+
+
+def named(name: str) -> str:
+    """Returns the selector of an element of the playground."""
+    return f'[data-name="{name}"]'
+
+
+def element(name: str) -> str:
+    """Returns the JavaScript of an element of the playground."""
+    return f"document.querySelector('{named(name)}')"
+
+
 def described(page: str) -> dict[str, Any]:
-    found = re.search(r"const SURFACE = (.*?);</script>", page)
+    found = re.search(r'<script type="application/json">(.*?)</script>', page)
     assert found
     described: dict[str, Any] = json.loads(found[1])
     return described
 
 
 def test_the_page_is_one_file_that_asks_for_nothing() -> None:
-    page = build_page(surface_of())
-    assert not re.search(r"""\b(src|href)\s*=|url\(|@import|https?:|fetch\(|XMLHttp|WebSocket|import\(""", page)
+    page = build_playground(surface_of())
+    assert not re.search(
+        r"""\bsrc\s*=|href\s*=\s*"[^#]|url\(|@import|https?:|fetch\(|XMLHttp|WebSocket|import\(""", page
+    )
     assert "default-src 'none'" in page
 
 
 def test_the_page_of_four_thousand_images_is_far_below_a_megabyte() -> None:
-    assert len(build_page(surface_of(images=4000, classes=(1, 2))).encode()) < 0.3 * LARGEST_PAGE
+    assert len(build_playground(surface_of(images=4000, classes=(1, 2))).encode()) < 0.3 * LARGEST_PAGE
 
 
 def test_a_page_of_too_many_images_is_refused_and_not_written(tmp_path: Path) -> None:
@@ -81,7 +94,7 @@ def test_a_page_of_too_many_images_is_refused_and_not_written(tmp_path: Path) ->
 @pytest.mark.parametrize("scale", [1.0, 0.37, -1.0])
 def test_the_numbers_of_the_images_are_those_of_the_surface(scale: float) -> None:
     computed = surface_of(scale=scale)
-    told = described(build_page(computed))
+    told = described(build_playground(computed))
     offsets = np.frombuffer(base64.b64decode(told["offsets"][0]), "<f8")
     assert np.array_equal(offsets, computed.plane.offsets[:, 0])
     for axis in (0, 1):
@@ -94,7 +107,7 @@ def test_the_numbers_of_the_images_are_those_of_the_surface(scale: float) -> Non
 
 def test_the_drawn_surface_is_the_computed_one_to_its_last_shade() -> None:
     computed = surface_of()
-    grid = described(build_page(computed))["grid"]
+    grid = described(build_playground(computed))["grid"]
     shades = np.frombuffer(base64.b64decode(grid["values"]), "<u2").reshape(grid["rows"], grid["columns"])
     drawn = grid["low"] + (grid["high"] - grid["low"]) * shades / 65535
     shade = (grid["high"] - grid["low"]) / 65535
@@ -110,12 +123,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 def show(browser: Browser, folder: Path, shown: Surface, *descents: Descent, width: int = 1280) -> None:
     save_page(folder / "page.html", shown, descents)
-    browser.tool("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
+    browser.show_as(width)
     browser.open(folder / "page.html")
 
 
 def read(browser: Browser) -> dict[str, Any]:
-    state: dict[str, Any] = browser.run("return playground.read()")
+    state: dict[str, Any] = browser.run(f"return {PART}.read()")
     return state
 
 
@@ -129,15 +142,6 @@ def assert_paths_are_the_commands(browser: Browser, shown: Surface) -> dict[str,
         assert np.abs(points - path.points).max() < 1e-9
         assert np.abs(np.array(state["paths"][name]["loss"]) / path.loss - 1).max() < 1e-9
     return state
-
-
-def at(browser: Browser, element_id: str, across: float, down: float) -> tuple[float, float]:
-    """Where a place of an element is in the window, as parts of its width and height."""
-    left, top, width, height = browser.run(
-        f"const box = document.getElementById('{element_id}').getBoundingClientRect();"
-        "return [box.left, box.top, box.width, box.height]"
-    )
-    return left + across * width, top + down * height
 
 
 @needs_browser
@@ -165,26 +169,33 @@ def test_the_pages_paths_are_the_commands(browser: Browser, tmp_path: Path, show
 def test_dragging_moves_the_start(browser: Browser, tmp_path: Path, kind: str) -> None:
     shown = surface_of()
     show(browser, tmp_path, shown)
-    browser.drag(at(browser, "map", 0.4, 0.4), at(browser, "map", 0.6, 0.5), at(browser, "map", 0.8, 0.25), kind=kind)
+    browser.drag(
+        browser.at(named("map"), 0.4, 0.4),
+        browser.at(named("map"), 0.6, 0.5),
+        browser.at(named("map"), 0.8, 0.25),
+        kind=kind,
+    )
     state = assert_paths_are_the_commands(browser, shown)
     left, right, bottom, top = state["view"]
     assert state["start"][0] == pytest.approx(left + 0.78 * (right - left), abs=0.05 * (right - left))
     assert state["start"][1] == pytest.approx(bottom + 0.77 * (top - bottom), abs=0.05 * (top - bottom))
-    assert f"--start={state['start'][0]:g},{state['start'][1]:g} " in browser.run("return command.textContent")
+    assert f"--start={state['start'][0]:g},{state['start'][1]:g} " in browser.run(
+        f"return {element('command')}.textContent"
+    )
 
 
 @needs_browser
 def test_the_sliders_set_rate_momentum_and_steps(browser: Browser, tmp_path: Path) -> None:
     shown = surface_of()
     show(browser, tmp_path, shown, Descent(lr=0.001, momentum=0.5))
-    browser.drag(at(browser, "lr", 0.5, 0.5), at(browser, "lr", 0.75, 0.5))
-    browser.drag(at(browser, "momentum", 0.3, 0.5), at(browser, "momentum", 0.95, 0.5))
-    browser.drag(at(browser, "steps", 0.1, 0.5), at(browser, "steps", 0.4, 0.5))
+    browser.drag(browser.at(named("lr"), 0.5, 0.5), browser.at(named("lr"), 0.75, 0.5))
+    browser.drag(browser.at(named("momentum"), 0.3, 0.5), browser.at(named("momentum"), 0.95, 0.5))
+    browser.drag(browser.at(named("steps"), 0.1, 0.5), browser.at(named("steps"), 0.4, 0.5))
     state = assert_paths_are_the_commands(browser, shown)
     assert state["lr"] == pytest.approx(0.01, rel=0.3)
     assert 0.9 < state["momentum"] < 1
     assert state["steps"] == pytest.approx(120, abs=12)
-    assert browser.run("return document.getElementById('steps-value').textContent") == str(state["steps"])
+    assert browser.run(f"return {element('steps-value')}.textContent") == str(state["steps"])
 
 
 @needs_browser
@@ -193,10 +204,10 @@ def test_the_keyboard_alone_is_enough(browser: Browser, tmp_path: Path) -> None:
     show(browser, tmp_path, shown)
     right, up, left = "\ue014", "\ue013", "\ue012"
     before = read(browser)
-    browser.press("map", right * 3 + up)
-    browser.press("lr", right)
-    browser.press("momentum", left)
-    browser.press("steps", right * 5)
+    browser.press(named("map"), right * 3 + up)
+    browser.press(named("lr"), right)
+    browser.press(named("momentum"), left)
+    browser.press(named("steps"), right * 5)
     after = assert_paths_are_the_commands(browser, shown)
     width, height = before["view"][1] - before["view"][0], before["view"][3] - before["view"][2]
     assert after["start"][0] == pytest.approx(before["start"][0] + 0.03 * width, abs=0.02)
@@ -210,32 +221,123 @@ def test_the_keyboard_alone_is_enough(browser: Browser, tmp_path: Path) -> None:
 def test_a_typed_start_is_taken_as_typed(browser: Browser, tmp_path: Path) -> None:
     shown = surface_of()
     show(browser, tmp_path, shown)
-    browser.run("document.getElementById('start-1').select()")
-    browser.press("start-1", "1.2345678901\ue004")
+    browser.run(f"{element('start-1')}.select()")
+    browser.press(named("start-1"), "1.2345678901\ue004")
     assert assert_paths_are_the_commands(browser, shown)["start"] == [1.2345678901, 5.0]
 
 
 @needs_browser
-def test_the_zoom_shows_all_of_both_paths_and_goes_back(browser: Browser, tmp_path: Path) -> None:
-    show(browser, tmp_path, surface_of())
-    whole = read(browser)["view"]
-    browser.click("zoom")
-    state = read(browser)
-    left, right, bottom, top = state["view"]
-    for path in state["paths"].values():
+def test_it_opens_zoomed_to_both_paths_and_shows_the_whole_surface_when_asked(browser: Browser, tmp_path: Path) -> None:
+    shown = surface_of()
+    show(browser, tmp_path, shown)
+    opened = read(browser)["view"]
+    left, right, bottom, top = opened
+    for path in read(browser)["paths"].values():
         points = np.array(path["points"])
         assert (points > [left, bottom]).all()
         assert (points < [right, top]).all()
-    browser.click("whole")
-    assert read(browser)["view"] == whole
+    browser.click(named("whole"))
+    assert read(browser)["view"] == pytest.approx(shown.box())
+    browser.click(named("zoom"))
+    assert read(browser)["view"] == opened
     assert browser.errors() == []
+
+
+@needs_browser
+def test_a_key_moves_a_start_that_is_out_of_view_by_one_step_and_the_view_follows(
+    browser: Browser, tmp_path: Path
+) -> None:
+    show(browser, tmp_path, surface_of())
+    browser.run(f"{element('start-1')}.select()")
+    browser.press(named("start-1"), "8\ue004")
+    left, right, _, _ = read(browser)["view"]
+    assert not left <= 8 <= right
+    browser.press(named("map"), "\ue014")
+    state = read(browser)
+    assert state["start"][0] == pytest.approx(8 + 0.01 * (right - left), abs=0.002)
+    assert state["view"][0] <= state["start"][0] <= state["view"][1]
+
+
+@needs_browser
+def test_what_is_set_is_said_and_held_keys_are_announced_once(browser: Browser, tmp_path: Path) -> None:
+    show(browser, tmp_path, surface_of())
+    browser.run(
+        f"window.said = []; const heard = {element('said')};"
+        "new MutationObserver(() => window.said.push(heard.textContent)).observe(heard, {childList: true})"
+    )
+    browser.wait_for("return window.said.length === 1")
+    browser.run(
+        "const key = () => new KeyboardEvent('keydown', {key: 'ArrowRight'});"
+        f"for (let n = 0; n < 20; n++) {element('map')}.dispatchEvent(key());"
+        f"{element('lr')}.stepUp(); {element('lr')}.dispatchEvent(new Event('input'))"
+    )
+    browser.wait_for("return window.said.length === 2")
+    time.sleep(0.8)
+    assert browser.run("return window.said.length") == 2
+    state = read(browser)
+    told = f"return [{element('map')}, {element('lr')}].map((e) => e.getAttribute('aria-valuetext'))"
+    where, rate = browser.run(told)
+    assert where.startswith(f"{state['start'][0]:g} and {state['start'][1]:g}, cost ")
+    assert float(rate) == state["lr"]
+    assert browser.run(f"return Number({element('map')}.getAttribute('aria-valuenow'))") == state["start"][0]
+
+
+@needs_browser
+def test_three_presses_of_play_run_one_loop_and_less_motion_means_steps(browser: Browser, tmp_path: Path) -> None:
+    show(browser, tmp_path, surface_of(), Descent(lr=0.001, momentum=0.9, steps=200))
+    counted = (
+        "window.asked = 0; const ask = window.requestAnimationFrame;"
+        "window.requestAnimationFrame = (draw) => { window.asked++; return ask(draw); };"
+        f"for (const n of [1, 2, 3]) {element('play')}.click();"
+        "window.asked_in_20 = 0; let frames = 0;"
+        "const count = () => { if (++frames < 20) ask(count); else window.asked_in_20 = window.asked; }; ask(count);"
+    )
+    browser.run(counted)
+    browser.wait_for("return window.asked_in_20 > 0")
+    assert browser.run("return window.asked_in_20") < 30
+    browser.show_as(still=True)
+    browser.wait_for(f"return {element('play')}.textContent === 'Step'")
+    browser.click(named("play"))
+    assert read(browser)["shown"] == 20
+    browser.click(named("play"))
+    assert read(browser)["shown"] == 40
+
+
+@needs_browser
+def test_contours_share_the_map_evenly(browser: Browser, tmp_path: Path) -> None:
+    """Of a surface whose walls are steep, an even ladder of costs would leave the descents inside one contour."""
+    show(browser, tmp_path, surface_of())
+    browser.click(named("whole"))
+    tones = browser.run(
+        f"const map = {element('map')}; const [w, h] = [map.width, map.height];"
+        "const row = map.getContext('2d').getImageData(60, 12, w - 72, h - 60).data; const seen = new Map();"
+        "for (let n = 0; n < row.length; n += 4) seen.set(row[n], (seen.get(row[n]) ?? 0) + 1);"
+        "return [...seen.values()]"
+    )
+    assert sum(count > 0.015 * sum(tones) for count in tones) >= 20
+
+
+@needs_browser
+def test_300_steps_of_both_descents_take_a_few_times_what_their_exponentials_do(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Where nothing else runs that is 12 ms, of the 20 that a frame has at 50 a second; the ratio holds anywhere."""
+    show(browser, tmp_path, surface_of(images=3000), Descent(lr=0.0001, momentum=0.9, steps=300))
+    ratio = browser.run(
+        "const timed = (work) => { const began = performance.now(); work(); return performance.now() - began; };"
+        "const powers = () => { let sum = 0; for (let n = 0; n < 2 * 301 * 3000; n++) sum += Math.exp(-n / 1e5);"
+        "return sum; };"
+        f"const both = [...Array(8)].map(() => [timed({PART}.recompute), timed(powers)]);"
+        "return Math.min(...both.map(([ours]) => ours)) / Math.min(...both.map(([, theirs]) => theirs))"
+    )
+    assert ratio < 3
 
 
 @needs_browser
 def test_the_page_fits_a_phone(browser: Browser, tmp_path: Path) -> None:
     show(browser, tmp_path, surface_of(), width=360)
     assert browser.run("return document.documentElement.scrollWidth") <= 360
-    assert browser.run("return document.getElementById('map').getBoundingClientRect().width") > 320
+    assert browser.run(f"return {element('map')}.getBoundingClientRect().width") > 320
 
 
 @needs_browser
@@ -244,7 +346,7 @@ def test_the_map_changes_with_the_systems_theme(browser: Browser, tmp_path: Path
     tone = "map.getContext('2d').getImageData(map.width / 2, map.height / 2, 1, 1).data[0]"
     for scheme, is_so in (("dark", "< 100"), ("light", "> 150"), ("dark", "< 100")):
         browser.tool("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        browser.wait_for(f"const map = document.getElementById('map'); return {tone} {is_so}")
+        browser.wait_for(f"const map = {element('map')}; return {tone} {is_so}")
 
 
 @needs_browser

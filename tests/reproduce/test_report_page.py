@@ -8,7 +8,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
-from browser import Browser, open_browser, programs
+from browser import Browser, needs_browser, open_browser
 from matplotlib.figure import Figure
 
 from mnistfaces.landscape import Origin, Pair, SoftmaxProblem, SurfaceConfig, Weight, surface
@@ -22,9 +22,6 @@ from mnistfaces.reproduce.records import Finding, PartRecord
 from mnistfaces.reproduce.report_page import build_report
 from mnistfaces.reproduce.summary import show_duration, summarize
 
-needs_browser = pytest.mark.skipif(
-    programs() is None, reason="no chromium and chromedriver here: apt-get install chromium chromium-driver"
-)
 HOSTILE = "</script><script>window.hostile = 1</script><img src=x onerror='window.hostile=1'>"
 SCHEMES = ("light", "dark")
 
