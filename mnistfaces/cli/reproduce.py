@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistfaces.cli._columns import Column, Row, number, text
-from mnistfaces.cli._options import DataDirOption, DeviceOption, ForceOption, OutOption, OutputOptions, flat
+from mnistfaces.cli._options import DataDirOption, DeviceOption, ForceOption, OutOption, OutputOptions, RowsOption, flat
 from mnistfaces.cli._output import Output
+from mnistfaces.cli._reproduce_summary import suggest_next, sum_up
 from mnistfaces.config import Protocol, Scale
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def reproduce(
     ] = None,
     out: OutOption = None,
     force: ForceOption = False,
+    every: RowsOption = False,
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
     output: OutputOptions = OutputOptions(),
@@ -98,8 +100,14 @@ def reproduce(
         force=force,
     )
     job = Reproduction(config)
-    streams.rows(_rows(streams, job), COLUMNS)
-    streams.note(f"the page: {job.page}")
+    if streams.format == "table" and not every:
+        for _ in _rows(streams, job):
+            pass
+        sum_up(streams, job)
+    else:
+        streams.rows(_rows(streams, job), COLUMNS)
+    suggest_next(streams, job)
+    streams.wrote(job.page)
     if parts and any(job.records[number].missing for number in config.parts):
         raise typer.Exit(3)
 
@@ -108,7 +116,7 @@ def _rows(streams: Output, job: "Reproduction") -> Iterator[Row]:
     """Yields the rows of each part as soon as it is done; says what is missing."""
     streams.note(f"{len(job.config.parts)} parts at --scale {job.config.scale}, into {job.folder.path}")
     for record in streams.follow(job.run()):
-        for reason in record.missing:
+        for reason in record.missing if streams.format != "table" else ():
             streams.note(f"part {record.number}: {reason}")
         yield from record.rows
     job.finish()

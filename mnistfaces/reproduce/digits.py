@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mnistfaces.config import DIGITS_SPLIT, DIGITS_TRAINING, SplitConfig
 from mnistfaces.engine.layers import Layers
@@ -13,7 +14,7 @@ from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
 from mnistfaces.plots import figures
 from mnistfaces.plots.training import image_sheet
 from mnistfaces.plots.weights import save_weight_figures
-from mnistfaces.progress import Event
+from mnistfaces.progress import Advanced, Event, Stage
 from mnistfaces.reproduce.models import describe_curve, draw_curve, train_model
 from mnistfaces.reproduce.published import published_at
 from mnistfaces.reproduce.records import FigureFile, Finding, Found, Listing, Part, Piece, Remark, Setup
@@ -59,30 +60,39 @@ def compare_gradients(setup: Setup) -> Iterator[Event | Found]:
     problem = SoftmaxCost(setup.load("digits"), seed=0)
     gradient = problem.gradient()
     line = f"mnf gradcheck {name} --h 0.1,0.01,0.001,0.0001"
+    wrongs = _wrong_gradients(problem, gradient)
+    yield Stage(name="gradients", total=len(GRADCHECK_STEPS) + len(wrongs))
     for check in check_gradient(problem.cost, gradient, problem.point, GRADCHECK_STEPS, problem.scale()):
+        yield Advanced(amount=1)
         yield Finding(
             figure=published_at(3, "Part 3", "max_relative_error", f"h {check.h:g}"),
             value=check.max_relative_error,
             status="ok" if check.ok else "failed",
             line=line,
         )
-    biases = problem.model.shapes[1][0]
-    without_biases, one_sided = gradient.copy(), gradient.copy()
-    without_biases[-biases:] = 0
-    one_sided[np.abs(gradient).argmax()] *= 1.01
     rows = []
-    for what, wrong in (
-        ("as it is", gradient),
-        ("without the biases", without_biases),
-        ("one weight 1 % too large", one_sided),
-        ("of the other sign", -gradient),
-    ):
+    for what, wrong in wrongs.items():
         (check,) = check_gradient(problem.cost, wrong, problem.point, [1e-3], problem.scale())
+        yield Advanced(amount=1)
         verdict = "passes" if check.ok else "caught"
         rows.append(
             {"gradient": what, "largest relative error": f"{check.max_relative_error:.2g}", "the check": verdict}
         )
     yield Listing(title="What the check makes of wrong gradients (h = 0.001)", rows=tuple(rows))
+
+
+def _wrong_gradients(problem: SoftmaxCost, gradient: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Returns the gradient as it is, and with the faults that people make."""
+    biases = problem.model.shapes[1][0]
+    without_biases, one_sided = gradient.copy(), gradient.copy()
+    without_biases[-biases:] = 0
+    one_sided[np.abs(gradient).argmax()] *= 1.01
+    return {
+        "as it is": gradient,
+        "without the biases": without_biases,
+        "one weight 1 % too large": one_sided,
+        "of the other sign": -gradient,
+    }
 
 
 def draw_learning(setup: Setup, cell: Cell, file: str, caption: str) -> Iterator[Event | Found]:
@@ -141,7 +151,7 @@ PARTS = (
             "A check must be able to fail: three wrong gradients are shown to be caught.",
         ),
         roles=("digits",),
-        steps=(Piece(name="Part 3", seconds=2, work=compare_gradients, tables=("Part 3",)),),
+        steps=(Piece(name="Part 3", seconds=8, work=compare_gradients, tables=("Part 3",)),),
     ),
     Part(
         number=4,
@@ -166,6 +176,7 @@ PARTS = (
             Piece(
                 name="Figure 11",
                 seconds=110,
+                quick=20,
                 work=partial(
                     draw_learning,
                     cell=PUBLISHED_CURVE,
@@ -173,7 +184,7 @@ PARTS = (
                     caption="Figure 11: cost and accuracy on all training images, lr 1e-4.",
                 ),
             ),
-            Piece(name="Figure 11 at lr 1e-6", seconds=110, work=draw_calm_learning),
+            Piece(name="Figure 11 at lr 1e-6", seconds=110, quick=0, work=draw_calm_learning),
             Piece(name="Figure 12", seconds=2, work=draw_class_weights),
         ),
     ),
@@ -190,7 +201,7 @@ PARTS = (
             *table_steps(5),
             Piece(
                 name="Figure 13",
-                seconds=5,
+                seconds=19,
                 work=partial(
                     draw_learning,
                     cell=MOMENTUM_CURVE,

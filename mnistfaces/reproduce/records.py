@@ -142,6 +142,7 @@ class Piece:
     Attributes:
         name: what a person calls it.
         seconds: about how long it takes at full scale on two cores: its share of the progress.
+        quick: the same at the quick scale, where that is another.
         work: yields what it finds; a DataError says that its data are not here.
         tables: whose published figures it reaches.
     """
@@ -150,6 +151,11 @@ class Piece:
     seconds: float
     work: Callable[[Setup], Iterator[Event | Found]]
     tables: tuple[str, ...] = ()
+    quick: float | None = None
+
+    def cost(self, scale: Scale) -> float:
+        """Returns about how many seconds it takes at a scale."""
+        return self.quick if scale == "quick" and self.quick is not None else self.seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +202,11 @@ class PartRecord:
     remarks: tuple[str, ...]
     playgrounds: tuple[dict[str, Any], ...]
     missing: tuple[str, ...]
+
+    @property
+    def measured(self) -> int:
+        """Returns how many of its published figures were measured."""
+        return sum(row["measured"] is not None for row in self.rows)
 
 
 def load_record(path: Path) -> PartRecord | None:

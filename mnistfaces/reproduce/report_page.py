@@ -60,8 +60,7 @@ def _summary(summary: Summary, scale: Scale) -> str:
         "of them measured here": f"{summary.measured}",
         "test accuracies that agree, differ, cannot be told": " · ".join(map(str, summary.verdicts)),
     }
-    fastest = max(summary.timings, key=lambda timing: timing.then / timing.now, default=None)
-    if fastest is not None:
+    if (fastest := summary.fastest) is not None:
         times = f"{show_duration(fastest.then)} then, {show_duration(fastest.now)} now"
         tiles[f"times as fast as then: {fastest.table}, {times}"] = f"{fastest.then / fastest.now:,.0f}"
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in tiles.items())

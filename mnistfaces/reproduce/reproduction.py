@@ -24,6 +24,7 @@ from mnistfaces.reproduce.records import (
     Listing,
     Part,
     PartRecord,
+    Piece,
     Playground,
     Remark,
     Setup,
@@ -113,14 +114,21 @@ class Reproduction:
         parts = [PARTS[number] for number in self.config.parts]
         with self.folder:
             yield from self.folder.claim()
-            yield Stage(name="reproduce", total=sum(step.seconds for part in parts for step in part.steps))
+            yield Stage(name="looking for data and for what is done")
+            costs = {part.number: 0.0 if self._is_settled(part) else self._cost(part) for part in parts}
+            yield Stage(name="reproduce", total=sum(costs.values()))
             for part in parts:
-                if self._is_done(part):
-                    yield Note(message=f"part {part.number} was done before", detail=True)
-                    yield Advanced(amount=sum(step.seconds for step in part.steps))
+                if self._is_settled(part):
+                    gone = "" if self._identity(part) else " with data that are not here now; its numbers are kept"
+                    yield Note(message=f"part {part.number} was done before{gone}", detail=not gone)
                 else:
                     yield from self._do(part)
                 yield self.records[part.number]
+
+    @property
+    def all_records(self) -> list[PartRecord]:
+        """Returns a record for every part, also of those that nobody has asked for yet."""
+        return [self.records.get(number) or _untried(part) for number, part in PARTS.items()]
 
     def finish(self) -> None:
         """Writes the page, its Markdown and all rows.
@@ -128,7 +136,7 @@ class Reproduction:
         Raises:
             FileError: the disk refuses.
         """
-        records = [self.records.get(number) or _untried(part) for number, part in PARTS.items()]
+        records = self.all_records
         rows = [row for record in records for row in record.rows]
         texts = {
             RESULTS: "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows),
@@ -144,10 +152,20 @@ class Reproduction:
     def _path(self, number: int) -> Path:
         return self.folder.path / KEPT / f"{number}.json"
 
-    def _is_done(self, part: Part) -> bool:
-        """Returns whether a part was done in full, with the data that are here now."""
+    def _is_settled(self, part: Part) -> bool:
+        """Returns whether a part was done in full with the data that are here now, or at all with data that are not.
+
+        What was measured is never given up because another data folder is set.
+        """
         record = self.records.get(part.number)
-        return record is not None and not record.missing and record.identity == self._identity(part)
+        if record is None:
+            return False
+        identity = self._identity(part)
+        return (record.identity == identity and not record.missing) if identity else record.measured > 0
+
+    def _cost(self, part: Part) -> float:
+        """Returns about how many seconds a part will take: next to none where its data are not here."""
+        return sum(step.cost(self.config.scale) for step in part.steps) if self._identity(part) else 0.0
 
     def _identity(self, part: Part) -> str:
         """Returns the hash of what a part's numbers depend on; "" where its data are not here."""
@@ -161,8 +179,9 @@ class Reproduction:
         """Does a part and keeps it, yielding how many of its steps' seconds are done."""
         found: list[Found] = []
         missing: dict[str, str] = {}
+        here = bool(self._identity(part))
         for step in part.steps:
-            share = _Share(step.seconds, f"Part {part.number}: {step.name}")
+            share = _Share(step.cost(self.config.scale) if here else 0.0, _named(part, step))
             yield share.grown()
             try:
                 for event in step.work(self.setup):
@@ -178,6 +197,11 @@ class Reproduction:
             yield share.ended()
         self.records[part.number] = _record(part, self._identity(part), found, tuple(missing))
         write_json(self._path(part.number), seal(asdict(self.records[part.number])))
+
+
+def _named(part: Part, piece: Piece) -> str:
+    """Returns what a person calls a piece of work: `Part 4: Table 1`."""
+    return f"Part {part.number}" if piece.name == f"Part {part.number}" else f"Part {part.number}: {piece.name}"
 
 
 class _Share:

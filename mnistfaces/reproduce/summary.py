@@ -38,6 +38,11 @@ class Summary:
     timings: tuple[Timing, ...]
     meaning: tuple[str, ...]
 
+    @property
+    def fastest(self) -> Timing | None:
+        """Returns the table that takes the smallest share of the time it took, or None where none was timed."""
+        return max(self.timings, key=lambda timing: timing.then / timing.now, default=None)
+
 
 def summarize(records: Sequence[PartRecord]) -> Summary:
     """Returns what the records of all parts come to."""
@@ -45,14 +50,14 @@ def summarize(records: Sequence[PartRecord]) -> Summary:
     return Summary(
         published=len(load_published()),
         measured=sum(row["measured"] is not None for row in rows),
-        verdicts=_count_verdicts(rows),
+        verdicts=count_verdicts(rows),
         repeated=_repeated(rows),
         timings=tuple(build_timings(rows)),
         meaning=tuple(_meaning(rows)),
     )
 
 
-def _count_verdicts(rows: Sequence[Row]) -> tuple[int, int, int]:
+def count_verdicts(rows: Sequence[Row]) -> tuple[int, int, int]:
     """Returns how many test accuracies agree, differ, and cannot be told, of distinct configurations.
 
     A configuration that stands in several tables differs if it differs in one, and agrees if it agrees in all.

@@ -1,5 +1,6 @@
 """The sweep behind a published table: its grid at either scale, its line, and the work of doing it."""
 
+import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -95,7 +96,16 @@ class Table:
 
     def step(self) -> Piece:
         """Returns the work of doing it."""
-        return Piece(name=self.title, seconds=self.seconds, work=self.work, tables=self.names)
+        quick = self.seconds * self.at("quick").steps / self.steps
+        return Piece(name=self.title, seconds=self.seconds, quick=quick, work=self.work, tables=self.names)
+
+    @property
+    def steps(self) -> float:
+        """Returns a measure of the work: epochs times models; the epochs of a list are read off one training."""
+        epochs = max(self.lists.get("epochs", (self.common.training.epochs,)))
+        return float(
+            epochs * self.seeds * math.prod(len(values) for name, values in self.lists.items() if name != "epochs")
+        )
 
     def work(self, setup: Setup) -> Iterator[Event | Found]:
         """Sweeps, or finds what is done, and yields a finding for every published figure of the tables.

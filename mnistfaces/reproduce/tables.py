@@ -28,7 +28,7 @@ TABLES = (
         role="digits",
         lists={"momentum": (0.9, 0.99, 0.999, 0.9999)},
         split={"test_per_class": 50},
-        seconds=15,
+        seconds=25,
         repeatable=True,
     ),
     Table(

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import Mnf
 
+from mnistfaces.reproduce.published import load_published
+
 WORDS = ("reproduce", "2,3,5")
 FIELDS = ("part", "quantity", "setting", "published", "measured", "low", "high", "difference", "status", "note")
 
@@ -15,7 +17,7 @@ def test_a_pipe_gets_a_row_a_published_figure(mnf: Mnf) -> None:
     done = mnf("reproduce", "1-3", "--out", "report")
     assert [row["part"] for row in done.rows] == [1, 1, 2, 2, 3, 3, 3, 3]
     assert all(tuple(row)[: len(FIELDS)] == FIELDS for row in done.rows)
-    assert "the page: report/report.html" in done.stderr
+    assert done.stderr.endswith("wrote report/report.html\n")
     assert (mnf.folder / "report" / "report.md").read_text(encoding="utf-8").startswith("# The report again")
     again = mnf("reproduce", "1-3", "--out", "report")
     assert again.rows == done.rows
@@ -78,9 +80,30 @@ def _numbers(row: dict[str, object]) -> dict[str, object]:
 
 
 def test_the_table_on_a_narrow_terminal_keeps_every_value(mnf: Mnf) -> None:
-    done = mnf("reproduce", "2", "--format", "table", env={"COLUMNS": "60", "NO_COLOR": "1"})
+    done = mnf("reproduce", "2", "--format", "table", "--rows", env={"COLUMNS": "60", "NO_COLOR": "1"})
     assert done.stdout.count("7,840") == 2
     assert "\x1b" not in done.stdout
+
+
+def test_a_person_gets_a_line_per_part_the_figures_that_matter_and_the_next_command(mnf: Mnf) -> None:
+    done = mnf("reproduce", "1,2,9", "--format", "table", "--out", "report", code=3)
+    lines = done.stdout.splitlines()
+    assert [line.split()[:2] for line in lines if line.strip()[:1].isdigit()] == [
+        ["1", "The"],
+        ["2", "The"],
+        ["9", "What"],
+    ]
+    assert "2 of 2" in lines[2]
+    assert [piece.strip() for piece in lines[4].split("  ")[-2:]] == ["not run", "mnf fetch faces --res 32"]
+    assert f"measured  4 of {len(load_published())} published figures" in lines
+    assert len(lines) < 10
+    assert done.stderr.splitlines()[-3:] == [
+        "next, all of MNIST: mnf fetch digits",
+        "then the published protocol: mnf reproduce --scale full",
+        "wrote report/report.html",
+    ]
+    every = mnf("reproduce", "1,2", "--format", "table", "--rows", "--out", "report")
+    assert sum("Part 1: all digits" in line for line in every.stdout.splitlines()) == 2
 
 
 @pytest.mark.long
@@ -91,6 +114,6 @@ def test_a_newcomers_first_command_takes_less_than_five_minutes(mnf: Mnf) -> Non
     assert process.returncode == 0
     assert all(row["measured"] is not None for row in rows if row["part"] in (1, 2, 3, 5, 6, 7))
     assert all(row["status"] == "not_run" for row in rows if row["part"] >= 8)
-    page = mnf.folder / stderr.splitlines()[-1].removeprefix("the page: ")
+    page = mnf.folder / stderr.splitlines()[-1].removeprefix("wrote ")
     assert page.stat().st_size < 10_000_000
     assert Path(page).name == "report.html"

@@ -1,9 +1,10 @@
 """One gradient in two ways: both are that of autograd, and their counts are those worked by hand."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from mnistfaces.inspection.backprop import (
     run_forward,
 )
 from mnistfaces.inspection.backprop.growth import METHODS, Gradient
+from mnistfaces.progress import Advanced, Stage
 
 BOTH = pytest.mark.parametrize("gradient", METHODS.values(), ids=METHODS)
 SIZES = [(2, 1), (2, 3), (3, 1), (3, 2), (4, 3), (5, 2), (6, 3)]
@@ -116,9 +118,17 @@ def test_no_operation_escapes_the_tally() -> None:
             mixed()
 
 
+def measured(*sizes: Sequence[int], **more: Any) -> list[GradientCost]:  # noqa: ANN401  as `measure` takes them
+    """The results, once all stages have been advanced through."""
+    told = list(measure(*sizes, **more))
+    stages = [event.total or 0 for event in told if isinstance(event, Stage)]
+    assert sum(event.amount for event in told if isinstance(event, Advanced)) == sum(stages) > 0
+    return [cost for cost in told if isinstance(cost, GradientCost)]
+
+
 def test_measuring_gives_a_cost_per_size_and_method_as_far_as_its_leading_term_allows() -> None:
     bounds: dict[Method, int] = {"weight by weight": 3 * 3**3, "back-propagation": 4 * 3**2}
-    costs = list(measure((3, 4), (2, 3), largest=bounds, seed=0))
+    costs = measured((3, 4), (2, 3), largest=bounds, seed=0)
     assert [(cost.layers, cost.units, cost.method) for cost in costs] == [
         (3, 2, "weight by weight"),
         (3, 2, "back-propagation"),
@@ -148,7 +158,7 @@ def test_all_sizes_are_timed_in_rounds_and_the_fastest_counts(monkeypatch: pytes
 
     monkeypatch.setattr(growth, "Timer", Timer)
     monkeypatch.setattr(growth, "ROUNDS", 3)
-    assert [cost.seconds for cost in measure((2,), (2,))] == [2.0, 2.0]
+    assert [cost.seconds for cost in measured((2,), (2,))] == [2.0, 2.0]
     assert timed == [1] * 6
 
 
@@ -218,7 +228,7 @@ def test_a_line_of_sizes_is_fitted_for_both_methods_or_for_neither() -> None:
 
 @pytest.mark.long
 def test_the_published_growth_is_measured() -> None:
-    fits = list(fit_growth(list(measure())))
+    fits = list(fit_growth(measured()))
     counts = [fit for fit in fits if fit.quantity == "operations"]
     assert {fit.fixed for fit in counts if fit.law == "K^p"} >= {3, 4, 5, 6}
     for fit in counts:

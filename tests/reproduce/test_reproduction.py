@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -121,14 +122,52 @@ def test_a_step_without_data_keeps_what_other_steps_found(here: Path, monkeypatc
 
 
 def test_progress_grows_to_the_whole(here: Path) -> None:
-    stage, *events = (
-        event for event in Reproduction(config(here, *EARLY)).run() if isinstance(event, Stage | Advanced)
-    )
-    amounts = [event.amount for event in events if isinstance(event, Advanced)]
-    assert isinstance(stage, Stage)
-    assert len(amounts) == len(events)
+    total, amounts = told(Reproduction(config(here, *EARLY)))
     assert min(amounts) >= 0
-    assert sum(amounts) == pytest.approx(stage.total)
+    assert sum(amounts) == pytest.approx(total)
+    assert max(amounts) < total / 3  # no long work is silent until its end
+
+
+def told(job: Reproduction) -> tuple[float, list[float]]:
+    """Returns how much there was to do, and in which amounts it was done."""
+    events = list(job.run())
+    *_, stage = (event for event in events if isinstance(event, Stage))
+    assert stage.total is not None
+    return stage.total, [event.amount for event in events if isinstance(event, Advanced)]
+
+
+def test_what_is_done_or_has_no_data_is_no_part_of_the_progress(here: Path) -> None:
+    done(Reproduction(config(here, 1)))
+    total, amounts = told(Reproduction(config(here, 1, 2, 8, 9, 10)))
+    assert total == sum(step.cost("quick") for step in PARTS[2].steps) == pytest.approx(sum(amounts))
+
+
+def test_a_quick_run_weighs_its_shorter_trainings() -> None:
+    (table_1, *_) = PARTS[4].steps
+    assert table_1.cost("full") == table_1.seconds
+    assert table_1.cost("quick") == pytest.approx(table_1.seconds * 10_000 / 100_000 * 3 / 5)
+    assert all(0 <= step.cost("quick") <= step.cost("full") for part in PARTS.values() for step in part.steps)
+
+
+def test_what_was_measured_is_kept_when_another_data_folder_is_set(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(_setup: Setup) -> Iterator[Event | Found]:
+        yield from (Finding(figure=figure, value=figure.value) for figure in published_in(9))
+
+    def load(_setup: Setup, _role: str) -> object:
+        if not (here / "data").exists():
+            raise DataError("no faces: mnf fetch faces --res 32")
+        return SimpleNamespace(fingerprint="the faces")
+
+    step = Piece(name="step", seconds=1, work=work, tables=("Figure 21", "Figure 22"))
+    monkeypatch.setitem(PARTS, 9, replace(PARTS[9], steps=(step,)))
+    monkeypatch.setattr(Setup, "load", load)
+    (here / "data").mkdir()
+    (before,) = done(Reproduction(config(here, 9)))
+    (here / "data").rmdir()
+    job = Reproduction(config(here, 9))
+    notes = [event.message for event in job.run() if isinstance(event, Note)]
+    assert notes == ["part 9 was done before with data that are not here now; its numbers are kept"]
+    assert [row["measured"] for row in job.records[9].rows] == [row["measured"] for row in before.rows]
 
 
 def test_a_step_of_several_stages_grows_and_never_shrinks(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from mnistfaces.inspection.backprop.gradients import (
     gradient_by_backpropagation,
     gradient_by_paths,
 )
+from mnistfaces.progress import Advanced, Event, Stage
 
 Method = Literal["weight by weight", "back-propagation"]
 Quantity = Literal["operations", "seconds"]
@@ -104,8 +105,8 @@ def measure(
     *,
     largest: Mapping[Method, int] = LARGEST,
     seed: int = 0,
-) -> Iterator[GradientCost]:
-    """Yields what a gradient costs at each pair of sizes, by each method as far as it can go.
+) -> Iterator[Event | GradientCost]:
+    """Yields how far it is, then what a gradient costs at each pair of sizes, by each method as far as it can go.
 
     Sizes are timed in rounds, so that a slow spell of the machine falls on none alone; all results come at the end.
 
@@ -116,11 +117,15 @@ def measure(
         seed: of the networks.
     """
     costs = []
-    for n, k in product(layers, units):
+    sizes = list(product(layers, units))
+    yield Stage(name="counting and timing", total=(1 + ROUNDS) * len(sizes))
+    for n, k in sizes:
         leading: dict[Method, int] = {"weight by weight": n * k**n, "back-propagation": n * k**2}
         costs += [_count(n, k, method, seed) for method in METHODS if leading[method] <= largest[method]]
+        yield Advanced(amount=1)
     for _ in range(ROUNDS):
         costs = [_time(cost, seed) for cost in costs]
+        yield Advanced(amount=len(sizes))
     yield from costs
 
 

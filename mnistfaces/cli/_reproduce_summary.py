@@ -1,0 +1,75 @@
+"""How `mnf reproduce` ends for a person: a line per part, the figures that matter, what to do next."""
+
+import re
+from typing import TYPE_CHECKING
+
+from mnistfaces.cli._columns import Column, Row, number, text
+from mnistfaces.cli._output import Output
+
+if TYPE_CHECKING:
+    from mnistfaces.reproduce.records import PartRecord
+    from mnistfaces.reproduce.reproduction import Reproduction
+    from mnistfaces.reproduce.summary import Summary
+
+COLUMNS: tuple[Column, ...] = (
+    number("part", role="result"),
+    text("about", role="result", rank=3),
+    text("figures", role="result"),
+    text("accuracies", role="result", rank=2),
+    text("to_run_it", "to run it", role="result"),
+)
+COMMAND = re.compile(r"mnf \S.*$")
+"""With this ends the sentence that says why something could not be done."""
+
+
+def sum_up(streams: Output, job: "Reproduction") -> None:
+    """Prints a line per part that was asked for, and the few figures that a reader wants first."""
+    from mnistfaces.reproduce.summary import summarize
+
+    streams.rows([_line(job.records[part]) for part in job.config.parts], COLUMNS)
+    print()
+    streams.rows([_headlines(summarize(job.all_records))])
+
+
+def _line(record: "PartRecord") -> Row:
+    """Returns what came of a part: how many figures, how they compare, and how its data are got."""
+    from mnistfaces.reproduce.parts import PARTS
+    from mnistfaces.reproduce.summary import count_verdicts
+
+    return {
+        "part": record.number,
+        "about": PARTS[record.number].title,
+        "figures": f"{record.measured} of {len(record.rows)}" if record.measured else "not run",
+        "accuracies": show_verdicts(count_verdicts(record.rows)),
+        "to_run_it": next((found[0] for reason in record.missing if (found := COMMAND.search(reason))), ""),
+    }
+
+
+def show_verdicts(verdicts: tuple[int, int, int]) -> str:
+    """Returns how many accuracies agree with the published ones, differ, and cannot be told."""
+    words = zip(verdicts, ("agree", "differ", "open"), strict=True)
+    return ", ".join(f"{count} {word}" for count, word in words if count)
+
+
+def _headlines(summary: "Summary") -> Row:
+    """Returns the figures that matter, by what they are called."""
+    from mnistfaces.reproduce.summary import show_duration
+
+    lines = {"measured": f"{summary.measured} of {summary.published} published figures"}
+    if any(summary.verdicts):
+        lines["test accuracies"] = f"{show_verdicts(summary.verdicts)} (what these images cannot tell)"
+    if (fastest := summary.fastest) is not None:
+        lines["then and now"] = (
+            f"{fastest.table}: {show_duration(fastest.then)} then, {show_duration(fastest.now)} now, "
+            f"{fastest.then / fastest.now:,.0f} times as fast"
+        )
+    return lines
+
+
+def suggest_next(streams: Output, job: "Reproduction") -> None:
+    """Says which command comes next: the published protocol, or an experiment of one's own."""
+    if job.config.scale == "full":
+        streams.suggest("next, an experiment of your own", "mnf sweep --lr 1e-3,1e-4")
+        return
+    streams.suggest("next, all of MNIST", "mnf fetch digits")
+    streams.suggest("then the published protocol", "mnf reproduce --scale full")
