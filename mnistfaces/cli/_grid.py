@@ -74,6 +74,16 @@ def read_config(configuration: type[Configuration], asked: Asked) -> Configurati
     return configuration(**{name: values[0] for name, values in given.items()})
 
 
+def refuse_unused(configuration: DataConfig, why: str) -> None:
+    """Refuses options that would not count.
+
+    Raises:
+        typer.BadParameter: one was typed.
+    """
+    for name in configuration.asked():
+        raise typer.BadParameter(why, param_hint=options_of(DataConfig)[name].spelled)
+
+
 def one_cell(cells: tuple[Cell, ...], command: str) -> Cell:
     """Returns the only cell.
 

@@ -5,9 +5,11 @@ from typing import Annotated
 import typer
 
 from mnistfaces.cli._columns import number, seconds, text
+from mnistfaces.cli._grid import read_config, refuse_unused
 from mnistfaces.cli._options import (
     PAGES,
     DataDirOption,
+    DataOptions,
     DeviceOption,
     ForceOption,
     OutOption,
@@ -17,6 +19,7 @@ from mnistfaces.cli._options import (
     flat,
 )
 from mnistfaces.cli._surface import ModelOptions, SurfaceOptions, draw_surface
+from mnistfaces.config import DataConfig
 from mnistfaces.datasets import load_dataset
 
 COLUMNS = (
@@ -47,6 +50,7 @@ def contour(
     plot: PageOption = None,
     levels: Annotated[int, typer.Option("--levels", min=2, max=1000, help="Contour levels of the figure.")] = 25,
     model: ModelOptions = ModelOptions(),
+    data: DataOptions,
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
     out: OutOption = None,
@@ -62,17 +66,19 @@ def contour(
     page to play with. `mnf trajectory` descends on it.
     """
     check_plot(plot, PAGES)
-    config, names = surface.config(), surface.names()
+    config, names, form = surface.config(), surface.names(), read_config(DataConfig, data)
     streams = output.open()
     from mnistfaces.landscape import contours, models
     from mnistfaces.runs.models import dataset_of
 
     kept = model.kept()
+    if kept is not None and dataset is None:
+        refuse_unused(form, "counts only with a DATASET: --run reads its data as it did")
     with streams.busy("reading the images"):
         if kept is not None and dataset is None:
             images = dataset_of(kept, data_dir)
         else:
-            images = load_dataset(dataset or "digits", data_dir=data_dir)
+            images = load_dataset(dataset or "digits", data_dir=data_dir, **vars(form))
     pair = contours.pair_of(images, names)
     run = kept or streams.result(models.train_model(images, model.request().trial(images.kind), device))
     request = contours.ContourRequest(pair=pair, surface=config)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistfaces.cli._columns import Column, Row, number, percent, text
-from mnistfaces.cli._grid import read_config
+from mnistfaces.cli._grid import read_config, refuse_unused
 from mnistfaces.cli._options import (
     FIGURES,
     DataDirOption,
@@ -72,6 +72,8 @@ def evaluate(
     or validated the model are left out, with their near-duplicates.
     """
     form = read_config(DataConfig, reading)
+    if dataset is None:
+        refuse_unused(form, "counts only with a DATASET: the run's own images are not read again")
     check_plot(plot)
     for file in mistakes or ():
         check_plot(file, (TABLE, *FIGURES), "--mistakes")

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistfaces.cli._columns import number, text
+from mnistfaces.cli._grid import read_config
 from mnistfaces.cli._lists import read_floats
-from mnistfaces.cli._options import DataDirOption, DatasetArgument, OutputOptions, flat
+from mnistfaces.cli._options import DataDirOption, DataOptions, DatasetArgument, OutputOptions, flat
 from mnistfaces.cli._output import Output
+from mnistfaces.config import DataConfig
 from mnistfaces.datasets import kind_of, load_dataset
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def gradcheck(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the weights and the images.")] = 0,
+    data: DataOptions,
     data_dir: DataDirOption = None,
     output: OutputOptions = OutputOptions(),
 ) -> None:
@@ -52,16 +55,18 @@ def gradcheck(
     """
     streams = output.open()
     kind_of(dataset)
+    form = read_config(DataConfig, data)
     steps = read_floats(h or ["0.1,0.01,0.001,0.0001"], "--h")
     if min(steps) <= 0:
         raise typer.BadParameter("steps must be positive", param_hint="--h")
+    with streams.busy(f"reading {dataset}"):
+        images = load_dataset(dataset, data_dir=data_dir, **vars(form))
     if function is not None:
-        _check_function(streams, function, load_dataset(dataset, data_dir=data_dir), seed)
+        _check_function(streams, function, images, seed)
         return
     from mnistfaces.inspection.gradcheck import SoftmaxCost, check_gradient
 
-    with streams.busy(f"reading {dataset}"):
-        problem = SoftmaxCost(load_dataset(dataset, data_dir=data_dir), seed)
+    problem = SoftmaxCost(images, seed)
     checks = check_gradient(problem.cost, problem.gradient(), problem.point, steps, problem.scale())
     rows = streams.rows((asdict(check) for check in checks), COLUMNS)
     if not all(row["ok"] for row in rows):

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from conftest import Mnf
 from own_data import DIGITS, LAYOUTS, PER_CLASS, everything
 
 from mnistfaces.arrays import read_npz
+from mnistfaces.cli.index import app
 from mnistfaces.datasets import load_dataset
 from mnistfaces.runs.models import dataset_of
 from mnistfaces.runs.runs import load_run
@@ -160,3 +162,54 @@ def test_a_run_finds_a_folder_again_that_is_called_like_a_dataset(mnf: Mnf) -> N
     LAYOUTS["class folders"][0](mnf.folder).rename(mnf.folder / "faces")
     row = mnf("train", "./faces", *QUICK, "--test-per-class", 5).row
     assert mnf("evaluate", row["run"], "--mistakes", "wrong.csv").rows[-1]["n"] == 15
+
+
+TAKERS: dict[str, tuple[object, ...]] = {
+    "samples": (),
+    "gradcheck": ("--h", "0.01"),
+    "train": (*QUICK, "--test-per-class", 4),
+    "sweep": ("--epochs", 3, "--test-per-class", 4),
+    "contour": ("--weight", "digit1,13,14", "--weight", "digit1,15,14", "--step", 5, "--epochs", 3),
+    "evaluate": (),
+    "extract-features": ("--backbone", "pixels"),
+}
+"""The commands that take a DATASET, each with what makes it quick."""
+
+
+def told_apart(folder: Path) -> Path:
+    """A table of the sample's pixels that cannot be read without being told how: it has no column `label`."""
+    images, labels, _ = everything()
+    lines = [",".join(["digit", "writer", *(f"pixel{i}" for i in range(784))])]
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        lines.append(",".join([f"digit{label}", str(number // 2), *map(str, image.ravel().tolist())]))
+    (folder / "told.csv").write_text("\n".join(lines))
+    return folder / "told.csv"
+
+
+def test_every_command_that_takes_a_dataset_is_among_them() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    takers = {
+        name
+        for name, command in commands.items()
+        for parameter in command.params
+        if parameter.param_type_name == "argument" and "DATASET" in (parameter.metavar or "")
+    }
+    assert takers == set(TAKERS)
+
+
+@pytest.mark.parametrize("command", TAKERS)
+def test_data_are_read_as_told_by_every_command_that_takes_a_dataset(mnf: Mnf, command: str) -> None:
+    path, told = told_apart(mnf.folder).name, ("--label-column", "digit", "--group-by", "writer", "--as", "image")
+    model = [mnf("train", path, *told, *TAKERS["train"]).row["run"]] if command == "evaluate" else []
+    asked = (command, *model, path, *TAKERS[command])
+    if command != "evaluate":  # which reads as its run did
+        assert "no column 'label'" in mnf(*asked, code=1).stderr
+    assert mnf(*asked, *told).rows
+    assert "--layout is for folders" in mnf(*asked, *told, "--layout", "classes", code=2).stderr
+
+
+@pytest.mark.parametrize("option", [("--as", "image"), ("--label-column", "digit"), ("--group-by", "writer")])
+def test_options_of_reading_are_refused_where_nothing_is_read(mnf: Mnf, option: tuple[str, ...]) -> None:
+    run = mnf("train", "digits-sample", "--epochs", 2).row["run"]
+    for asked in (("evaluate", run), ("contour", "--run", run)):
+        assert "counts only with a DATASET" in mnf(*asked, *option, code=2).stderr
