@@ -1,6 +1,7 @@
 """`mnf compare`: are these models different? With --board: who is ahead, and who cannot be told from the first."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,7 @@ import typer
 
 from mnistfaces.cli._columns import Column, Row, number, percent, text
 from mnistfaces.cli._completion import offer_runs
-from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
+from mnistfaces.cli._options import DataDirOption, OutputOptions, PlotOption, check_plot, flat
 from mnistfaces.cli._output import Output
 
 if TYPE_CHECKING:
@@ -59,11 +60,12 @@ def compare(
             help="With --board: reveal a table's new accuracy only when it is significantly better than its last one.",
         ),
     ] = None,
+    plot: PlotOption = None,
     data_dir: DataDirOption = None,
     output: OutputOptions = OutputOptions(),
 ) -> None:
     """\b
-    $ mnf compare runs/train-a runs/train-b
+    $ mnf compare runs/train-a runs/train-b --plot differences.png
     $ mnf compare last answers/*.csv --board --ladder class.json
 
     Test whether models differ, paired on the same test images.
@@ -81,18 +83,24 @@ def compare(
         raise typer.BadParameter("goes with --board", param_hint="--ladder")
     if margin is not None and board:
         raise typer.BadParameter("is for pairs, not for --board", param_hint="--margin")
+    check_plot(plot)
     streams = output.open()
     from mnistfaces.evaluation.contenders import load_field
 
     with streams.busy("reading answers"):
         field = load_field(runs, sys.stdin if "-" in runs else (), data_dir)
-    if board:
-        _show_board(streams, field, ladder)
-    else:
-        _show_pairs(streams, field, margin)
+    rows = _show_board(streams, field, ladder) if board else _show_pairs(streams, field, margin)
+    if plot is not None:
+        from mnistfaces.plots import figures
+        from mnistfaces.plots.comparison import board_figure, differences_figure
+
+        figures.save(board_figure(rows) if board else differences_figure(rows, margin), plot)
+    streams.wrote(plot)
+    if any(row.get("status") == "failed" for row in rows):
+        raise typer.Exit(3)
 
 
-def _show_pairs(streams: Output, field: "Field", margin: float | None) -> None:
+def _show_pairs(streams: Output, field: "Field", margin: float | None) -> Sequence[Row]:
     """Prints a row per pair, and what it would take to tell the best two apart."""
     from mnistfaces.evaluation import compare as comparing
 
@@ -107,10 +115,11 @@ def _show_pairs(streams: Output, field: "Field", margin: float | None) -> None:
     advice = comparing.advice(contenders)
     if advice:
         streams.note(advice)
+    return rows
 
 
-def _show_board(streams: Output, field: "Field", ladder: Path | None) -> None:
-    """Prints a row per contender, the best first; ends with 3 where some could not be judged."""
+def _show_board(streams: Output, field: "Field", ladder: Path | None) -> Sequence[Row]:
+    """Prints a row per contender, the best first."""
     from mnistfaces.evaluation.ladder import climb_all, opened
     from mnistfaces.evaluation.ranking import rank
 
@@ -127,4 +136,4 @@ def _show_board(streams: Output, field: "Field", ladder: Path | None) -> None:
     )
     if failed := [row for row in rows if row["status"] == "failed"]:
         streams.note(f"{len(failed)} of {len(rows)} could not be judged: the note says why")
-        raise typer.Exit(3)
+    return rows

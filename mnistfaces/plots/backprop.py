@@ -9,12 +9,14 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from mnistfaces.inspection.backprop import GradientCost, Growth, Method, Quantity
-from mnistfaces.plots.figures import INK, plain_axes
+from mnistfaces.plots.colors import LIGHT
+from mnistfaces.plots.figures import INK, plain_axes, set_title, styled
+from mnistfaces.plots.ticks import short
 
-LOOKS = {3: ("#e09f1f", "o"), 4: ("#d1495b", "s"), 5: ("#1b6ca8", "^"), 6: (INK, "D")}
+LOOKS = {3: (LIGHT["fifth"], "o"), 4: (LIGHT["val"], "s"), 5: (LIGHT["train"], "^"), 6: (INK, "D")}
 """Colour and marker of each N that is drawn. Two layers have no hidden one, and nothing to save."""
 
 WAYS: dict[Method, dict[str, Any]] = {
@@ -28,6 +30,7 @@ NAMES: dict[Quantity, str] = {
 TICKS = (2, 4, 8, 16, 32, 64)
 
 
+@styled
 def backprop_figure(costs: Sequence[GradientCost], growths: Sequence[Growth]) -> Figure:
     """Draws operations and seconds of a gradient against K, a line per method and N, all axes logarithmic.
 
@@ -35,18 +38,19 @@ def backprop_figure(costs: Sequence[GradientCost], growths: Sequence[Growth]) ->
         costs: of both methods; three to six layers are drawn.
         growths: the fits to them, whose exponents of K are listed.
     """
-    figure = Figure(figsize=(10.5, 5.6), layout="constrained")
+    figure = Figure(figsize=(11, 6.2), layout="constrained")
     for axes, quantity in zip(figure.subplots(1, 2), NAMES, strict=True):
         axes.set(xscale="log", yscale="log", xlabel="units in a layer, K", ylabel=NAMES[quantity])
         axes.set_xticks(TICKS, [str(tick) for tick in TICKS])
         axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
         for method in WAYS:
             for n in LOOKS:
                 _draw_line(axes, [cost for cost in costs if (cost.method, cost.layers) == (method, n)], quantity)
         _write_exponents(axes, [growth for growth in growths if (growth.quantity, growth.law) == (quantity, "K^p")])
         plain_axes(axes)
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=6, frameon=False)
-    figure.suptitle("One gradient of N layers of K units")
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
+    set_title(figure, "One gradient of N layers of K units")
     return figure
 
 
@@ -76,8 +80,8 @@ def _write_exponents(axes: Axes, growths: Sequence[Growth]) -> None:
             rows.append(f"N = {n}:  " + " against ".join(f"{fitted[method]:.2f}" for method in WAYS))
     if rows:
         box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-        place: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom", "bbox": box}
-        axes.text(0.99, 0.02, "\n".join(["exponent of K", *rows]), **place)
+        place: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom", "fontsize": 11}
+        axes.text(0.99, 0.02, "\n".join(["exponent of K", *rows]), bbox=box, **place)
 
 
 def _legend() -> list[Line2D]:

@@ -124,3 +124,12 @@ def test_plain_numbers_mean_images_of_whole_sets_alone(pair: Mnf) -> None:
     (pair.folder / "numbers.csv").write_text("image,label\n0,7\n1,2\n")
     said = pair("compare", "one", "numbers.csv", code=1).complaint
     assert "plain numbers mean images of digits-full, fashion, kuzushiji only, not of digits-sample" in said
+
+
+def test_differences_and_boards_are_drawn_and_the_file_is_named(pair: Mnf) -> None:
+    done = pair("compare", "one", "other", "--margin", 0.02, "--plot", "differences.svg")
+    assert done.stderr.splitlines()[-1] == "wrote differences.svg"
+    assert pair("compare", "one", "other", "--board", "--plot", "board.pdf").stderr.endswith("wrote board.pdf\n")
+    assert (pair.folder / "differences.svg").read_bytes().startswith(b"<?xml")
+    assert (pair.folder / "board.pdf").read_bytes().startswith(b"%PDF")
+    assert "must end in .png" in pair("compare", "one", "nowhere", "--plot", "a.html", code=2).complaint

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from legible import faults
 from matplotlib.axes import Axes
 
 from mnistfaces.inspection.backprop import GradientCost, Method, fit_growth
@@ -59,3 +60,7 @@ def test_few_sizes_without_a_fit_are_drawn_as_well(tmp_path: Path) -> None:
     assert not figure.axes[0].texts
     figures.save(figure, tmp_path / "backprop.png")
     assert (tmp_path / "backprop.png").stat().st_size > 10_000
+
+
+def test_every_letter_can_be_read() -> None:
+    assert faults(backprop_figure(COSTS, list(fit_growth(COSTS)))) == []

@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+from legible import faults
 from matplotlib.figure import Figure
 
 from mnistfaces.errors import DataError
@@ -31,8 +32,15 @@ def test_true_classes_are_the_rows_and_counts_stand_in_their_cells() -> None:
         ((1, 1), "5"),
         ((0, 2), "1"),
     }
-    assert axes.images[0].get_array()[0].tolist() == [0.8, 0.2, 0.0]
+    assert axes.images[0].get_array()[0].tolist() == [80, 20, 0]
     assert rendered(figure)
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 18, 62, 300])
+def test_every_letter_can_be_read(count: int) -> None:
+    names = [f"Alexandra Surname{number}" for number in range(count)] if count != 10 else [*"0123456789"]
+    figure = confusion_figure(3 * np.eye(count, dtype=int), names, "a model\n1,000 test images of a folder with a name")
+    assert faults(figure) == []
 
 
 def test_a_class_without_images_and_many_classes_can_be_drawn() -> None:
@@ -45,15 +53,17 @@ def test_a_class_without_images_and_many_classes_can_be_drawn() -> None:
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 3)])
 def test_a_sheet_shows_each_mistake_with_truth_answer_and_probability(shape: tuple[int, ...]) -> None:
     figure = mistakes_figure([mistake(number, np.zeros(shape, np.uint8)) for number in range(12)], "12 of 40")
-    drawn = [axes for axes in figure.axes if axes.images]
-    assert len(drawn) == 12
-    assert drawn[0].get_title() == "Harmon\n→ b (50%)"
+    (sheet,) = figure.axes
+    assert [np.asarray(image.get_array()).shape for image in sheet.images] == [shape] * 12
+    assert sheet.texts[0].get_text() == "Harmon → b\n50%"
+    assert faults(figure) == []
     assert rendered(figure)
 
 
 def test_a_sheet_of_very_many_mistakes_says_that_it_shows_a_part() -> None:
     figure = mistakes_figure([mistake(number, np.zeros((2, 2), np.uint8)) for number in range(130)], "130 of 900")
-    assert len([axes for axes in figure.axes if axes.images]) == 100
+    assert len(figure.axes[0].images) == 100
+    assert faults(figure) == []
     assert "130 of 900: the 100 that the model was surest of" in figure.get_suptitle()
 
 

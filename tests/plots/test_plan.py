@@ -1,5 +1,7 @@
 import io
 
+from legible import faults
+
 from mnistfaces.evaluation.plan import designs_of, plan
 from mnistfaces.plots.plan import plan_figure
 
@@ -7,8 +9,8 @@ from mnistfaces.plots.plan import plan_figure
 def test_a_plan_has_a_line_for_each_number_of_seeds_and_folds_in_points() -> None:
     rows = list(plan(None, 0.85, 0.02, designs_of((100, 1000), (1, 5), (10,))))
     figure = plan_figure(rows, 0.02)
-    width, power = figure.axes
-    assert [text.get_text() for text in power.get_legend().get_texts()] == [
+    width, _ = figure.axes
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "1 seed (two models)",
         "5 seeds",
         "10 folds",
@@ -18,6 +20,7 @@ def test_a_plan_has_a_line_for_each_number_of_seeds_and_folds_in_points() -> Non
     assert list(y) == [100 * row["width"] for row in rows if row["seeds"] == 5]
     assert "points" in width.get_ylabel()
     assert len({line.get_linestyle() + line.get_marker() for line in width.lines}) == 3  # told apart in grey
+    assert faults(figure) == []
     file = io.BytesIO()
     figure.savefig(file)
     assert len(file.getvalue()) > 10_000
