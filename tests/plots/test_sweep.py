@@ -150,7 +150,7 @@ def test_two_options_are_a_table_of_numbers_with_the_chosen_cell_and_its_ties() 
     assert table == pytest.approx(100 * np.array([cell["test_accuracy"] for cell in cells]).reshape(4, 3).T)
     written = {tuple(text.get_position()): text.get_text() for text in axes.texts}
     for number, cell in enumerate(cells):
-        tie = "~" if cell["tied"] and not cell["best"] else ""
+        tie = "~" if cell["tied"] else ""
         assert written[divmod(number, 3)] == f"{tie}{100 * cell['test_accuracy']:.1f}"
     best = cells.index(summary["best"])
     assert {patch.get_xy() for patch in axes.patches} == {(best // 3 - 0.5, best % 3 - 0.5)}
