@@ -101,10 +101,11 @@ def _nested(nested: "Row") -> str:
 
 def show_plan(streams: Output, job: "Sweep") -> None:
     """Prints the stacks in which the missing trials would train, where, and about what they would take."""
-    missing = job.drawable(job.missing())
+    missing = job.missing()
+    drawable = job.drawable(missing)
     workers = job.config.workers
     with workers or contextlib.nullcontext():
-        stacks, where = list(job.stacks(missing)), workers.where() if workers else "in this process"
+        stacks, where = list(job.stacks(drawable)), workers.where() if workers else "in this process"
         at_once = workers.count if workers else 1
     streams.rows(
         {
@@ -123,7 +124,7 @@ def show_plan(streams: Output, job: "Sweep") -> None:
     total = sum(stack.estimate_seconds() for stack in stacks) / min(at_once, len(stacks) or 1)
     size, trials = sum(stack.estimate_bytes() for stack in stacks), len(job.worklist.trials)
     streams.note(
-        f"{len(job.worklist.cells)} cells, {trials} trials, {trials - len(job.missing())} done; "
+        f"{len(job.worklist.cells)} cells, {trials} trials, {trials - len(missing)} done; "
         f"the rest in {len(stacks)} stacks, a task each, about {total:.0f} s, at most {size / 1e6:.1f} MB on the disk, "
         f"{where}, into {job.folder.path}"
     )

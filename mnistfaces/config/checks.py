@@ -1,4 +1,7 @@
-"""What every configuration is held to: closed names hold one of theirs, counts are such as a machine could work off."""
+"""What every configuration is held to: closed names hold one of theirs, counts are such as a machine could work off.
+
+Each distinct value is checked once: a grid of 100,000 cells has few values of most fields.
+"""
 
 import functools
 from types import NoneType
@@ -19,6 +22,8 @@ MOST_HIDDEN = 1_000_000
 MOST_TRIALS = 1_000_000
 """Values of a list, cells of a grid and trials of a sweep: more are a slip of the pen, and are refused unbuilt."""
 
+REMEMBERED = 1 << 12  # of the values that were checked
+
 
 def require(condition: bool, message: str) -> None:
     """Raises UsageError with a message unless a condition holds."""
@@ -29,17 +34,24 @@ def require(condition: bool, message: str) -> None:
 def require_bounded(config: "DataclassInstance") -> None:
     """Raises UsageError for a count that no machine could work off."""
     for field, value in vars(config).items():
-        counts = value if isinstance(value, tuple) else (value,)
-        most = MOST_HIDDEN if field == "hidden" else MOST
-        if field != "seed" and any(isinstance(count, int) and count > most for count in counts):
-            raise UsageError(f"--{field.replace('_', '-')} is too large: {most:,} at most")
+        _require_bounded(field, value)
+
+
+@functools.lru_cache(maxsize=REMEMBERED, typed=True)
+def _require_bounded(field: str, value: object) -> None:
+    counts = value if isinstance(value, tuple) else (value,)
+    most = MOST_HIDDEN if field == "hidden" else MOST
+    if field != "seed" and any(isinstance(count, int) and count > most for count in counts):
+        raise UsageError(f"--{field.replace('_', '-')} is too large: {most:,} at most")
 
 
 def require_known_names(config: "DataclassInstance") -> None:
     """Raises UsageError for a field of closed names that holds another one."""
     for field, names in _closed_names(type(config)).items():
         value = getattr(config, field)
-        require(value in names, f"--{field.replace('_', '-')} {value!r} is not one of {', '.join(map(str, names))}")
+        if value not in names:
+            known = ", ".join(map(str, names))
+            raise UsageError(f"--{field.replace('_', '-')} {value!r} is not one of {known}")
 
 
 @functools.cache

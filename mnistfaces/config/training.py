@@ -1,11 +1,12 @@
 """One model and how it is trained."""
 
+import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
-from mnistfaces.config.checks import require, require_bounded, require_known_names
+from mnistfaces.config.checks import REMEMBERED, require, require_bounded, require_known_names
 from mnistfaces.config.names import Activation, DtypeName, ModelName, OptimizerName, Reduction, Selection
 from mnistfaces.options import option
 
@@ -44,6 +45,7 @@ OPTIMIZER_DEFAULTS: Mapping[OptimizerName, OptimizerDefaults] = {
 }
 
 
+@functools.lru_cache(maxsize=REMEMBERED, typed=True)
 def check_momentum(optimizer: OptimizerName, momentum: float) -> None:
     """Raises UsageError for a momentum that an optimizer cannot have."""
     require(0 <= momentum < 1, f"--momentum must be at least 0 and below 1, not {momentum:g}")
@@ -53,6 +55,7 @@ def check_momentum(optimizer: OptimizerName, momentum: float) -> None:
     require(not own or momentum > 0, f"--momentum must be above 0 for --optimizer {optimizer}: gd is vanilla at 0")
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def read_hidden(text: str) -> int | str:
     """Returns hidden layers as a configuration keeps them: `20` as a number, `300x100` as it is typed.
 
@@ -144,7 +147,7 @@ class TrainConfig:
         if changes.get("optimizer", self.optimizer) != self.optimizer:
             inherited = {"momentum": own.momentum or 0.0, "weight_decay": own.weight_decay}
             changes = {name: None for name, value in inherited.items() if getattr(self, name) == value} | changes
-        return replace(self, **changes)
+        return type(self)(**{**vars(self), **changes})
 
     @property
     def hidden_layers(self) -> tuple[int, ...]:

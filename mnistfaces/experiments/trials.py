@@ -3,7 +3,7 @@
 import functools
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -79,16 +79,37 @@ def build_cells(lists: Mapping[str, Sequence[Any]], common: Cell) -> tuple[Cell,
     """
     if (count := math.prod(map(len, lists.values()))) > MOST_TRIALS:
         raise UsageError(f"the lists name {count:,} combinations: {MOST_TRIALS:,} at most")
-    cells: dict[object, Cell] = {}
-    optimizers = lists.get("optimizer", [common.training.optimizer])
+    swept = {part: [name for name in lists if name in vars(config)] for part, config in vars(common).items()}
+    if unknown := set(lists).difference(*swept.values()):
+        raise TypeError(f"a cell has no options {', '.join(sorted(unknown))}")
+    trainings = _trainings({name: lists[name] for name in swept["training"]}, common.training)
+    splits, forms = (
+        [replace(getattr(common, part), **chosen) for chosen in _products({name: lists[name] for name in swept[part]})]
+        for part in ("split", "data")
+    )
+    return tuple(
+        Cell(training=training, split=split, data=data)
+        for training, split, data in itertools.product(trainings, splits, forms)
+    )
+
+
+def _trainings(lists: Mapping[str, Sequence[Any]], common: TrainConfig) -> list[TrainConfig]:
+    """Returns the product of lists, each distinct training once: hidden units make no two softmax regressions."""
+    trainings: dict[object, TrainConfig] = {}
+    optimizers = lists.get("optimizer", [common.optimizer])
     taken = {name for name in optimizers if OPTIMIZER_DEFAULTS[name].momentum is not None}
-    for values in itertools.product(*lists.values()):
-        chosen = dict(zip(lists, values, strict=True))
-        if taken and chosen.get("optimizer", common.training.optimizer) not in taken:
+    for chosen in _products(lists):
+        if taken and chosen.get("optimizer", common.optimizer) not in taken:
             chosen.pop("momentum", None)
-        cell = common.with_(**chosen)
-        cells.setdefault(tuple(cell.options().items()), cell)  # hidden units make no two softmax regressions
-    return tuple(cells.values())
+        training = common.with_(**chosen)
+        ignored, values = training.ignored(), vars(training)
+        trainings.setdefault(tuple([values[name] for name in lists if name not in ignored]), training)
+    return list(trainings.values())
+
+
+def _products(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Yields every combination of the values of some lists."""
+    return (dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values()))
 
 
 def folds_arithmetic(split: SplitConfig) -> Row:

@@ -1,6 +1,8 @@
 """What a sweep has to do: every trial of its grid, cell by cell, under the key by which it is found again."""
 
-from collections.abc import Container, Iterator, Mapping
+import functools
+import itertools
+from collections.abc import Collection, Container, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mnistfaces.config import DataConfig, DeviceName
@@ -17,18 +19,26 @@ class Worklist:
         grid: what is asked for.
         cells: those that this process is to do, in the order asked.
         trials: of these cells, one cell after the other.
-        keys: of the trials.
     """
 
     def __init__(self, grid: Grid, datasets: "Mapping[DataConfig, Dataset]", device: DeviceName) -> None:
         self.grid, self._datasets, self._device = grid, datasets, device
         self.cells = grid.own_cells()
         self.trials = grid.trials()
-        self.keys = [self.key(trial) for trial in self.trials]
-        self._starts = [0]
-        for cell in self.cells:
-            self._starts.append(self._starts[-1] + len(grid.seeds) * (cell.split.folds or 1))
-        self._numbers = {cell: number for number, cell in enumerate(self.cells)}
+
+    @functools.cached_property
+    def keys(self) -> list[str]:
+        """Returns the keys of the trials."""
+        return [self.key(trial) for trial in self.trials]
+
+    @functools.cached_property
+    def _numbers(self) -> dict[Cell, int]:
+        return {cell: number for number, cell in enumerate(self.cells)}
+
+    @functools.cached_property
+    def _starts(self) -> list[int]:
+        counts = (len(self.grid.seeds) * (cell.split.folds or 1) for cell in self.cells)
+        return list(itertools.accumulate(counts, initial=0))
 
     def key(self, trial: Trial) -> str:
         """Returns the hash under which a trial is found."""
@@ -47,8 +57,10 @@ class Worklist:
         """Returns the keys of a cell's trials."""
         return [self.keys[place] for place in self.places(cell)]
 
-    def missing(self, done: Container[str]) -> Iterator[Trial]:
+    def missing(self, done: Collection[str]) -> Iterator[Trial]:
         """Yields the trials whose keys are not among those that are done."""
+        if not done:  # no trial needs a key to be told apart
+            return iter(self.trials)
         return (trial for trial, key in zip(self.trials, self.keys, strict=True) if key not in done)
 
     def named(self, keys: Container[str]) -> Iterator[Trial]:
