@@ -55,7 +55,7 @@ def _headlines(summary: "Summary") -> Row:
     """Returns the figures that matter, by what they are called."""
     from mnistfaces.reproduce.summary import show_duration
 
-    lines = {"measured": f"{summary.measured} of {summary.published} published figures"}
+    lines = {"measured": f"{summary.measured} of {summary.published} published values"}
     if any(summary.verdicts):
         lines["test accuracies"] = f"{show_verdicts(summary.verdicts)} (what these images cannot tell)"
     if (fastest := summary.fastest) is not None:

@@ -1,4 +1,4 @@
-"""`mnf reproduce`: the whole report again, beside the published figures."""
+"""`mnf reproduce`: the whole report again, beside the published values."""
 
 from collections.abc import Iterator
 from pathlib import Path

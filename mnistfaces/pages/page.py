@@ -44,17 +44,26 @@ class Section:
         return f'<section id="{self.name}" aria-labelledby="{self.name}-title">{heading}\n{self.inside}</section>'
 
 
-def build_page(title: str, sections: Sequence[Section], *, lead: str = "", stamp: str = "", footer: str = "") -> str:
+def build_page(
+    title: str,
+    sections: Sequence[Section],
+    *,
+    opening: Sequence[Section] = (),
+    lead: str = "",
+    stamp: str = "",
+    footer: str = "",
+) -> str:
     """Returns a page as HTML.
 
     Args:
         title: of the page, as text.
         sections: its parts, in order; where there are several they are listed first.
+        opening: sections that stand before that list.
         lead: HTML below the title.
         stamp: a line above it, as text; the release is added.
         footer: HTML at the end.
     """
-    names = dict.fromkeys([*ALWAYS, *(script for section in sections for script in section.scripts)])
+    names = dict.fromkeys([*ALWAYS, *(script for section in (*opening, *sections) for script in section.scripts)])
     scripts = [template(f"{name}.js") for name in names]
     pieces = {
         "title": shown(title),
@@ -62,7 +71,9 @@ def build_page(title: str, sections: Sequence[Section], *, lead: str = "", stamp
         "trusted": " ".join(f"'sha256-{_digest(script)}'" for script in scripts),
         "stamp": shown(f"mnf {version('mnistfaces')}{', ' if stamp else ''}{stamp}"),
         "lead": lead,
-        "body": "\n".join([contents(sections), *(section.html() for section in sections)]),
+        "body": "\n".join(
+            [*(section.html() for section in opening), contents(sections), *(section.html() for section in sections)]
+        ),
         "footer": footer,
         "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
     }

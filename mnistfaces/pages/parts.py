@@ -115,12 +115,18 @@ def _cell(cell: Cell, tag: str, sortable: bool) -> str:
     return f"<{tag}{words}{key}>{shown(cell.text)}{small}</{tag.split(maxsplit=1)[0]}>"
 
 
-def scrolled(caption: str, inside: str, attributes: str = "") -> str:
-    """Returns a table that scrolls sideways by itself where the window is narrow, and says so."""
-    name = shown(caption)
+def scrolled(caption: str, inside: str, attributes: str = "", label: str = "") -> str:
+    """Returns a table that scrolls sideways by itself where the window is narrow, and says so.
+
+    Args:
+        caption: what it holds.
+        inside: its head and body, as HTML.
+        attributes: of the table, as HTML.
+        label: once a page, where the caption is not.
+    """
     return (
-        f'<div><div class="scroll" role="group" tabindex="0" aria-label="{name}"><table{attributes}>'
-        f"<caption>{name}</caption>{inside}</table></div></div>"
+        f'<div><div class="scroll" role="group" tabindex="0" aria-label="{shown(label or caption)}">'
+        f"<table{attributes}><caption>{shown(caption)}</caption>{inside}</table></div></div>"
     )
 
 
@@ -176,10 +182,15 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 
 def picture(content: bytes, alt: str, kind: str = "") -> str:
     """Returns a PNG as an image of the page, with its size, so that nothing moves while it is read."""
-    width, height = (int.from_bytes(content[start : start + 4]) for start in (16, 20))  # as a PNG begins
+    width, height = size_of(content)
     look = f' class="{kind}"' if kind else ""
     text = base64.b64encode(content).decode("ascii")
     return f'<img{look} src="data:image/png;base64,{text}" width="{width}" height="{height}" alt="{shown(alt)}">'
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Returns width and height of a PNG."""
+    return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
 
 
 FOR, AGAINST = (217, 72, 15), (25, 103, 210)
@@ -201,7 +212,8 @@ def weight_picture(weights: NDArray[np.floating[Any]], limit: float, alt: str) -
     return picture(png(pixels), alt, "pixels")
 
 
-def figure(inside: str, caption: str, kind: str = "") -> str:
-    """Returns a picture with its caption, as text."""
+def figure(inside: str, caption: str, kind: str = "", below: str = "") -> str:
+    """Returns a picture with its caption, as text, and what stands below that, as HTML."""
     look = f' class="{kind}"' if kind else ""
-    return f"<figure{look}>{inside}<figcaption>{shown(caption)}</figcaption></figure>"
+    said = f"<figcaption>{shown(caption)}{below}</figcaption>" if caption else ""
+    return f"<figure{look}>{inside}{said}</figure>"

@@ -6,7 +6,7 @@ Legend: M test images, C classes.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -20,13 +20,11 @@ from mnistfaces.evaluation.calibration import calibrate, calibration_error
 from mnistfaces.evaluation.evaluate import Evaluation, evaluate, find_mistakes
 from mnistfaces.experiments.train import HISTORY, load_history, lowest_val_loss
 from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
-from mnistfaces.inspection.weight_images import WeightImage, symmetric_limit
 from mnistfaces.pages.asked import asked_section
 from mnistfaces.pages.charts import Curve, key, line_chart, reliability
 from mnistfaces.pages.pad import NAME, TITLE, pad_section
 from mnistfaces.pages.page import Section
 from mnistfaces.pages.parts import (
-    MINUS,
     Cell,
     cannot,
     figure,
@@ -39,8 +37,8 @@ from mnistfaces.pages.parts import (
     shown,
     table,
     tiles,
-    weight_picture,
 )
+from mnistfaces.pages.weights import weights_part
 from mnistfaces.runs.models import classes_of, dataset_of, network_of
 from mnistfaces.runs.network import Network
 from mnistfaces.runs.runs import Run
@@ -302,29 +300,7 @@ def _weights(model: Model, data_dir: Path | None) -> Section:
         drawn = draw_weights(model.run, UnitsRequest(classes=classes[:DRAWN_CLASSES]), data_dir=data_dir)
     except MnistFacesError as error:
         return Section(title=title, inside=cannot("Its weights", error), name=name)
-    limit = symmetric_limit(drawn.images)
     said = f"{drawn.title}. Warm pixels speak for it, cool ones against it."
     if len(classes) > DRAWN_CLASSES:
         said += f" The first {DRAWN_CLASSES} of {len(classes):,} classes."
-    of_class: dict[str, list[WeightImage]] = {}
-    for image in drawn.images:
-        of_class.setdefault(image.class_name, []).append(image)
-    if all(image.unit is None for image in drawn.images):
-        inside = _gallery(drawn.images, limit)
-    else:
-        cards = (f"<div><h3>{shown(of)}</h3>{_gallery(own, limit)}</div>" for of, own in of_class.items())
-        inside = f'<div class="cards">{"".join(cards)}</div>'
-    return Section(title=title, inside=f"<p>{shown(said)}</p>{inside}", name=name)
-
-
-def _gallery(images: Iterable[WeightImage], limit: float) -> str:
-    items = "".join(
-        f"<li>{weight_picture(image.weights, limit, f'weights of {image.title}')}<span>{_below(image)}</span></li>"
-        for image in images
-    )
-    return f'<ul class="gallery">{items}</ul>'
-
-
-def _below(image: WeightImage) -> str:
-    """Returns what stands below a picture of weights."""
-    return f"<b>{shown(image.title.splitlines()[-1].replace('-', MINUS))}</b>" if image.unit is not None else ""
+    return Section(title=title, inside=f"<p>{shown(said)}</p>{weights_part(drawn.images)}", name=name)

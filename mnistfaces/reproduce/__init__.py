@@ -1,1 +1,1 @@
-"""The report again: its published figures as data, its parts as calls, and the page that shows both."""
+"""The report again: its published values as data, its parts as calls, and the page that shows both."""

@@ -1,4 +1,4 @@
-"""Rows of published figures as tables for people: a line a setting, the quantities side by side."""
+"""Rows of published values as tables for people: a line a setting, the quantities side by side."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

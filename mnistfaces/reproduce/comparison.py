@@ -1,4 +1,4 @@
-"""A published figure beside ours: the difference, its interval, and why they differ."""
+"""A published value beside ours: the difference, its interval, and why they differ."""
 
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ FEWER = 0.75
 
 
 def judge(finding: Finding) -> dict[str, Any]:
-    """Returns the row that shows a published figure beside ours, with a verdict where there can be one.
+    """Returns the row that shows a published value beside ours, with a verdict where there can be one.
 
     Where the report's own draw is repeated, the two must be equal in every printed digit. A test accuracy is one run
     on one draw, and is judged by the prediction interval of one new run of ours: mean +- t s sqrt(1 + 1 / T) over T

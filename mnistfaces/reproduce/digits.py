@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 from mnistfaces.config import DIGITS_SPLIT, DIGITS_TRAINING, SplitConfig
 from mnistfaces.engine.layers import Layers
 from mnistfaces.experiments.trials import Cell
+from mnistfaces.files import write_text
 from mnistfaces.inspection.gradcheck import SoftmaxCost, check_gradient
 from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
+from mnistfaces.pages.weights import weights_part
 from mnistfaces.plots import figures
 from mnistfaces.plots.training import image_sheet
 from mnistfaces.plots.weights import save_weight_figures
 from mnistfaces.progress import Advanced, Event, Stage
 from mnistfaces.reproduce.models import describe_curve, draw_curve, train_model
 from mnistfaces.reproduce.published import published_at
-from mnistfaces.reproduce.records import FigureFile, Finding, Found, Listing, Part, Piece, Remark, Setup
+from mnistfaces.reproduce.records import FigureFile, Finding, Found, Listing, Part, Piece, Playground, Remark, Setup
 from mnistfaces.reproduce.tables import table_steps
 
 GRADCHECK_STEPS = (0.1, 0.01, 0.001, 0.0001)
@@ -119,6 +121,8 @@ def draw_class_weights(setup: Setup) -> Iterator[Event | Found]:
         alt="Ten images of 28 x 28 weights, one per digit: bright where ink speaks for it, dark where against it.",
         line=f"mnf visualize-weights {run.path.as_posix()} --gray --plot weights.png",
     )
+    write_text(setup.figures / "weights.part.html", weights_part(drawn.images))
+    yield Playground(file="weights.part.html", caption="What each digit looks for")
 
 
 PARTS = (

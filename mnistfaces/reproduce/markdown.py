@@ -33,7 +33,7 @@ def build_markdown(records: Sequence[PartRecord], scale: Scale, figures: str) ->
         "# The report again",
         "",
         (
-            f"`mnf reproduce --scale {scale}`: {summary.measured} of {summary.published} published figures measured; "
+            f"`mnf reproduce --scale {scale}`: {summary.measured} of {summary.published} published values measured; "
             "of the test accuracies {} agree, {} differ, and of {} nobody can say.".format(*summary.verdicts)
         ),
         "",

@@ -1,4 +1,4 @@
-"""The published figures: one table, `published.csv`, a row each.
+"""The published values: one table, `published.csv`, a row each.
 
 The figures of Parts 1 to 10 are those of a course report, "CSC411 Project 2" (University of Toronto, 23 February
 2018). Rows of the table `Elsewhere` are the best that others published for the same data and task.
@@ -14,7 +14,7 @@ ACCURACIES = ("train_accuracy", "test_accuracy")
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """One published figure.
+    """One published value.
 
     Attributes:
         part: of the report, 1 to 10.
@@ -39,7 +39,7 @@ class Published:
 
 @cache
 def load_published() -> tuple[Published, ...]:
-    """Returns all published figures, part by part."""
+    """Returns all published values, part by part."""
     text = (files("mnistfaces") / "reproduce" / "published.csv").read_text(encoding="utf-8")
     return tuple(
         Published(
@@ -57,13 +57,13 @@ def load_published() -> tuple[Published, ...]:
 
 
 def published_in(part: int, tables: tuple[str, ...] | None = None) -> tuple[Published, ...]:
-    """Returns the published figures of a part, or of some of its tables."""
+    """Returns the published values of a part, or of some of its tables."""
     return tuple(
         figure for figure in load_published() if figure.part == part and (tables is None or figure.table in tables)
     )
 
 
 def published_at(part: int, table: str, quantity: str, setting: str) -> Published:
-    """Returns the one published figure of this description."""
+    """Returns the one published value of this description."""
     (figure,) = (one for one in published_in(part, (table,)) if (one.quantity, one.setting) == (quantity, setting))
     return figure

@@ -125,7 +125,7 @@ class Remark:
 
 @dataclass(frozen=True, kw_only=True)
 class Playground:
-    """A page to play with, in the folder of figures."""
+    """A part of the page to look at or to play with first, in the folder of figures: its file, and what it shows."""
 
     file: str
     caption: str
@@ -144,7 +144,7 @@ class Piece:
         seconds: about how long it takes at full scale on two cores: its share of the progress.
         quick: the same at the quick scale, where that is another.
         work: yields what it finds; a DataError says that its data are not here.
-        tables: whose published figures it reaches.
+        tables: whose published values it reaches.
     """
 
     name: str
@@ -186,11 +186,11 @@ class PartRecord:
     Attributes:
         number: of the part.
         identity: hash of what it was computed from; another means that it must be done again.
-        rows: one a published figure.
+        rows: one a published value.
         drawings: figures, as fields of `FigureFile`.
         listings: further tables, as fields of `Listing`.
         remarks: sentences.
-        playgrounds: pages, as fields of `Playground`.
+        playgrounds: what the page opens with, as fields of `Playground`.
         missing: why steps could not be done, a sentence each that ends with the command to type.
     """
 
@@ -205,7 +205,7 @@ class PartRecord:
 
     @property
     def measured(self) -> int:
-        """Returns how many of its published figures were measured."""
+        """Returns how many of its published values were measured."""
         return sum(row["measured"] is not None for row in self.rows)
 
 

@@ -230,7 +230,7 @@ class _Share:
 
 
 def _unreached(part: Part, tables: tuple[str, ...], found: Sequence[Found]) -> list[Published]:
-    """Returns the published figures of some tables that no finding reaches."""
+    """Returns the published values of some tables that no finding reaches."""
     reached = {each.figure for each in found if isinstance(each, Finding)}
     return [figure for figure in published_in(part.number, tables) if figure not in reached]
 
@@ -240,7 +240,7 @@ def _not_run(figures: Iterable[Published], why: str) -> list[Finding]:
 
 
 def _record(part: Part, identity: str, found: Sequence[Found], missing: tuple[str, ...]) -> PartRecord:
-    """Returns what is kept of a part; every published figure has its finding, or the part is at fault."""
+    """Returns what is kept of a part; every published value has its finding, or the part is at fault."""
     findings = {each.figure: each for each in found if isinstance(each, Finding)}
 
     def kept(kind: type[FigureFile] | type[Listing] | type[Playground]) -> tuple[dict[str, Any], ...]:

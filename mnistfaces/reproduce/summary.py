@@ -20,7 +20,7 @@ MINUTE, HOUR = 60.0, 3600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The whole in a few figures.
+    """The whole in a few numbers.
 
     Attributes:
         published: how many figures there are.

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from mnistfaces.errors import UsageError
 from mnistfaces.experiments.commands import train_line
+from mnistfaces.files import write_text
 from mnistfaces.landscape import DescentPath, models, parse_weight
 from mnistfaces.landscape.contours import Contour, ContourRequest, contour, pair_of
 from mnistfaces.landscape.trajectories import TrajectoryRequest, trajectories
-from mnistfaces.pages.playground import REPORT_SETTINGS, save_page
+from mnistfaces.pages.playground import REPORT_SETTINGS, playground_part
 from mnistfaces.plots import figures
 from mnistfaces.plots.landscape import contour_figure, paths_figure
 from mnistfaces.progress import Event, result_of
@@ -97,11 +98,12 @@ def study_figure_14(setup: Setup) -> Iterator[Event | Found]:
     )
     yield from _trained_weights(setup)
     try:
-        save_page(setup.figures / "playground.html", found.surface)
+        part = playground_part(found.surface)
     except UsageError as error:
-        yield Remark(text=f"There is no page to play with: {error}")
+        yield Remark(text=f"There is nothing to play with: {error}")
     else:
-        yield Playground(file="playground.html", caption="The surface of Figure 14 to play with.")
+        write_text(setup.figures / "playground.part.html", part)
+        yield Playground(file="playground.part.html", caption="Descend on the surface of Figure 14.")
 
 
 def _trained_weights(setup: Setup) -> Iterator[Event | Found]:

@@ -108,7 +108,7 @@ class Table:
         )
 
     def work(self, setup: Setup) -> Iterator[Event | Found]:
-        """Sweeps, or finds what is done, and yields a finding for every published figure of the tables.
+        """Sweeps, or finds what is done, and yields a finding for every published value of the tables.
 
         Raises:
             DataError: the dataset is not here.

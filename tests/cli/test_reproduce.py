@@ -95,7 +95,7 @@ def test_a_person_gets_a_line_per_part_the_figures_that_matter_and_the_next_comm
     ]
     assert "2 of 2" in lines[2]
     assert [piece.strip() for piece in lines[4].split("  ")[-2:]] == ["not run", "mnf fetch faces --res 32"]
-    assert f"measured  4 of {len(load_published())} published figures" in lines
+    assert f"measured  4 of {len(load_published())} published values" in lines
     assert len(lines) < 10
     assert done.stderr.splitlines()[-3:] == [
         "next, all of MNIST: mnf fetch digits",
