@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 import typer
 
 from mnistfaces.cli._lists import read_floats, read_numbers, read_option
-from mnistfaces.cli._options import Tokens
+from mnistfaces.cli._options import FIGURES, PAGES, PageOption, Tokens, check_plot
 from mnistfaces.config import OptimizerName
 from mnistfaces.experiments.trials import OPTIONS
 
 if TYPE_CHECKING:
+    from mnistfaces.landscape import Box, DescentPath, Surface
     from mnistfaces.landscape.trajectories import TrajectoryRequest
 
+WHOLE = "whole"
 NAMES = ", ".join(get_args(OptimizerName))
 
 
@@ -62,3 +64,55 @@ class PathsOptions:
         return TrajectoryRequest(
             optimizers=names, start=(where[0], where[1]), lrs=rates, momenta=betas, steps=self.steps, mode=self.mode
         )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PathsFigure:
+    """The figure of the paths, or the page to play with."""
+
+    plot: PageOption = None
+    levels: Annotated[int, typer.Option("--levels", min=2, max=1000, help="Contour levels of the figure.")] = 25
+    zoom: Annotated[
+        str | None,
+        typer.Option(
+            "--zoom", metavar="LOW1,HIGH1,LOW2,HIGH2", help="Window of the figure, or whole [default: all paths]."
+        ),
+    ] = None
+
+    def check(self, request: "TrajectoryRequest") -> None:
+        """Refuses, before any work, what cannot be drawn.
+
+        Raises:
+            typer.BadParameter: the file's ending or the window cannot be meant, or a page cannot show such paths.
+        """
+        check_plot(self.plot, PAGES if request.mode == "restricted" else FIGURES)
+        self._box()
+        if self._is_page() and request.optimizers != ("gd",):
+            raise typer.BadParameter("a page descends by gd alone: give --plot a png, svg or pdf", param_hint="--plot")
+
+    def draw(self, surface: "Surface", paths: "list[DescentPath]") -> None:
+        """Writes the figure or the page that was asked for, if any."""
+        if self.plot is None:
+            return
+        if self._is_page():
+            from mnistfaces.pages.playground import save_page
+
+            save_page(self.plot, surface, [path.descent for path in paths], levels=self.levels)
+            return
+        from mnistfaces.plots import figures
+        from mnistfaces.plots.landscape import paths_figure
+
+        box = surface.box() if self.zoom == WHOLE else self._box()
+        figures.save(paths_figure(surface, paths, levels=self.levels, box=box), self.plot)
+
+    def _is_page(self) -> bool:
+        return self.plot is not None and self.plot.suffix.lower() not in FIGURES
+
+    def _box(self) -> "Box | None":
+        """Returns the window that was typed; None for all paths, or the whole surface."""
+        if self.zoom in (None, WHOLE):
+            return None
+        left, right, bottom, top = read_numbers(str(self.zoom), 4, "--zoom")
+        if left >= right or bottom >= top:
+            raise typer.BadParameter(f"{self.zoom!r} has a lower end that is not below the upper", param_hint="--zoom")
+        return left, right, bottom, top

@@ -2,12 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mnistfaces.cli._columns import Column, Row, number, percent, text
 from mnistfaces.cli._grid import read_config, refuse_unused
+from mnistfaces.cli._mistakes import TABLE, save_mistakes
 from mnistfaces.cli._options import (
     FIGURES,
     DataDirOption,
@@ -19,9 +20,6 @@ from mnistfaces.cli._options import (
     flat,
 )
 from mnistfaces.config import DataConfig
-
-if TYPE_CHECKING:
-    from mnistfaces.evaluation.evaluate import Evaluation
 
 
 def _recall(row: Row) -> str:
@@ -35,7 +33,6 @@ COLUMNS: tuple[Column, ...] = (
     Column("recall, of all accuracy [95 %]", _recall, "result"),
     number("support", "images", digits=9, role="result", rank=3),
 )
-TABLE = ".csv"
 
 
 @flat
@@ -93,21 +90,6 @@ def evaluate(
         title = f"{model.path.name}\n{evaluation.what}"
         figures.save(confusion_figure(evaluation.confusion, evaluation.classes, title), plot)
     if mistakes:
-        _save_mistakes(mistakes, evaluation, data_dir)
+        save_mistakes(mistakes, evaluation, data_dir)
     streams.rows(evaluation.rows(), COLUMNS)
     streams.wrote(plot, *mistakes or ())
-
-
-def _save_mistakes(files: list[Path], evaluation: "Evaluation", data_dir: Path | None) -> None:
-    """Writes the misclassified images as lists and as sheets, by the files' endings."""
-    from mnistfaces.evaluation import evaluate as evaluating
-    from mnistfaces.plots import figures
-    from mnistfaces.plots.evaluation import mistakes_figure
-
-    found = evaluating.find_mistakes(evaluation, data_dir)
-    for file in files:
-        if file.suffix.lower() == TABLE:
-            evaluating.save_mistakes(file, found)
-        else:
-            title = f"{len(found) or 'no'} mistakes among {evaluation.what}"
-            figures.save(mistakes_figure(found, title), file)

@@ -1,30 +1,21 @@
 """`mnf trajectory`: descent paths across a kept surface."""
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mnistfaces.cli._columns import number, text
 from mnistfaces.cli._completion import offer_runs
-from mnistfaces.cli._lists import read_numbers
 from mnistfaces.cli._options import (
-    FIGURES,
-    PAGES,
     DataDirOption,
     ForceOption,
     OutOption,
     OutputOptions,
-    PageOption,
     RowsOption,
-    check_plot,
     flat,
 )
-from mnistfaces.cli._paths import PathsOptions
-
-if TYPE_CHECKING:
-    from mnistfaces.landscape import Box, DescentPath, Surface
+from mnistfaces.cli._paths import PathsFigure, PathsOptions
 
 COLUMNS = (
     text("optimizer", role="setting"),
@@ -47,8 +38,6 @@ ENDS = (
     COLUMNS[-1],
 )
 
-WHOLE = "whole"
-
 
 @flat
 def trajectory(
@@ -62,14 +51,7 @@ def trajectory(
         ),
     ] = "last",
     paths: PathsOptions,
-    plot: PageOption = None,
-    levels: Annotated[int, typer.Option("--levels", min=2, max=1000, help="Contour levels of the figure.")] = 25,
-    zoom: Annotated[
-        str | None,
-        typer.Option(
-            "--zoom", metavar="LOW1,HIGH1,LOW2,HIGH2", help="Window of the figure, or whole [default: all paths]."
-        ),
-    ] = None,
+    figure: PathsFigure,
     data_dir: DataDirOption = None,
     out: OutOption = None,
     force: ForceOption = False,
@@ -83,11 +65,8 @@ def trajectory(
     Descend on the surface that `mnf contour` kept, with every combination of optimizer, learning rate and momentum.
     A restricted path lies on the surface. A projected one moves every weight, as training does, and leaves it.
     """
-    check_plot(plot, PAGES if paths.mode == "restricted" else FIGURES)
-    box = None if zoom in (None, WHOLE) else _box(str(zoom))
     request = paths.request()
-    if plot is not None and plot.suffix.lower() not in FIGURES and request.optimizers != ("gd",):
-        raise typer.BadParameter("a page descends by gd alone: give --plot a png, svg or pdf", param_hint="--plot")
+    figure.check(request)
     from mnistfaces.landscape import contours, trajectories
 
     streams = output.open()
@@ -98,26 +77,5 @@ def trajectory(
         streams.note("where each path ends: --rows shows every step")
     else:
         streams.rows(trajectories.rows_of(found), COLUMNS)
-    if plot is not None:
-        box = contour.surface.box() if zoom == WHOLE else box
-        _draw(plot, contour.surface, found, levels, box)
-        streams.wrote(plot)
-
-
-def _box(zoom: str) -> "Box":
-    left, right, bottom, top = read_numbers(zoom, 4, "--zoom")
-    if left >= right or bottom >= top:
-        raise typer.BadParameter(f"{zoom!r} has a lower end that is not below the upper", param_hint="--zoom")
-    return left, right, bottom, top
-
-
-def _draw(plot: Path, surface: "Surface", paths: "list[DescentPath]", levels: int, box: "Box | None") -> None:
-    if plot.suffix.lower() == ".html":
-        from mnistfaces.pages.playground import save_page
-
-        save_page(plot, surface, [path.descent for path in paths], levels=levels)
-        return
-    from mnistfaces.plots import figures
-    from mnistfaces.plots.landscape import paths_figure
-
-    figures.save(paths_figure(surface, paths, levels=levels, box=box), plot)
+    figure.draw(contour.surface, found)
+    streams.wrote(figure.plot)

@@ -70,7 +70,7 @@ def test_a_projected_path_says_how_far_it_has_left_the_plane(kept: Path) -> None
 def test_the_page_offers_the_asked_settings(kept: Path) -> None:
     rows(mnf("trajectory", "--lr", "0.002", "--momentum", "0,0.5", "--start", "1,2", "--plot", "page.html", cwd=kept))
     page = (kept / "page.html").read_text()
-    initial = json.loads(page.partition('"initial": ')[2].partition("}")[0] + "}")
+    initial = json.loads(page.partition('"initial":')[2].partition("}")[0] + "}")
     assert initial == {"start": [1.0, 2.0], "lr": 0.002, "momentum": 0.5, "steps": 30}
 
 
