@@ -6,6 +6,8 @@ The names below are promised; each is imported when it is first used.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from mnistfaces.display import draw_with
+
 if TYPE_CHECKING:
     from mnistfaces.datasets import load_dataset
     from mnistfaces.engine.training import fit
@@ -24,6 +26,14 @@ _HOMES = {
     "surface": "mnistfaces.landscape.contours",
     "sweep": "mnistfaces.experiments.sweep",
 }
+
+
+def _html_of(thing: object) -> str:
+    """Returns what stands for a thing in a notebook: what draws it is imported when it is shown."""
+    return str(import_module("mnistfaces.notebook.show").html_of(thing))
+
+
+draw_with(_html_of)
 
 
 def __getattr__(name: str) -> object:

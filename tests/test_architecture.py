@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "mnistfaces"
 README = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
 
 LAYERS = """
-errors  progress  text  options
+errors  progress  text  options  display
 config  files  images  statistics
 devices  arrays
 datasets
@@ -24,7 +24,7 @@ features  experiments  inspection
 evaluation  export  landscape  sklearn
 plots
 pages
-reproduce
+reproduce  notebook
 cli
 """
 """A room imports only from lines above its own; the files and folders of one folder are one room."""

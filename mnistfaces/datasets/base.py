@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces.config import DatasetKind
+from mnistfaces.display import Displayed
 from mnistfaces.errors import DataError
 
 FULL_INTENSITY = 255
@@ -18,7 +19,7 @@ MOST_LISTED = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Dataset:
+class Dataset(Displayed):
     """Labelled images, or features of images.
 
     Attributes:

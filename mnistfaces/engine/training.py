@@ -19,6 +19,7 @@ from mnistfaces.config import COLLAPSE_EPOCHS, DeviceName, Status, TrainConfig, 
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import draw_split
 from mnistfaces.devices import choose_device
+from mnistfaces.display import Displayed
 from mnistfaces.engine.batches import Batch
 from mnistfaces.engine.draws import Draw, require_validation
 from mnistfaces.engine.snapshots import Pace, Snapshot
@@ -66,7 +67,7 @@ class Measure:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Epoch:
+class Epoch(Displayed):
     """A recorded epoch of a stack: one measure a model, cell-major; whether it is a checkpoint."""
 
     number: int

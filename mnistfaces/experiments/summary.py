@@ -2,8 +2,9 @@
 
 import json
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mnistfaces.display import Displayed
 from mnistfaces.experiments.commands import train_line, without_folds
 from mnistfaces.experiments.kept import KeptTrials
 from mnistfaces.experiments.outcomes import Outcomes
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 OF_THE_TABLE = ("best", "tied")
 """What a row of a cell says only beside all others."""
+
+
+class Summary(Displayed, dict[str, Any]):
+    """What a sweep says, as `sweep` returns it; a notebook shows it as a figure and a table."""
 
 
 def best_cell(worklist: Worklist, outcomes: Outcomes) -> Cell | None:

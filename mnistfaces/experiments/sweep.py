@@ -21,7 +21,7 @@ from mnistfaces.experiments.kept import LEDGER, LEDGERS, KeptTrials, TrialRecord
 from mnistfaces.experiments.outcomes import Outcomes
 from mnistfaces.experiments.plan import Draws, StackPlan, draw_key, plan
 from mnistfaces.experiments.stacks import Checkpoint, train_planned
-from mnistfaces.experiments.summary import best_cell, read_summary, rows_alone, summarise, write_summary
+from mnistfaces.experiments.summary import Summary, best_cell, read_summary, rows_alone, summarise, write_summary
 from mnistfaces.experiments.tasks import tasks_of
 from mnistfaces.experiments.trials import SWEPT, Grid, Row, Trial, folds_arithmetic
 from mnistfaces.experiments.worklist import Worklist
@@ -255,7 +255,7 @@ def sweep(
     out: Path | None = None,
     data_dir: Path | None = None,
     device: DeviceName = "cpu",
-) -> Row:
+) -> Summary:
     """Works through a grid, or through what is left of it, and returns what it says.
 
     Args:
@@ -277,4 +277,4 @@ def sweep(
     for _ in job.run():
         pass
     job.finish()
-    return job.summary
+    return Summary(job.summary)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import open_dataset
+from mnistfaces.display import Displayed
 from mnistfaces.errors import DataError, FileError
 
 FILE_NAME = "features.npz"
@@ -15,7 +16,7 @@ INCOMPLETE = "incomplete"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Extracted:
+class Extracted(Displayed):
     """The end of an extraction: the fields of the command's row.
 
     Attributes:

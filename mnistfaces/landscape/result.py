@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from mnistfaces.config import Reduction
+from mnistfaces.display import Displayed
 from mnistfaces.landscape.pair import Pair
 from mnistfaces.landscape.plane import Floats, Plane
 
@@ -47,7 +48,7 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Surface:
+class Surface(Displayed):
     """A cost surface over two weights and all that drawing it or descending on it needs.
 
     Attributes:

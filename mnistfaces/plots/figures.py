@@ -24,6 +24,9 @@ from mnistfaces.text import clean
 
 INK, QUIET, LINE, PAPER = (LIGHT[name] for name in ("ink", "quiet", "line", "paper"))
 
+RESOLUTION = 160
+"""Dots per inch of a figure, and of what is drawn in dots inside one that is drawn in lines."""
+
 SMALLEST = 10
 """Points of the smallest letters: five at half size, as in a footnote."""
 
@@ -98,7 +101,7 @@ def save(figure: Figure, path: Path) -> None:
     ending = path.suffix.lower().removeprefix(".")
     stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
     with write_whole(path) as file, in_style():
-        figure.savefig(file, format=ending, dpi=160, metadata=stamp)
+        figure.savefig(file, format=ending, dpi=RESOLUTION, metadata=stamp)
 
 
 def inline_svg(figure: Figure, name: str) -> str:
@@ -111,7 +114,7 @@ def inline_svg(figure: Figure, name: str) -> str:
     file = io.StringIO()
     with in_style(), style.context({"svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "Verdana"]}):
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+        figure.savefig(file, format="svg", dpi=RESOLUTION, transparent=True, metadata=nothing)
     drawn = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>|\n\s*(?=<)", "", file.getvalue(), flags=re.DOTALL)
     own = f"f{hashlib.sha256(drawn.encode()).hexdigest()[:8]}-"  # several figures of a page share no id
     drawn = re.sub(r'(\sid="|href="#|url\(#)', rf"\g<1>{own}", drawn)

@@ -25,6 +25,9 @@ NARROWEST = 0.25
 SMALLEST_WINDOW = 0.02
 """Smallest ratio of a zoomed window to the surface: a path that is shorter than that stands still, and is seen to."""
 
+STAR = "#fefefe"
+"""White on a dark page, too."""
+
 CANVAS_INCHES = (5.6, 5.0)
 """About the width and height of the axes."""
 
@@ -136,7 +139,9 @@ def _draw_contours(axes: Axes, drawn: Window, levels: int, unit: str, *, pale: b
     colors = PALE if pale else colormaps["viridis"]
     filled = axes.contourf(drawn.w1, drawn.w2, above, levels=heights, cmap=colors, norm=norm)
     line: dict[str, Any] = {"colors": "0.3" if pale else "white", "linewidths": 0.5}
-    axes.contour(drawn.w1, drawn.w2, above, levels=heights[1:-1], **line)
+    lines = axes.contour(drawn.w1, drawn.w2, above, levels=heights[1:-1], **line)
+    for drawing in (filled, lines):
+        drawing.set_rasterized(True)  # a megabyte of outlines otherwise
     bar = axes.figure.colorbar(filled, ax=axes, shrink=0.9, spacing="uniform")
     shown = heights[np.linspace(0, len(heights) - 1, min(len(heights), MOST_HEIGHTS)).round().astype(int)]
     bar.set_ticks(shown.tolist(), labels=[short(height) for height in shown.tolist()])
@@ -163,7 +168,7 @@ def _mark_points(axes: Axes, surface: Surface) -> None:
     loss, w1, w2 = surface.minimum()
     style: dict[str, Any] = {"linestyle": "none", "markeredgecolor": "black", "zorder": 5, "clip_on": True}
     if not surface.plane.is_flat:
-        axes.plot(w1, w2, "*", markersize=15, color="white", label=f"minimum of the grid: {loss:.6g} nats", **style)
+        axes.plot(w1, w2, "*", markersize=15, color=STAR, label=f"minimum of the grid: {loss:.6g} nats", **style)
     label = f"trained: {surface.trained_loss:.6g} nats"
     axes.plot(*surface.trained, "P", markersize=10, color=LIGHT["mark"], label=label, **style)
 

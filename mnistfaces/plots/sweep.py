@@ -156,4 +156,4 @@ def _common(cell: Row, options: Sequence[Swept]) -> str:
     """Returns the settings that all cells share, as far as they are the ones that everybody asks for."""
     swept = {option.name for option in options}
     told = [name for name in ("model", "optimizer", "lr", "epochs", "batch_size", "hidden") if name not in swept]
-    return ", ".join(said(name, cell[name]) for name in told if cell[name] is not None)
+    return ", ".join(said(name, cell[name]) for name in told if cell.get(name) is not None)

@@ -98,7 +98,8 @@ def _rounded(value: float, digits: int, form: str) -> str:
 
 def swept_options(cells: Sequence[Row]) -> list[Swept]:
     """Returns the options that vary; one that follows from a name, such as an optimizer's own momentum, does not."""
-    varying = [name for name in OPTIONS if len({cell[name] for cell in cells}) > 1]
+    known = [name for name in OPTIONS if all(name in cell for cell in cells)]  # earlier releases had fewer
+    varying = [name for name in known if len({cell[name] for cell in cells}) > 1]
     kept: list[str] = []
     for name in sorted(varying, key=lambda name: OPTIONS[name].kind != "name"):
         if not any(_follows(name, other, cells) for other in kept if OPTIONS[other].kind == "name"):

@@ -15,6 +15,7 @@ from mnistfaces.experiments.train import lowest_val_loss
 from mnistfaces.plots.colors import LIGHT
 from mnistfaces.plots.figures import literal, plain_axes, set_title, styled
 from mnistfaces.plots.profile import SIDES
+from mnistfaces.plots.sheet import Tile, best_columns, draw_sheet
 from mnistfaces.plots.ticks import mark_counts, mark_evenly, scale_costs
 
 Column = Sequence[float | None]
@@ -22,6 +23,9 @@ Column = Sequence[float | None]
 PERCENT = 100
 SETTLED = 0.1
 """The share of the epochs after which a curve's beginning no longer decides how far its axis reaches down."""
+
+MOST_COLUMNS, SMALL_INCHES = 10, 1.0
+"""Of a sheet of one image per class."""
 
 ROOM = 0.05
 """Of the range of an axis, left free at its ends."""
@@ -110,6 +114,17 @@ def image_sheet(images: Mapping[str, NDArray[np.uint8]], title: str) -> Figure:
         axes[0].text(-0.25, 0.5, literal(name), transform=axes[0].transAxes, ha="right", va="center")
     figure.suptitle(literal(title))
     return figure
+
+
+@styled
+def class_sheet(images: Sequence[tuple[str, NDArray[Any]]]) -> Figure:
+    """Returns one image of each class below its caption: (H, W) or (H, W, 3) uint8, or floats that are scaled."""
+    tiles = [Tile(pixels=pixels, caption=caption, look=_look(pixels)) for caption, pixels in images]
+    return draw_sheet(tiles, "", columns=best_columns(len(tiles), 1, MOST_COLUMNS), side=SMALL_INCHES)
+
+
+def _look(pixels: NDArray[Any]) -> Mapping[str, Any]:
+    return {"cmap": "gray"} | ({"vmin": 0, "vmax": 255} if pixels.dtype == np.uint8 else {})
 
 
 def _floats(column: Column) -> NDArray[Any]:

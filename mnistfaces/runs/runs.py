@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnistfaces.config import SplitConfig, TrainConfig
+from mnistfaces.display import Displayed
 from mnistfaces.errors import RunError
 from mnistfaces.files import write_bytes
 from mnistfaces.runs.configuration import CONFIG, read_config
@@ -35,7 +36,7 @@ def save_weights(path: Path, weights: Mapping[str, "NDArray[Any]"]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Run:
+class Run(Displayed):
     """A kept run.
 
     Attributes:

@@ -242,6 +242,15 @@ def test_without_validation_images_nothing_is_chosen_and_it_says_so() -> None:
     assert "validation" not in {line.get_label() for line in figure.axes[0].lines}
 
 
+def test_cells_of_an_earlier_release_that_lack_an_option_are_drawn() -> None:
+    summary = summary_of({"lr": RATES, "epochs": [10, 20]})
+    whole = letters(sweep_figure(summary))
+    for cell in summary["cells"]:
+        for name in ("eps", "hidden", "reduction"):
+            del cell[name]
+    assert letters(sweep_figure(summary)) == whole.replace(", hidden 20", "")
+
+
 def test_runs_that_list_no_trials_are_drawn_without_them() -> None:
     summary = {name: value for name, value in SUMMARIES["one axis"].items() if name != "trials"}
     assert "each trial's test" not in letters(sweep_figure(summary))
