@@ -1,4 +1,4 @@
-"""The figure of what a gradient costs, weight by weight and by back-propagation: records in, Figure out.
+"""The figure of what a gradient costs in three ways: records in, Figure out.
 
 N layers of K units.
 """
@@ -21,6 +21,7 @@ LOOKS = {3: (LIGHT["fifth"], "o"), 4: (LIGHT["val"], "s"), 5: (LIGHT["train"], "
 
 WAYS: dict[Method, dict[str, Any]] = {
     "weight by weight": {"linestyle": "-"},
+    "a pass per weight": {"linestyle": ":", "markerfacecolor": "white"},
     "back-propagation": {"linestyle": (0, (3, 1.5)), "markerfacecolor": "white"},
 }
 NAMES: dict[Quantity, str] = {
@@ -35,7 +36,7 @@ def backprop_figure(costs: Sequence[GradientCost], growths: Sequence[Growth]) ->
     """Draws operations and seconds of a gradient against K, a line per method and N, all axes logarithmic.
 
     Args:
-        costs: of both methods; three to six layers are drawn.
+        costs: of all methods; three to six layers are drawn.
         growths: the fits to them, whose exponents of K are listed.
     """
     figure = Figure(figsize=(11, 6.2), layout="constrained")
@@ -49,7 +50,7 @@ def backprop_figure(costs: Sequence[GradientCost], growths: Sequence[Growth]) ->
                 _draw_line(axes, [cost for cost in costs if (cost.method, cost.layers) == (method, n)], quantity)
         _write_exponents(axes, [growth for growth in growths if (growth.quantity, growth.law) == (quantity, "K^p")])
         plain_axes(axes)
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=4)
     set_title(figure, "One gradient of N layers of K units")
     return figure
 
@@ -77,11 +78,11 @@ def _write_exponents(axes: Axes, growths: Sequence[Growth]) -> None:
     for n in LOOKS:
         fitted = {growth.method: growth.fitted for growth in growths if growth.fixed == n}
         if fitted:
-            rows.append(f"N = {n}:  " + " against ".join(f"{fitted[method]:.2f}" for method in WAYS))
+            rows.append(f"N = {n}:  " + ", ".join(f"{fitted[method]:.2f}" for method in WAYS))
     if rows:
         box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
         place: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom", "fontsize": 11}
-        axes.text(0.99, 0.02, "\n".join(["exponent of K", *rows]), bbox=box, **place)
+        axes.text(0.99, 0.02, "\n".join(["exponents of K", *rows]), bbox=box, **place)
 
 
 def _legend() -> list[Line2D]:

@@ -1,4 +1,4 @@
-"""What back-propagation saves: a gradient computed in two ways, counted and timed, and how the costs grow."""
+"""What back-propagation saves: a gradient computed in three ways, counted and timed, and how the costs grow."""
 
 from mnistfaces.inspection.backprop.gradients import (
     Counted,
@@ -7,6 +7,7 @@ from mnistfaces.inspection.backprop.gradients import (
     counted,
     draw_forward,
     gradient_by_backpropagation,
+    gradient_by_passes,
     gradient_by_paths,
     run_forward,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "draw_forward",
     "fit_growth",
     "gradient_by_backpropagation",
+    "gradient_by_passes",
     "gradient_by_paths",
     "measure",
     "run_forward",

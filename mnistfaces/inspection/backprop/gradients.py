@@ -1,15 +1,18 @@
-"""One gradient, computed weight by weight and by back-propagation, one operation at a time.
+"""One gradient in three ways: path by path, by a backward pass per weight, by back-propagation, each operation seen.
 
 N layers of K units, the inputs being the first, so N - 1 matrices of K x K weights lie between them; tanh units
 without biases; the cost is half the squared error of the last layer.
 
 Weight by weight, each derivative is a sum over the paths from its weight to the outputs, the chain rule written
 out: K^(N - 2) products of 2N - 1 factors for a weight next to the inputs. There are K^2 such weights, so K^N
-products in all. Back-propagation computes once what the paths share, N K^2 products in all (Rumelhart, Hinton and
-Williams, "Learning representations by back-propagating errors", 1986). Were the inputs not counted among the
-layers, the former would be K^(N + 1).
+products in all. Were the inputs not counted among the layers, it would be K^(N + 1).
 
-Both are written for numbers of any kind: plain ones can be timed, counted ones count. Both start where one forward
+That enumerates paths, which nobody has to: a backward pass gives the derivative by one weight in up to N K^2 products,
+for what leads on from a unit is the same for all paths through it. A pass per weight, N K^2 of them, makes N^2 K^4:
+polynomial. Back-propagation shares the one pass among all weights, N K^2 products in all (Rumelhart, Hinton and
+Williams, "Learning representations by back-propagating errors", 1986).
+
+All are written for numbers of any kind: plain ones can be timed, counted ones count. All start where one forward
 pass, N K^2 more, ends.
 """
 
@@ -131,18 +134,42 @@ def gradient_by_paths(forward: ForwardPass[Number]) -> Matrices[Number]:
     ]
 
 
+def gradient_by_passes(forward: ForwardPass[Number]) -> Matrices[Number]:
+    """Returns the gradient, (N - 1, K, K), each derivative by a backward pass of its own, from the outputs to it."""
+    units = range(len(forward.errors))
+    return [
+        [[_deltas(forward, matrix)[unit] * forward.activations[matrix][source] for source in units] for unit in units]
+        for matrix in range(len(forward.weights))
+    ]
+
+
 def gradient_by_backpropagation(forward: ForwardPass[Number]) -> Matrices[Number]:
     """Returns the gradient, (N - 1, K, K), from the last matrix to the first, each layer's deltas computed once."""
-    units = range(len(forward.errors))
-    behind = forward.errors  # (K,), the derivatives of the cost by the activations of a layer
     gradient: list[Matrix[Number]] = []
+    deltas: Vector[Number] | None = None
     for matrix in reversed(range(len(forward.weights))):
-        deltas = [forward.slopes[matrix][unit] * behind[unit] for unit in units]  # (K,)
+        deltas = _step_back(forward, matrix, deltas)
         gradient.append([[delta * value for value in forward.activations[matrix]] for delta in deltas])
-        if matrix:  # nobody asks for the derivatives by the inputs
-            rows = forward.weights[matrix]
-            behind = [_sum(rows[unit][source] * deltas[unit] for unit in units) for source in units]
     return gradient[::-1]
+
+
+def _deltas(forward: ForwardPass[Number], matrix: int) -> Vector[Number]:
+    """Returns the derivatives of the cost by the sums that a matrix leads to, (K,), by a pass from the outputs on."""
+    deltas: Vector[Number] | None = None
+    for passed in reversed(range(matrix, len(forward.weights))):
+        deltas = _step_back(forward, passed, deltas)
+    if deltas is None:
+        raise AssertionError("there is a matrix at least: the one asked for")
+    return deltas
+
+
+def _step_back(forward: ForwardPass[Number], matrix: int, behind: Vector[Number] | None) -> Vector[Number]:
+    """Returns the derivatives by the sums that a matrix leads to, (K,), from those of the next one; None: the last."""
+    units, errors = range(len(forward.errors)), forward.errors
+    if behind is not None:
+        rows = forward.weights[matrix + 1]
+        errors = [_sum(rows[unit][source] * behind[unit] for unit in units) for source in units]
+    return [forward.slopes[matrix][unit] * errors[unit] for unit in units]
 
 
 def _sum_over_paths(forward: ForwardPass[Number], matrix: int, unit: int, source: int) -> Number:
