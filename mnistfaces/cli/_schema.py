@@ -267,6 +267,13 @@ SCHEMA: Mapping[str, tuple[Field, ...]] = {
         Field("command", "string", "The line that repeats it.", null=True),
         Field("draw", "string", "corrected, or published: the report's own images."),
         Field("configuration", "string", "Rows of one configuration share it: they count once.", null=True),
+        Field(
+            "published_right",
+            "integer",
+            "Images that the published accuracy is the share of, where it is one.",
+            null=True,
+        ),
+        Field("published_n", "integer", "Images that it was measured on.", null=True),
     ),
     "report": (
         FILE,

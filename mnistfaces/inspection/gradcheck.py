@@ -53,17 +53,53 @@ def check_gradient(
     """
     least = SMALLEST_SHARE * scale.max()
     for h in steps:
-        numeric = np.empty_like(point)
-        for start in range(0, len(point), POINTS_AT_ONCE):
-            coordinates = np.arange(start, min(start + POINTS_AT_ONCE, len(point)))
-            rows = np.arange(len(coordinates))
-            above = np.tile(point, (len(coordinates), 1))
-            below = above.copy()
-            above[rows, coordinates] += h
-            below[rows, coordinates] -= h
-            numeric[coordinates] = (cost(above) - cost(below)) / (2 * h)
+        ahead, behind = (np.concatenate([cost(points) for points in _moved(point, by)]) for by in (h, -h))
+        numeric = (ahead - behind) / (2 * h)
         error = float((np.abs(numeric - gradient) / np.maximum(scale, least)).max())
         yield GradientCheck(h=h, max_relative_error=error, ok=error <= h**2 + ROUNDING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForwardCheck:
+    """What forward differences with step h say, taken one coordinate at a time.
+
+    Attributes:
+        h: the step.
+        signed: the largest of gradient less forward difference. For a convex cost about 0, whatever the error is: a
+            secant never falls below the tangent.
+        absolute: the largest absolute difference: about h / 2 times the largest curvature.
+    """
+
+    h: float
+    signed: float
+    absolute: float
+
+
+def check_forward(
+    cost: Callable[[Floats], Floats], gradient: Floats, point: Floats, steps: Sequence[float]
+) -> Iterator[ForwardCheck]:
+    """Yields, for each step h, how (C(w + h e) - C(w)) / h compares with a gradient.
+
+    Args:
+        cost: takes points (T, P) to costs (T,).
+        gradient: (P,), the derivative of the cost at `point`.
+        point: (P,).
+        steps: the values of h.
+    """
+    here = cost(point[np.newaxis])[0]
+    for h in steps:
+        ahead = [cost(points) for points in _moved(point, h)]
+        difference = gradient - (np.concatenate(ahead) - here) / h
+        yield ForwardCheck(h=h, signed=float(difference.max()), absolute=float(np.abs(difference).max()))
+
+
+def _moved(point: Floats, by: float) -> Iterator[Floats]:
+    """Yields the points that differ from one in one coordinate, (P,) of them, some at a time, (T, P)."""
+    for start in range(0, len(point), POINTS_AT_ONCE):
+        coordinates = np.arange(start, min(start + POINTS_AT_ONCE, len(point)))
+        moved = np.tile(point, (len(coordinates), 1))
+        moved[np.arange(len(coordinates)), coordinates] += by
+        yield moved
 
 
 class SoftmaxCost:

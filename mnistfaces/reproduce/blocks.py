@@ -10,7 +10,7 @@ TITLES = {
     "train_accuracy": "training accuracy",
     "test_accuracy": "test accuracy",
     "seconds": "seconds",
-    "max_relative_error": "largest relative error",
+    "signed_maximum_difference": "signed maximum of the difference",
     "trained_weight": "trained weight",
     "trained_cost": "cost when trained",
     "output_weight": "weight into the output",
@@ -97,7 +97,7 @@ def show_interval(row: Row) -> str:
 
 def show_difference(row: Row) -> str:
     """Returns ours less the published value: in points, as how many times as fast, or as a number."""
-    if row["measured"] is None:
+    if row["difference"] is None:
         return NOT_THERE
     if row["quantity"] == "seconds":
         return show_speed(row["published"], row["measured"])

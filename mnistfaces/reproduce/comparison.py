@@ -33,7 +33,7 @@ def judge(finding: Finding) -> dict[str, Any]:
     fewer than FEWEST_TRIALS trials, `cannot say`. Other quantities have no verdict.
     """
     published, value, interval = finding.figure, finding.value, finding.interval
-    difference = value - published.value if value is not None else None
+    difference = None if value is None or published.value is None else value - published.value
     if value is not None and interval is None and published.quantity in ACCURACIES and finding.images:
         interval = wilson(value * finding.images, finding.images)
     verdict, bounds = _verdict(finding)
@@ -56,13 +56,15 @@ def judge(finding: Finding) -> dict[str, Any]:
         "command": finding.line or None,
         "draw": "published" if finding.exact else "corrected",
         "configuration": finding.configuration or None,
+        "published_right": published.right,
+        "published_n": published.images,
     }
 
 
 def _verdict(finding: Finding) -> tuple[Verdict | None, tuple[float, float] | None]:
     """Returns whether ours and the published value agree, and the 95 % interval of the difference for one new run."""
     value, published = finding.value, finding.figure
-    if value is None or published.quantity not in ACCURACIES:
+    if value is None or published.value is None or published.quantity not in ACCURACIES:
         return None, None
     difference = value - published.value
     if finding.exact:

@@ -10,7 +10,7 @@ from mnistfaces.config import DIGITS_SPLIT, DIGITS_TRAINING, SplitConfig
 from mnistfaces.engine.layers import Layers
 from mnistfaces.experiments.trials import Cell
 from mnistfaces.files import write_text
-from mnistfaces.inspection.gradcheck import SoftmaxCost, check_gradient
+from mnistfaces.inspection.gradcheck import SoftmaxCost, check_forward, check_gradient
 from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
 from mnistfaces.pages.weights import weights_part
 from mnistfaces.plots import figures
@@ -64,14 +64,25 @@ def compare_gradients(setup: Setup) -> Iterator[Event | Found]:
     line = f"mnf gradcheck {name} --h 0.1,0.01,0.001,0.0001"
     wrongs = _wrong_gradients(problem, gradient)
     yield Stage(name="gradients", total=len(GRADCHECK_STEPS) + len(wrongs))
-    for check in check_gradient(problem.cost, gradient, problem.point, GRADCHECK_STEPS, problem.scale()):
+    errors = []
+    checked = check_gradient(problem.cost, gradient, problem.point, GRADCHECK_STEPS, problem.scale())
+    for both, ahead in zip(checked, check_forward(problem.cost, gradient, problem.point, GRADCHECK_STEPS), strict=True):
         yield Advanced(amount=1)
         yield Finding(
-            figure=published_at(3, "Part 3", "max_relative_error", f"h {check.h:g}"),
-            value=check.max_relative_error,
-            status="ok" if check.ok else "failed",
+            figure=published_at(3, "Part 3", "signed_maximum_difference", f"h {ahead.h:g}"),
+            value=ahead.signed,
+            status="ok" if both.ok else "failed",
             line=line,
         )
+        errors.append(
+            {
+                "h": f"{ahead.h:g}",
+                "signed maximum, forward": f"{ahead.signed:.2g}",
+                "largest absolute, forward": f"{ahead.absolute:.2g}",
+                "largest relative, central": f"{both.max_relative_error:.2g}",
+            }
+        )
+    yield Listing(title="The same gradient, measured in three ways", rows=tuple(errors))
     rows = []
     for what, wrong in wrongs.items():
         (check,) = check_gradient(problem.cost, wrong, problem.point, [1e-3], problem.scale())
@@ -151,7 +162,10 @@ PARTS = (
         "(p - y) x. Every coordinate is compared with a central difference in float64, and the largest relative error "
         "of all is shown.",
         corrections=(
-            "The published check took a signed maximum, which hides every error of one sign; ours takes magnitudes.",
+            (
+                "The published check took a signed maximum of forward differences, which hides every error of one sign "
+                "and is about 0 for any convex cost; ours takes magnitudes of central ones."
+            ),
             "A check must be able to fail: three wrong gradients are shown to be caught.",
         ),
         roles=("digits",),
@@ -168,6 +182,11 @@ PARTS = (
             (
                 "Each row was one run, all on one draw of images, so all rows are high or low together; ours are "
                 "means over redrawn subsets, with an interval."
+            ),
+            "Learning rate and iterations were chosen on the test images.",
+            (
+                "Learning rate times iterations alone decides where a descent is: 97.6 and 85.4 %, and 89.6 and "
+                "80.6 %, stand in the table twice."
             ),
             (
                 "With the summed cost the step grows with the number of images: on the full training set lr 1e-4 is "
@@ -199,6 +218,11 @@ PARTS = (
         "lr 1e-4 from zero weights. The softmax is guarded; a run that does diverge is called so and has no accuracy.",
         corrections=(
             "The published 10 % at beta 0.999 and 0.9999 are NaN presented as an accuracy; the guarded softmax learns.",
+            "The momentum was chosen on the test images.",
+            (
+                "Momentum did not reduce the time: 12.2 s for 3,000 iterations are 4.1 s for 1,000, and the vanilla "
+                "descent took 4.2 s."
+            ),
         ),
         roles=("digits",),
         steps=(

@@ -10,6 +10,11 @@ from functools import cache
 from importlib.resources import files
 
 ACCURACIES = ("train_accuracy", "test_accuracy")
+LAST_DIGIT = 0.001
+"""The last printed digit of an accuracy; some are cut, not rounded."""
+
+MEANS = ("Table 4", "Table 6", "Table 8", "Table 9", "Table 11", "Table 13", "Table 15", "Elsewhere")
+"""Tables of means over ten runs, and of figures of which nobody says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +26,7 @@ class Published:
         table: or figure in which it stands.
         quantity: what it measures, by the name of the field where a command of ours has one.
         setting: for which options, such as `lr 0.01, epochs 100`.
-        value: accuracies are fractions, times seconds, costs nats.
+        value: accuracies are fractions, times seconds, costs nats; None where only its place in the table is known.
         images: how many images an accuracy was measured on; None for other quantities.
         trained_on: how many images its model was trained on; None where no model was trained, or nobody says.
         why: why ours differs on purpose, or must; "" where it should agree.
@@ -31,10 +36,21 @@ class Published:
     table: str
     quantity: str
     setting: str
-    value: float
+    value: float | None
     images: int | None
     trained_on: int | None
     why: str
+
+    @property
+    def right(self) -> int | None:
+        """Returns of how many of its images an accuracy is the share; None where it is none, or a mean over runs.
+
+        80.1 % of 120, in Table 5, is no number of images.
+        """
+        if self.value is None or self.images is None or self.quantity not in ACCURACIES or self.table in MEANS:
+            return None
+        right = round(self.value * self.images)
+        return right if abs(right / self.images - self.value) < LAST_DIGIT else None
 
 
 @cache
@@ -47,7 +63,7 @@ def load_published() -> tuple[Published, ...]:
             table=row["table"],
             quantity=row["quantity"],
             setting=row["setting"],
-            value=float(row["published"]),
+            value=float(row["published"]) if row["published"] else None,
             images=int(row["images"]) if row["images"] else None,
             trained_on=int(row["trained_on"]) if row["trained_on"] else None,
             why=row["why"],

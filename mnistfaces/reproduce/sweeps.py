@@ -47,7 +47,7 @@ class Table:
     lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     split: Mapping[str, Any] = field(default_factory=dict)
-    seeds: int = 5
+    seeds: int = 10
     color: bool | None = None
     setting: str = ""
     seconds: float = 60.0
@@ -113,19 +113,9 @@ class Table:
         Raises:
             DataError: the dataset is not here.
         """
-        table, dataset = self.at(setup.scale), setup.name(self.role)
-        line = table.line(dataset)
-        job = Sweep(
-            SweepConfig(
-                grid=table.grid(),
-                reference=dataset if self.role == "features" else None,
-                swept=table.swept,
-                device=setup.device,
-            ),
-            lambda data: setup.load(self.role, data),
-        )
-        yield from (event for event in job.run() if isinstance(event, Event))
-        job.finish()
+        table = self.at(setup.scale)
+        line = table.line(setup.name(self.role))
+        job = yield from self.done(setup)
         cells = {table.setting_of(cell): cell for cell in table.grid().cells}
         rows = {setting: job.outcomes.row(cell) for setting, cell in cells.items()}
         shorter = table.common.training.epochs < self.common.training.epochs
@@ -147,6 +137,26 @@ class Table:
                 measured, configuration = _measured(figure.quantity, row), self._configuration(cells[figure.setting])
                 yield Finding(figure=figure, **measured, note=note, line=line, configuration=configuration)
         yield from _told_apart(self.title, job)
+
+    def done(self, setup: Setup) -> Generator[Event, None, Sweep]:
+        """Sweeps, or finds what is done; returns the finished sweep.
+
+        Raises:
+            DataError: the dataset is not here.
+        """
+        table, dataset = self.at(setup.scale), setup.name(self.role)
+        job = Sweep(
+            SweepConfig(
+                grid=table.grid(),
+                reference=dataset if self.role == "features" else None,
+                swept=table.swept,
+                device=setup.device,
+            ),
+            lambda data: setup.load(self.role, data),
+        )
+        yield from (event for event in job.run() if isinstance(event, Event))
+        job.finish()
+        return job
 
     def _configuration(self, cell: Cell) -> str:
         """Returns what tells a cell from those of other tables."""

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import approx_fprime
 from small_data import make_dataset, sample_of
 
 from mnistfaces.engine.models.softmax import Softmax
-from mnistfaces.inspection.gradcheck import SoftmaxCost, check_gradient
+from mnistfaces.inspection.gradcheck import SoftmaxCost, check_forward, check_gradient
 
 STEPS = (0.1, 0.01, 0.001, 0.0001)
 
@@ -77,3 +78,25 @@ def test_half_of_the_entries_doubled_are_caught_at_the_widest_step(problem: Soft
     wrong[order[: len(order) // 2]] *= 2  # the small ones: none is large beside the largest
     (check,) = check_gradient(problem.cost, wrong, problem.point, [0.1], problem.scale())
     assert not check.ok
+
+
+def test_a_signed_maximum_of_forward_differences_hides_every_error_of_a_convex_cost() -> None:
+    """Of a / 2 w^2 the secant is a h / 2 above the tangent: the signed maximum says 0, however large the error is."""
+    curvature, point = np.array([1.0, 4.0, 0.0]), np.array([0.5, -2.0, 1.0])
+
+    def cost(points: np.ndarray) -> np.ndarray:
+        return (points**2 @ curvature) / 2
+
+    for check in check_forward(cost, curvature * point, point, STEPS):
+        assert check.signed == pytest.approx(0, abs=1e-10)
+        assert check.absolute == pytest.approx(4 * check.h / 2, rel=1e-6)
+    doubled = next(check_forward(cost, 2 * curvature * point, point, [0.001]))
+    assert doubled.absolute > 4  # an error of one sign in one entry, of the other in another
+
+
+def test_forward_differences_are_those_of_scipy(problem: SoftmaxCost) -> None:
+    gradient = problem.gradient()
+    for check in check_forward(problem.cost, gradient, problem.point, STEPS[:3]):
+        numeric = approx_fprime(problem.point, lambda point: problem.cost(point[np.newaxis])[0], check.h)
+        assert check.signed == pytest.approx((gradient - numeric).max(), abs=1e-8)
+        assert check.absolute == pytest.approx(np.abs(gradient - numeric).max(), rel=1e-6)
