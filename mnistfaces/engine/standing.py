@@ -20,7 +20,6 @@ class Standing:
 
     Args:
         stack: the models, before their first step.
-        val_loss: returns the validation loss of model k, or None where it is not finite.
 
     Attributes:
         statuses: `ok`, `stopped` by `--eps`, or `early` by `--patience`, (K,).
@@ -30,8 +29,8 @@ class Standing:
         best_parameters: those of that epoch in the models' places; none where the last ones are kept.
     """
 
-    def __init__(self, stack: Stack, val_loss: Callable[[int], float | None]) -> None:
-        self._stack, self._val_loss, self._config = stack, val_loss, stack.config
+    def __init__(self, stack: Stack) -> None:
+        self._stack, self._config = stack, stack.config
         self.statuses: list[Status] = ["ok"] * stack.count
         self.ended_at, self.best_at = [0] * stack.count, [0] * stack.count
         self.best = [math.inf] * stack.count
@@ -63,10 +62,14 @@ class Standing:
             if not self.ended_at[k] and all(math.sqrt(square) <= self._config.eps for square in moved.values()):
                 self.ended_at[k], self.statuses[k] = epoch, "stopped"
 
-    def keep_best(self, epoch: int) -> None:
+    def keep_best(self, epoch: int, val_loss: Callable[[int], float | None]) -> None:
         """Copies the parameters of every model whose validation loss is the lowest so far; ends those out of patience.
 
         Those that have ended so go back to their best.
+
+        Args:
+            epoch: that was just trained.
+            val_loss: returns the validation loss of model k, or None where it is not finite.
         """
         if not self.best_parameters:
             self.begin()
@@ -75,7 +78,7 @@ class Standing:
             if self.statuses[k] == "early":
                 _copy(self.best_parameters, self._stack.parameters, place)
                 continue
-            loss = self._val_loss(k)
+            loss = val_loss(k)
             if loss is not None and loss < self.best[k]:
                 self.best[k], self.best_at[k] = loss, epoch
                 _copy(self._stack.parameters, self.best_parameters, place)

@@ -176,7 +176,7 @@ class _Session:
         self.test = [stack.load(split.test) if len(split.test) else None for split in splits]
         for split in splits:
             require_validation(self.config, split)
-        self.standing = Standing(stack, self._val_loss)
+        self.standing = Standing(stack)
         self.epoch, self.started = 0, time.perf_counter()
 
     def go_on(self, start: Snapshot) -> None:
@@ -213,7 +213,7 @@ class _Session:
         if before is not None:
             self.standing.stop_small_steps(before, epoch)
         if self.config.select == "best":
-            self.standing.keep_best(epoch)
+            self.standing.keep_best(epoch, self._val_loss)
 
     def is_over(self) -> bool:
         return all(ended or not self._is_finite(k) for k, ended in enumerate(self.standing.ended_at))

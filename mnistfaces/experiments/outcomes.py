@@ -12,8 +12,8 @@ from mnistfaces.experiments.results import COUNTS, METRICS, CellResult, judge_to
 from mnistfaces.experiments.trials import Cell, Row
 from mnistfaces.experiments.worklist import Worklist
 
-JUDGED_ANSWERS = 4_000_000
-"""Answers of cells that are judged together: of 4,000 trials on a thousand images each."""
+JUDGED_ANSWERS = 500_000
+"""Answers of cells that are judged together: of 500 trials on a thousand images each."""
 
 
 class Outcomes:

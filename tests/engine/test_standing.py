@@ -1,5 +1,7 @@
 """Patience: the rule applied by hand to losses that were measured without it."""
 
+import gc
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +13,9 @@ from small_data import draw, make_dataset
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
+from mnistfaces.engine import training
 from mnistfaces.engine.draws import Draw
+from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.training import Measure, fit
 
 NOISY = TrainConfig(model="mlp", hidden=6, batch_size=6, reduction="mean", lr=0.4, epochs=120)
@@ -94,3 +98,22 @@ def test_a_training_ends_at_once_where_all_have_ended() -> None:
     assert records[-1].number == 10**9
     assert records[-1].measures[0].status == "early"
     assert records[-2].number == records[-1].measures[0].epoch
+
+
+def test_a_stack_that_is_done_is_let_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep trains one stack of 256 MB after the other: none may wait for Python to look for circles."""
+    made: list[weakref.ref[Stack]] = []
+
+    def remembered(*arguments: Any) -> Stack:  # noqa: ANN401  Stack's own
+        stack = Stack(*arguments)
+        made.append(weakref.ref(stack))
+        return stack
+
+    monkeypatch.setattr(training, "Stack", remembered)
+    gc.disable()
+    try:
+        for _ in training.fit(make_dataset(), [TrainConfig(epochs=2, lr=1e-6)], [draw(make_dataset())]):
+            pass
+        assert [stack() for stack in made] == [None]
+    finally:
+        gc.enable()

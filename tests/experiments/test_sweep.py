@@ -375,3 +375,26 @@ def test_cells_that_are_done_are_judged_together(tmp_path: Path, monkeypatch: py
     job = run(tmp_path, Grid(cells=cells_of(lr=[1e-3, 2e-3, 4e-3, 8e-3]), seeds=(0, 1)), swept=("lr",))
     assert len(job.summary["cells"]) == 4
     assert judged == [4]
+
+
+def test_trials_are_judged_together_and_each_as_it_is_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[int] = []
+    found = results.tested_fields
+    monkeypatch.setattr(results, "tested_fields", lambda cells: judged.append(len(cells)) or found(cells))
+    grid = Grid(cells=cells_of(lr=[1e-3, 2e-3, 4e-3, 8e-3]), seeds=(0, 1))
+    job = run(tmp_path, grid, swept=("lr",))
+    judged.clear()
+    rows = [row for cell in grid.cells for row in job.outcomes.trial_rows(cell)]
+    assert judged == [4, 4]  # a draw's test images at a time, however many cells
+    for row, key in zip(rows, job.worklist.keys, strict=True):
+        interval = accuracy_interval([job.kept.scores(key)])
+        assert (row["test_accuracy"], row["test_low"], row["test_high"]) == (interval.mean, interval.low, interval.high)
+
+
+def test_few_answers_are_judged_at_a_time_however_many_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[int] = []
+    found = results.tested_fields
+    monkeypatch.setattr(results, "tested_fields", lambda cells: judged.append(len(cells)) or found(cells))
+    monkeypatch.setattr("mnistfaces.experiments.outcomes.JUDGED_ANSWERS", 4 * 15)  # of four trials on 15 images
+    run(tmp_path, Grid(cells=cells_of(lr=[1e-3, 2e-3, 4e-3, 8e-3]), seeds=(0, 1)), swept=("lr",))
+    assert judged == [2, 2]
