@@ -79,7 +79,7 @@ def evaluate(
 
     streams = output.open()
     model = models.find_run(run, ("train",), sys.stdin if run == "-" else ())
-    with streams.busy(f"reading {dataset or model.config['dataset']['name']}"):
+    with streams.busy(f"reading {dataset or model.path}"):
         evaluation = evaluating.evaluate(model, dataset, reading=form, data_dir=data_dir)
     for note in (f"evaluated on {evaluation.what}", *evaluation.notes):
         streams.note(note)
