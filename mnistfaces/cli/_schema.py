@@ -289,6 +289,7 @@ SCHEMA: Mapping[str, tuple[Field, ...]] = {
         Field("status", "string", "How it ended."),
         Field("age", "number", "Since it was made.", "seconds"),
         Field("bytes", "integer", "Its size.", "bytes"),
+        Field("why", "string", "Why --prune offers to remove it; null keeps it.", null=True),
     ),
     "env": (
         Field("item", "string", "A package, a device, a dataset, the cache."),

@@ -1,6 +1,5 @@
 """The options of a surface: its two weights and their axes, and the model that it is the cost of."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mnistfaces.cli._lists import read_numbers, read_sizes
+from mnistfaces.cli._model import find_model
 from mnistfaces.cli._options import Tokens
+from mnistfaces.cli._output import Output
 from mnistfaces.config import MOST, Reduction
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class ModelOptions:
     ] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Of the draw of the images [default: 0].")] = None
 
-    def kept(self) -> "Run | None":
+    def kept(self, streams: Output) -> "Run | None":
         """Returns the model that --run names, or None where one is to be trained.
 
         Raises:
@@ -106,9 +107,7 @@ class ModelOptions:
         if given := list(self._training()):
             option = f"--{given[0].replace('_', '-')}"
             raise typer.BadParameter("--run brings its own training: leave this out", param_hint=option)
-        from mnistfaces.runs.models import find_run
-
-        return find_run(self.run, ("train",), sys.stdin if self.run == "-" else ())
+        return find_model(self.run, streams)
 
     def request(self) -> "ModelRequest":
         """Returns how a model of the surface's own is trained.

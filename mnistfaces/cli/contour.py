@@ -71,7 +71,7 @@ def contour(
     from mnistfaces.landscape import contours, models
     from mnistfaces.runs.models import dataset_of
 
-    kept = model.kept()
+    kept = model.kept(streams)
     if kept is not None and dataset is None:
         refuse_unused(form, "counts only with a DATASET: --run reads its data as it did")
     with streams.busy("reading the images"):

@@ -1,6 +1,5 @@
 """`mnf evaluate`: how good a kept model is."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from mnistfaces.cli._columns import Column, Row, number, percent, text
 from mnistfaces.cli._grid import read_config, refuse_unused
 from mnistfaces.cli._mistakes import TABLE, save_mistakes
+from mnistfaces.cli._model import find_model
 from mnistfaces.cli._options import (
     FIGURES,
     DataDirOption,
@@ -75,10 +75,9 @@ def evaluate(
     for file in mistakes or ():
         check_plot(file, (TABLE, *FIGURES), "--mistakes")
     from mnistfaces.evaluation import evaluate as evaluating
-    from mnistfaces.runs import models
 
     streams = output.open()
-    model = models.find_run(run, ("train",), sys.stdin if run == "-" else ())
+    model = find_model(run, streams)
     with streams.busy(f"reading {dataset or model.path}"):
         evaluation = evaluating.evaluate(model, dataset, reading=form, data_dir=data_dir)
     for note in (f"evaluated on {evaluation.what}", *evaluation.notes):

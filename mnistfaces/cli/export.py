@@ -1,12 +1,12 @@
 """`mnf export`: a kept model, or what its dataset is, for other programs."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mnistfaces.cli._columns import Column, number, text
+from mnistfaces.cli._model import find_model
 from mnistfaces.cli._options import DataDirOption, OutputOptions, RunArgument, flat
 from mnistfaces.config import TargetName
 
@@ -41,10 +41,9 @@ def export(
     `mnf predict --as-is` gives. Croissant metadata come with labels.csv, the list of images, classes and sides.
     """
     from mnistfaces.export import NAMES, TARGETS
-    from mnistfaces.runs import models
 
     streams = output.open()
-    model = models.find_run(run, ("train",), sys.stdin if run == "-" else ())
+    model = find_model(run, streams)
     with streams.busy(f"reading {model.path}"):
         files = TARGETS[to](model, out or model.path / NAMES[to], data_dir)
     rows = [{"file": str(file), "bytes": file.stat().st_size, "runs": str(model.path)} for file in files]

@@ -23,6 +23,7 @@ from mnistfaces.cli import (
     predict,
     report,
     reproduce,
+    runs,
     samples,
     schema,
     sweep,
@@ -105,6 +106,7 @@ _add(app, "train", train.train)
 _add(app, "sweep", sweep.sweep)
 _add(app, "compare", compare.compare)
 _add(app, "plan", plan.plan)
+_add(app, "runs", runs.runs)
 _add(app, "evaluate", evaluate.evaluate)
 _add(app, "predict", predict.predict)
 _add(app, "export", export.export)

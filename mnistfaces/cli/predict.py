@@ -11,6 +11,7 @@ import typer
 from mnistfaces.cli._columns import Column, Row, percent, text
 from mnistfaces.cli._completion import offer_runs
 from mnistfaces.cli._lists import read_numbers
+from mnistfaces.cli._model import find_model
 from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
 from mnistfaces.cli._output import Output
 from mnistfaces.errors import DataError
@@ -69,10 +70,9 @@ def predict(
         raise typer.BadParameter("- can stand for the run or for the images, not for both", param_hint="IMAGE")
     area = None if box is None else _read_box(box)
     from mnistfaces.evaluation import predict as predicting
-    from mnistfaces.runs import models
 
     streams = output.open()
-    model = models.find_run(run, ("train",), sys.stdin if run == "-" else ())
+    model = find_model(run, streams)
     prepare = predicting.Preparation.of(model, box=area, invert=invert, as_is=as_is)
     paths = predicting.image_paths(images, sys.stdin if "-" in images else ())
     predictions = predicting.predict(model, paths, prepare, weights=weights, data_dir=data_dir)

@@ -1,12 +1,12 @@
 """`mnf visualize-weights`: what the classes of a model look for, as images."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mnistfaces.cli._columns import number, text
+from mnistfaces.cli._model import find_model
 from mnistfaces.cli._options import DataDirOption, OutputOptions, PlotOption, RunArgument, Tokens, check_plot, flat
 from mnistfaces.config import Criterion
 
@@ -60,10 +60,9 @@ def visualize_weights(
     names = tuple(name.strip() for token in classes or () for name in token.split(","))
     from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
     from mnistfaces.inspection.weight_images import weight_rows
-    from mnistfaces.runs.models import find_run
 
-    model = find_run(run, ("train",), sys.stdin if run == "-" else ())
     streams = output.open()
+    model = find_model(run, streams)
     with streams.busy(f"reading {model.path}"):
         drawn = draw_weights(model, UnitsRequest(classes=names, top=top, criterion=criterion), data_dir=data_dir)
     for note in drawn.notes:

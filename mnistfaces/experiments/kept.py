@@ -199,11 +199,16 @@ class KeptTrials:
 
     def sha256(self) -> dict[str, str]:
         """Returns the SHA-256 of every file of answers and weights, by its path in the folder."""
-        weights = {f"{WEIGHTS}/{file.name}": sha256_of_file(file) for file in self._weights()}
+        weights = {self.weights_name(file.stem): sha256_of_file(file) for file in self._weights()}
         return {**self._parts.sha256(self.records), **weights}
+
+    @staticmethod
+    def weights_name(key: str) -> str:
+        """Returns the path in the folder of the file that a trial's weights are kept in, if they are."""
+        return f"{WEIGHTS}/{key}{WEIGHTS_ENDING}"
 
     def _weights(self) -> list[Path]:
         return sorted((self._folder.path / WEIGHTS).glob(f"[!.]*{WEIGHTS_ENDING}"))
 
     def _weights_of(self, key: str) -> Path:
-        return self._folder.path / WEIGHTS / f"{key}{WEIGHTS_ENDING}"
+        return self._folder.path / self.weights_name(key)

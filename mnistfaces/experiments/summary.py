@@ -1,10 +1,13 @@
 """What only all cells of a sweep together can tell, and the files that say so once everything is done."""
 
 import json
+from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from mnistfaces.display import Displayed
+from mnistfaces.datasets.normalisation import normalisation_of
+from mnistfaces.datasets.splits import settled
 from mnistfaces.experiments.commands import train_line, without_folds
 from mnistfaces.experiments.kept import KeptTrials
 from mnistfaces.experiments.outcomes import Outcomes
@@ -20,15 +23,19 @@ from mnistfaces.experiments.results import (
 from mnistfaces.experiments.trials import Cell, Row
 from mnistfaces.experiments.worklist import Worklist
 from mnistfaces.files import hash_of, write_json, write_text
+from mnistfaces.runs.configuration import describe
 from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.predictions import save_predictions
 from mnistfaces.runs.runs import PREDICTIONS, RESULTS, SUMMARY, load_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from mnistfaces.config import DataConfig
     from mnistfaces.datasets.base import Dataset
+
+OF_THE_LEDGER = ("trial", "part", "host", "processor", "timing", "fold")
+"""What a trial's record says beyond what the row of a training says."""
 
 OF_THE_TABLE = ("best", "tied")
 """What a row of a cell says only beside all others."""
@@ -96,7 +103,33 @@ def write_summary(folder: RunFolder, worklist: Worklist, kept: KeptTrials, summa
     lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in summary["cells"])
     wrote[RESULTS] = write_text(folder.path / RESULTS, lines)
     table = _table(worklist, reference)
-    folder.finish({**kept.sha256(), **wrote}, best_command=summary["best_command"], table=table)
+    whole = kept.sha256()
+    found = {"best_command": summary["best_command"], "best_model": _best_model(worklist, kept, summary, whole)}
+    folder.finish({**whole, **wrote}, **found, table=table)
+
+
+def _best_model(worklist: Worklist, kept: KeptTrials, summary: Row, files: "Collection[str]") -> Row | None:
+    """Returns what tells of the best cell's first model whose weights are kept as a run of its own would tell it."""
+    best = {trial["trial"] for trial in summary["best_trials"]} if summary["best"] is not None else set()
+    for trial in worklist.named(best):
+        key, dataset = worklist.key(trial), worklist.dataset(trial)
+        weights = kept.weights_name(key)
+        if weights in files:
+            record = kept.records[key]
+            measured = {name: record[name] for name in record if name not in OF_THE_LEDGER}
+            return {
+                "trial": key,
+                "weights": weights,
+                "dataset": describe(dataset),
+                "training": trial.cell.training.to_dict(),
+                "split": asdict(settled(trial.cell.split, dataset)),
+                "seed": trial.seed,
+                "split_seed": trial.split_seed,
+                "fold": trial.fold,
+                "normalisation": normalisation_of(dataset),
+                "row": {**trial.cell.options(), "dataset": dataset.name, **measured},
+            }
+    return None
 
 
 def read_summary(folder: RunFolder, worklist: Worklist, reference: str | None) -> Row | None:

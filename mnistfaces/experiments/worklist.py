@@ -42,7 +42,11 @@ class Worklist:
 
     def key(self, trial: Trial) -> str:
         """Returns the hash under which a trial is found."""
-        return trial.key(self._datasets[trial.cell.data], self._device)
+        return trial.key(self.dataset(trial), self._device)
+
+    def dataset(self, trial: Trial) -> "Dataset":
+        """Returns the dataset of a trial in its form."""
+        return self._datasets[trial.cell.data]
 
     def number(self, cell: Cell) -> int:
         """Returns the place of a cell among the cells."""

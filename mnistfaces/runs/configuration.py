@@ -90,8 +90,30 @@ class TrainRecord(FolderRecord):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BestModelRecord:
+    """What a sweep that keeps weights says of the best cell's first model, as a training says it of its own.
+
+    Attributes:
+        trial: its key.
+        weights: the file in the sweep's folder.
+        row: what a training of its own would report.
+    """
+
+    trial: str
+    weights: str
+    dataset: DatasetRecord
+    training: TrainConfig
+    split: SplitConfig
+    seed: int
+    split_seed: int
+    fold: int
+    normalisation: NormalisationName
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SweepRecord(FolderRecord):
-    """The configuration of `mnf sweep`; `best_command` is found when the sweep is finished."""
+    """The configuration of `mnf sweep`; the command and the model of the best cell are found when it is finished."""
 
     datasets: list[DatasetRecord] | None
     dataset: str
@@ -102,6 +124,7 @@ class SweepRecord(FolderRecord):
     device: str
     isolated: bool
     best_command: str | None = None
+    best_model: BestModelRecord | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +139,7 @@ class ContourRecord(FolderRecord):
     surface: dict[str, Any]
 
 
-FOUND = ("hash", "files", "sha256", "versions", "best_command", "normalisation", CHECK)
+FOUND = ("hash", "files", "sha256", "versions", "best_command", "best_model", "normalisation", CHECK)
 """What a configuration says beyond what was asked."""
 
 RECORDS: dict[str, type[FolderRecord]] = {"train": TrainRecord, "sweep": SweepRecord, "contour": ContourRecord}
@@ -148,6 +171,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 COMMANDS = ("train", "sweep", "contour", "trajectory", "reproduce")
+"""Those that keep runs."""
 
 
 def _problem_of(config: object) -> str | None:

@@ -9,6 +9,7 @@ from mnistfaces.datasets import NAMES, RESIZED, load_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split, draw_split
 from mnistfaces.errors import DataError, RunError
+from mnistfaces.runs.best import best_model_of
 from mnistfaces.runs.network import Network
 from mnistfaces.runs.runs import WEIGHTS, Run, find_runs
 
@@ -38,6 +39,22 @@ def find_run(reference: str, commands: Sequence[str], lines: Iterable[str] = ())
     if len(runs) > 1:
         raise RunError(f"stdin names {len(runs)} runs, such as {runs[0].path} and {runs[1].path}: give one")
     return runs[0]
+
+
+def find_model(reference: str, lines: Iterable[str] = ()) -> Run:
+    """Returns the one run of a model that a reference means: a training, or a sweep's best model.
+
+    Args:
+        reference: a run directory, `last`, or `-` for the `run` field of rows.
+        lines: those rows.
+
+    Raises:
+        RunError: there is no such run, the rows name several, or it keeps no model.
+    """
+    run = best_model_of(find_run(reference, ("train",), lines))
+    if run.command != "train":
+        run.require_weights()
+    return run
 
 
 def network_of(run: Run) -> Network:
@@ -138,4 +155,4 @@ def size_and_color(kind: str, shape: tuple[int, ...]) -> SizeAndColor:
 
 def split_of(run: Run, dataset: Dataset) -> Split:
     """Returns the images that trained, validated and tested a run's model, in the dataset that it was made with."""
-    return draw_split(dataset, run.split, run.config["split_seed"])
+    return draw_split(dataset, run.split, run.config["split_seed"], run.config.get("fold", 0))

@@ -12,7 +12,7 @@ from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.display import Displayed
 from mnistfaces.errors import RunError
 from mnistfaces.files import write_bytes
-from mnistfaces.runs.configuration import CONFIG, read_config
+from mnistfaces.runs.configuration import COMMANDS, CONFIG, read_config
 from mnistfaces.runs.folder import RUNS, is_proven
 from mnistfaces.text import nearest
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mnistfaces.runs.predictions import Predictions
+
+LAST = "last"
+"""The reference to the newest finished run under `./runs` that the caller can use."""
 
 WEIGHTS = "weights.safetensors"
 PREDICTIONS = "predictions.npz"
@@ -51,6 +54,11 @@ class Run(Displayed):
     def command(self) -> str:
         """Returns the command that made it."""
         return str(self.config["command"])
+
+    @property
+    def stands_for(self) -> set[str]:
+        """Returns the commands whose runs it can stand for: a sweep that keeps its best model is a training, too."""
+        return {self.command} | ({"train"} if self.config.get("best_model") else set())
 
     @property
     def training(self) -> TrainConfig:
@@ -85,13 +93,17 @@ class Run(Displayed):
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
-        if WEIGHTS not in self.config["sha256"]:
-            raise RunError(f"{self.path} keeps no weights: {self._how_to_train()}")
+        self.require_weights()
         path = self.file(WEIGHTS)
         try:
             return dict(load(path.read_bytes()))
         except SafetensorError as error:
             raise RunError(f"{path} is damaged: {error}") from error
+
+    def require_weights(self) -> None:
+        """Raises RunError where it keeps no weights, with the line that makes some."""
+        if WEIGHTS not in self.config["sha256"]:
+            raise RunError(f"{self.path} keeps no weights: {self._how_to_train()}")
 
     def predictions(self) -> "Predictions":
         """Returns what its trials answered.
@@ -122,16 +134,21 @@ class Run(Displayed):
     def _how_to_train(self) -> str:
         if self.command == "sweep":
             best = self.config.get("best_command") or "mnf train"
-            return f"a sweep keeps predictions only; get one model with `{best}`"
+            return f"a sweep keeps predictions only, unless --keep-weights best; get one model with `{best}`"
         return "it was made by `mnf " + self.command + "`"
 
 
 def load_run(path: str | Path) -> Run:
     """Returns a kept run.
 
+    Args:
+        path: its directory; `last` is the newest finished run under `./runs`, unless a folder here is called so.
+
     Raises:
-        RunError: the folder is not a run directory, or its configuration is damaged.
+        RunError: the folder is not a run directory, its configuration is damaged, or there is no finished run.
     """
+    if str(path) == LAST and not Path(path).exists():
+        return find_runs(LAST, COMMANDS)[0]
     return Run(path=Path(path), config=read_config(Path(path)))
 
 
@@ -152,21 +169,21 @@ def find_runs(reference: str, commands: Sequence[str], lines: Iterable[str] = ()
         if not paths:
             raise RunError("stdin has no row with a `run`: pipe the rows of `mnf train` or `mnf sweep` in")
         return [load_run(path) for path in dict.fromkeys(paths)]
-    if reference != "last":
+    if reference != LAST:
         if not Path(reference).exists() and (meant := _nearest_run(reference)):
             raise RunError(f"no run {reference!r}: did you mean {meant}?")
         return [load_run(reference)]
     for path in sorted(RUNS.glob(f"*/{CONFIG}"), key=_age):
         with contextlib.suppress(RunError):  # a stranger's file, or a damaged one, is no obstacle
             run = load_run(path.parent)
-            if run.command in commands and run.config["sha256"]:
+            if run.stands_for & set(commands) and run.config["sha256"]:
                 return [run]
     raise RunError(f"no finished run of {' or '.join(f'mnf {name}' for name in commands)} under ./{RUNS}")
 
 
 def _nearest_run(reference: str) -> str | None:
     """Returns the run under `./runs` that was most likely meant, or None where no name is near."""
-    kept = {"last": "last"} | {place.parent.name: place.parent.as_posix() for place in RUNS.glob(f"*/{CONFIG}")}
+    kept = {LAST: LAST} | {place.parent.name: place.parent.as_posix() for place in RUNS.glob(f"*/{CONFIG}")}
     meant = nearest(Path(reference).name, [*kept])
     return None if meant is None else kept[meant]
 
