@@ -5,9 +5,9 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.display import Displayed
 from mnistfaces.datasets.normalisation import normalisation_of
 from mnistfaces.datasets.splits import settled
+from mnistfaces.display import Displayed
 from mnistfaces.experiments.commands import train_line, without_folds
 from mnistfaces.experiments.kept import KeptTrials
 from mnistfaces.experiments.outcomes import Outcomes
