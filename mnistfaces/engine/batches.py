@@ -17,6 +17,7 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine.draws import Draw, count_steps
 from mnistfaces.engine.sparse import SparseImages
 from mnistfaces.engine.tiles import Images, TwoWays, aligned, count_blocks
+from mnistfaces.engine.transfer import to_device
 
 Storage = Literal["rows", "two ways", "sparse"]
 
@@ -32,23 +33,21 @@ class Batch:
         inputs: (S * J, B, D), as rows or in a form that is faster for a whole set.
         labels: (S * J, 1, B) int64.
         weight: (S * J, 1, B); what an image counts in the cost, 0 for padding.
-        truth: (S * J, C, B); an image's weight at its label, else 0.
         padding: (S * J, 1, B) bool; which images are none.
     """
 
     inputs: Tensor | Images
     labels: Tensor
     weight: Tensor
-    truth: Tensor
     padding: Tensor
+
+    def __getitem__(self, blocks: slice) -> "Batch":
+        """Returns some of the blocks, which are not copied."""
+        return Batch(**{name: value[blocks] for name, value in vars(self).items()})
 
     def of_block(self, block: int, blocks: int) -> "Batch":
         """Returns one block of every draw, (S, B, D), where each draw has `blocks` of them."""
-        if blocks == 1:
-            return self
-        if not isinstance(self.inputs, Tensor):
-            raise TypeError("only rows of images are taken apart")
-        return Batch(**{name: value[block::blocks] for name, value in vars(self).items()})
+        return self if blocks == 1 else self[block::blocks]
 
 
 def load_rows(
@@ -102,19 +101,12 @@ def load_whole(
     inputs: Tensor | Images
     if storage == "sparse":
         parts = (images[first * size : (first + 1) * size] for first in range(blocks))
-        inputs = SparseImages(load_rows(dataset, part, dtype, size, columns) for part in parts)
+        inputs = SparseImages.of(load_rows(dataset, part, dtype, size, columns) for part in parts)
     else:
         rows = load_rows(dataset, images, dtype, blocks * size, columns)
         dense = rows.view(blocks, size, -1).to(device)
         inputs = TwoWays(dense) if storage == "two ways" else dense
-    truth = _truth(labels, weight, len(dataset.classes))
-    return Batch(inputs=inputs, labels=labels, weight=weight, truth=truth, padding=weight == 0)
-
-
-def _truth(labels: Tensor, weight: Tensor, classes: int) -> Tensor:
-    """Returns (..., C, B) with an image's weight at its label, from (..., 1, B)."""
-    truth = weight.new_zeros(*weight.shape[:-2], classes, weight.shape[-1])
-    return truth.scatter_(-2, labels, weight)
+    return Batch(inputs=inputs, labels=labels, weight=weight, padding=weight == 0)
 
 
 class Minibatches:
@@ -154,7 +146,6 @@ class Minibatches:
         self._padding = self._weight == 0
         self._order = torch.zeros(self.steps, len(draws) * self.padded, dtype=torch.int64, device=device)
         self._order_labels = torch.zeros(self._weight.shape, dtype=torch.int64, device=device)
-        self._truth = weight.new_zeros(self.steps, self._weight.shape[1], len(dataset.classes), self.images)
         self._cursor = torch.zeros(1, dtype=torch.int64, device=device)
 
     def shuffle(self) -> None:
@@ -164,9 +155,8 @@ class Minibatches:
         for row, (generator, train) in enumerate(zip(self._generators, self._train, strict=True)):
             shuffled = generator.permutation(train)[:capacity]
             order[row, : len(shuffled)] = shuffled
-        self._order.copy_(_sent(self._by_step(order).reshape(self.steps, -1), self._order.device))
+        self._order.copy_(to_device(self._by_step(order).reshape(self.steps, -1), self._order.device))
         torch.index_select(self._labels, 0, self._order.flatten(), out=self._order_labels.view(-1))
-        self._truth.zero_().scatter_(-2, self._order_labels, self._weight)
         self._cursor.zero_()
 
     @property
@@ -181,20 +171,20 @@ class Minibatches:
 
     def load(self, step: int) -> Batch:
         """Returns the minibatches of one step, (S * J, B, D); the next call overwrites their inputs."""
-        everything = self._order, self._order_labels, self._weight, self._truth, self._padding
+        everything = self._order, self._order_labels, self._weight, self._padding
         return self._gather(*(array[step] for array in everything))
 
     def load_next(self) -> Batch:
         """Returns the minibatches of the step after the last, which is counted on the device."""
-        everything = self._order, self._order_labels, self._weight, self._truth, self._padding
+        everything = self._order, self._order_labels, self._weight, self._padding
         batch = self._gather(*(array.index_select(0, self._cursor)[0] for array in everything))
         self._cursor.add_(1)
         return batch
 
-    def _gather(self, order: Tensor, labels: Tensor, weight: Tensor, truth: Tensor, padding: Tensor) -> Batch:
+    def _gather(self, order: Tensor, labels: Tensor, weight: Tensor, padding: Tensor) -> Batch:
         torch.index_select(self._inputs, 0, order, out=self._gathered)
         inputs = self._gathered.view(-1, self.images, self._gathered.shape[1])
-        return Batch(inputs=inputs, labels=labels, weight=weight, truth=truth, padding=padding)
+        return Batch(inputs=inputs, labels=labels, weight=weight, padding=padding)
 
     def _weights(self, config: TrainConfig) -> NDArray[np.float64]:
         """Returns what the image in each place of an epoch counts, (steps, S, padded): 0 where there is none."""
@@ -208,9 +198,3 @@ class Minibatches:
         """Returns (steps, S, padded) from (S, steps * size), each minibatch padded with zeros."""
         steps = array.reshape(len(array), self.steps, self.size).swapaxes(0, 1)
         return np.pad(steps, ((0, 0), (0, 0), (0, self.padded - self.size)))
-
-
-def _sent(array: NDArray[Any], device: torch.device) -> Tensor:
-    """Returns an array on its way to a device; a GPU takes it when it comes to it, and nothing here waits."""
-    values = torch.from_numpy(np.ascontiguousarray(array))
-    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)

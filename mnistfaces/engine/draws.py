@@ -1,4 +1,4 @@
-"""What a seed decides, and how many steps an epoch has: known before anything is computed, and without torch."""
+"""What a seed decides, how many steps an epoch has, and how models are numbered: known before anything is computed."""
 
 from dataclasses import dataclass
 
@@ -32,3 +32,13 @@ def count_steps(config: TrainConfig, images: int) -> int:
     if config.batch_size is None or is_full_batch(config, images):
         return 1
     return images // config.batch_size if config.drop_last else -(-images // config.batch_size)
+
+
+def cell_and_draw(model: int, draws: int) -> tuple[int, int]:
+    """Returns which cell and which of so many draws a model has: models are numbered cell by cell."""
+    return divmod(model, draws)
+
+
+def model_of(cell: int, draw: int, draws: int) -> int:
+    """Returns the number of the model that has a cell and a draw, of so many draws."""
+    return cell * draws + draw

@@ -7,7 +7,7 @@ takes a third of the time. Models are multiplied one by one, so their bits do no
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -22,18 +22,24 @@ class SparseImages:
     """Blocks of images, (J, B, D), by rows for the logits and by columns for the gradient.
 
     Args:
-        blocks: of images as dense rows, (B, D) each; they are read one at a time.
+        blocks: both forms of every block: its rows (B, D) and its columns (D, B).
 
     Attributes:
         shape: J, B and D.
     """
 
-    def __init__(self, blocks: Iterable[Tensor]) -> None:
-        self._rows, self._columns = [], []
-        for block in blocks:
-            self._rows.append(_compressed(block))
-            self._columns.append(_compressed(block.T))
-        self.shape = torch.Size((len(self._rows), *self._rows[0].shape))
+    def __init__(self, blocks: Sequence[tuple[Tensor, Tensor]]) -> None:
+        self.shape = torch.Size((len(blocks), *blocks[0][0].shape))
+        self._blocks = blocks
+
+    @classmethod
+    def of(cls, dense: Iterable[Tensor]) -> "SparseImages":
+        """Compresses blocks of dense rows, (B, D) each; they are read one at a time."""
+        return cls([(_compressed(block), _compressed(block.T)) for block in dense])
+
+    def __getitem__(self, blocks: slice) -> "SparseImages":
+        """Returns some of the blocks, which are not copied."""
+        return SparseImages(self._blocks[blocks])
 
     def project(self, weight: Tensor, out: Tensor) -> Tensor:
         """Writes weight @ block.T, the same weights for every block, into `out` and returns it.
@@ -44,7 +50,7 @@ class SparseImages:
         """
         for column, model in enumerate(weight[0]):
             by_input = pad(model.T, (0, -len(model) % LANES))  # (D, R), R padded
-            for block, rows in enumerate(self._rows):
+            for block, (rows, _) in enumerate(self._blocks):
                 out[block, column].copy_((rows @ by_input).T[: len(model)])
         return out
 
@@ -57,7 +63,7 @@ class SparseImages:
         """
         count = residual.shape[2]
         by_image = pad(residual.transpose(2, 3), (0, -count % LANES))  # (J, M, B, R), R padded
-        for block, columns in enumerate(self._columns):
+        for block, (_, columns) in enumerate(self._blocks):
             for column, one in enumerate(by_image[block]):
                 out[block, column].copy_((columns @ one).T[:count])
         return out

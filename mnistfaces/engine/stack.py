@@ -1,31 +1,42 @@
 """K models of one architecture on the device, and one step of training for all of them.
 
-Legend: G cells (configurations), S draws (a split and a seed), K = G * S models, cell-major: model k has draw
-k mod S. J blocks of B images a batch, D inputs, C classes. T tiles of M places each hold the models.
+Legend: G cells (configurations), S draws (a split and a seed), K = G * S models. J blocks of B images a batch, D
+inputs, C classes. T tiles of M places each hold the models.
 
-Each model's arithmetic is laid out by its own configuration and data alone (see `models.tiles`), so its numbers
-do not depend on which others train beside it.
+Each model's arithmetic is laid out by its own configuration and data alone, so its numbers do not depend on which
+others train beside it. `tiles` says why a batch of products holds at least two and why every model's part is padded,
+`arrangement` what is tried at run time. What is left to do here: a step adds the gradients of the blocks of a batch,
+always in their order.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.engine.batches import ROWS_AT_ONCE, Batch, Minibatches, Storage, load_whole
-from mnistfaces.engine.draws import Draw, is_full_batch
-from mnistfaces.engine.models import MODELS, build_model
+from mnistfaces.engine.arrangement import Arrangement, Tile, arrange
+from mnistfaces.engine.batches import Batch, Minibatches
+from mnistfaces.engine.draws import Draw, cell_and_draw, is_full_batch
+from mnistfaces.engine.models import Model, build_model
 from mnistfaces.engine.optim import Optimizer
 from mnistfaces.engine.replay import Replayed
-from mnistfaces.engine.sparse import SPARSE_DENSITY, SPARSE_IMAGES, pays_off
-from mnistfaces.engine.tiles import Arrangement, Tile, TwoWays, arrange, count_blocks, tiled
+from mnistfaces.engine.source import Source
+from mnistfaces.engine.sparse import SparseImages
+from mnistfaces.engine.tiles import TwoWays, count_blocks, pieces, tiled
+from mnistfaces.engine.transfer import to_host
 
-SHARED = -1  # the owner of buffers that no later step relies on
+PIECE_BYTES = {"cpu": 8 << 20}
+OTHER_PIECE_BYTES = 256 << 20  # of a GPU, which wants larger ones
+"""Of a large set of images, as many blocks go through at once as give so many bytes of activations."""
+
+SHARED = (-1, -1)  # the owner of buffers that no later step relies on
+
+KEPT_BYTES = 256 << 20
+"""Passes of a stack's measured training images, from which its next step starts, take no more than this."""
 
 
 class Stack:
@@ -38,58 +49,51 @@ class Stack:
         device: where to compute.
 
     Attributes:
-        count: K.
+        source: what of the images is computed with.
         whole: the training images of the first draw as one batch.
-        parameters: of the models in all places, (T * M, ...) each.
+        arrangement: where the models stand.
         places: of the K models.
+        parameters: of the models in all places, (T * M, ...) each.
         replayed: a step, where the device is a GPU.
     """
 
     def __init__(
         self, dataset: Dataset, cells: Sequence[TrainConfig], draws: Sequence[Draw], device: torch.device
     ) -> None:
-        config, split = cells[0], draws[0].split
+        config, train = cells[0], draws[0].split.train
         self.config, self.draws, self.device, self.dataset = config, draws, device, dataset
-        self.count = len(cells) * len(draws)
 
-        # What of the images is computed with. Full batches of a model that starts from zero never move the weights of
-        # inputs that are zero in every training image: these inputs are left out. Images that are mostly zero even so
-        # are compressed; a few that go through twice a step are kept in both orders.
-        full = is_full_batch(config, len(split.train))
-        blocks = count_blocks(len(split.train))
-        self.columns = self._used_columns() if full and MODELS[config.model].starts_at_zero else None
-        self.sparse = self.columns is not None and self._is_mostly_zero(len(self.columns))
-        few = full and blocks > 1 and len(split.train) < SPARSE_IMAGES
-        mean = full and config.reduction == "mean"
-        self.whole = self.load(split.train, mean=mean, storage="two ways" if few else "rows")
+        # The images, and what a step takes of them: all, or minibatches.
+        self.source = Source.of(dataset, config, train, device)
+        self.whole = self.source.load_training(train)
         alone = self.whole if len(draws) == 1 else None
+        full = is_full_batch(config, len(train))
         self.minibatches = None if full else Minibatches(dataset, draws, config, device, alone)
-        self.blocks = self.minibatches.blocks if self.minibatches else blocks
+        self.blocks = self.minibatches.blocks if self.minibatches else count_blocks(len(train))
 
-        # What is trained, and where each model stands.
-        inputs = dataset.inputs.shape[1] if self.columns is None else len(self.columns)
-        self.model = build_model(config, inputs, len(dataset.classes))
-        self.arrangement = self._arrange(len(cells))
-        self.places = [self.arrangement.place(k) for k in range(self.count)]
-        models = self.arrangement.models()
-        self.parameters = self._initial([draws[model % len(draws)].seed for model in models])
-        self.optimizer = Optimizer([cells[model // len(draws)] for model in models], self.parameters)
+        # The architecture, and where each model of it stands.
+        self.model = build_model(config, self.source.inputs, len(dataset.classes))
+        images = self.minibatches.images if self.minibatches else self.whole.inputs.shape[1]
+        self.arrangement = _arrangement(self.model, self.whole, images, (len(cells), len(draws), self.blocks))
 
-        # Memory for gradients: of the first block of images and of the next one, or of all blocks of one tile.
-        self.grads = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self._tiled_grads = tiled(self.grads, self.arrangement.width)
-        self._spare = [torch.zeros_like(parameter) for parameter in self.parameters] if self.blocks > 1 else []
-        self._partial: list[Tensor] = []
+        # The weights, as each place's seed gives them, and what moves them.
+        self.places = [self.arrangement.place(k) for k in range(self.arrangement.count)]
+        placed = [cell_and_draw(model, len(draws)) for model in self.arrangement.models()]
+        self.parameters = _initial(self.model, [draws[draw].seed for _, draw in placed], self.whole.weight)
+        self.optimizer = Optimizer([cells[cell] for cell, _ in placed], self.parameters)
 
-        # Memory for activations, by who uses it, and the passes that the next step may start from, by tile.
-        self._buffers: dict[tuple[int, int, int, int], list[Tensor]] = {}
-        self._passes: dict[int, tuple[list[Tensor], Tensor]] = {}
+        # Memory for gradients, for activations by their shape, and the passes that the next step may start from.
+        self._grads = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self._more: list[Tensor] = []
+        self._partials: dict[int, list[Tensor]] = {}
+        self._buffers: dict[tuple[int, ...], list[Tensor]] = {}
+        self._passes: dict[tuple[int, int], tuple[list[Tensor], Tensor]] = {}
         self.replayed = Replayed(self.next_step, device) if device.type == "cuda" else None
 
-    def load(self, images: NDArray[np.int64], *, mean: bool = False, storage: Storage = "rows") -> Batch:
-        """Returns images of the dataset as the models take them; each weighs 1, or 1/n for the `mean` cost."""
-        more: dict[str, Any] = {"columns": self.columns, "mean": mean, "storage": "sparse" if self.sparse else storage}
-        return load_whole(self.dataset, images, self.config.dtype, self.device, **more)
+    @property
+    def count(self) -> int:
+        """Returns K."""
+        return self.arrangement.count
 
     def train_epoch(self) -> None:
         """Moves every model through one epoch."""
@@ -100,99 +104,85 @@ class Stack:
                 self._step(self.minibatches.load(step) if self.minibatches else self.whole)
             else:
                 self.replayed()
-        self.forget_passes()
-
-    def forget_passes(self) -> None:
-        """Drops the passes that were kept, for weights that are no longer these."""
         self._passes.clear()
-
-    def log_probs(self, k: int, batch: Batch) -> Tensor:
-        """Returns the log-probabilities of one model for a whole set, (J, C, B).
-
-        For the training set of full batches in blocks they are kept, and the next step starts from them.
-        """
-        place, blocks, width = self.places[k], batch.inputs.shape[0], self.arrangement.width
-        if self.replayed or self.minibatches or batch is not self.whole or blocks == 1:
-            alone = [part[place].expand(blocks, 1, *part.shape[1:]) for part in self.parameters]
-            return self._forward(alone, batch, SHARED)[1]
-        group, column = divmod(place, width)
-        if group not in self._passes:
-            self._passes[group] = self._forward(self._of_group(group), batch, group)
-        log_probs = self._passes[group][1]
-        return log_probs.view(blocks, width, *log_probs.shape[1:])[:, column]
-
-    def weights(self, k: int) -> dict[str, NDArray[Any]]:
-        """Returns a copy of one model's parameters by their `torch.nn.Sequential` names, as float arrays."""
-        arrays = [
-            parameter[self.places[k]][tuple(slice(size) for size in shape)].cpu().numpy().copy()
-            for parameter, shape in zip(self.parameters, self.model.shapes, strict=True)
-        ]
-        if self.columns is not None:
-            whole = np.zeros((len(arrays[0]), self.dataset.inputs.shape[1]), arrays[0].dtype)
-            whole[:, self.columns] = arrays[0]
-            arrays[0] = whole
-        return dict(zip(self.model.names, arrays, strict=True))
-
-    def _arrange(self, cells: int) -> Arrangement:
-        """Returns where the models stand; those on compressed images are multiplied one by one."""
-        draws, inputs = len(self.draws), self.whole.inputs
-        if self.sparse:
-            return Arrangement(cells=cells, draws=draws, width=1, used=1, groups=cells)
-        tile = Tile(
-            rows=self.model.shapes[0][0],
-            images=self.minibatches.images if self.minibatches else inputs.shape[1],
-            inputs=inputs.shape[2],
-            dtype=self.whole.weight.dtype,
-            device=self.device,
-            two_ways=isinstance(inputs, TwoWays),
-        )
-        return arrange(cells, draws, self.blocks, tile)
-
-    def _initial(self, seeds: Sequence[int]) -> list[Tensor]:
-        """Returns the parameters that the seeds of all places give, (T * M, ...) each."""
-        by_seed = {seed: self.model.initial(seed) for seed in seeds}
-        starts = [by_seed[seed] for seed in seeds]
-        parameters = []
-        for part, (shape, padded) in enumerate(zip(self.model.shapes, self.model.padded, strict=True)):
-            whole = torch.zeros(len(starts), *padded, dtype=getattr(torch, self.config.dtype))
-            whole[(slice(None), *(slice(size) for size in shape))] = torch.stack([start[part] for start in starts])
-            parameters.append(whole.to(self.device))
-        return parameters
-
-    def _used_columns(self) -> NDArray[np.int64]:
-        """Returns the inputs that some training image uses: the softmax model's other weights stay zero for good."""
-        return np.flatnonzero(np.any([rows.any(axis=0) for rows in self._train_rows()], axis=0))
-
-    def _is_mostly_zero(self, columns: int) -> bool:
-        """Returns whether the training images, of which so many inputs are used, are faster compressed."""
-        count = len(self.draws[0].split.train)
-        nonzero = sum(int(np.count_nonzero(rows)) for rows in self._train_rows())
-        return pays_off(count, self.device) and nonzero < SPARSE_DENSITY * count * columns
-
-    def _train_rows(self) -> Iterator[NDArray[Any]]:
-        """Yields the training images of the first draw in pieces."""
-        train = self.draws[0].split.train
-        yield from (
-            self.dataset.inputs[train[start : start + ROWS_AT_ONCE]] for start in range(0, len(train), ROWS_AT_ONCE)
-        )
-
-    def _of_group(self, group: int) -> list[Tensor]:
-        """Returns the parameters of one tile, (J, M, ...) each: the same for every block of images."""
-        tiles = tiled(self.parameters, self.arrangement.width)
-        return [parameter[group].expand(self.blocks, *parameter.shape[1:]) for parameter in tiles]
-
-    def _forward(self, parameters: Sequence[Tensor], batch: Batch, owner: int) -> tuple[list[Tensor], Tensor]:
-        """Returns activations, in buffers that `owner` alone uses, and log-probabilities, (T * M, C, B)."""
-        count, width = parameters[0].shape[:2]
-        key = owner, count, width, batch.inputs.shape[1]
-        if key not in self._buffers:
-            self._buffers[key] = self.model.activations(count, width, key[3], batch.weight)
-        activations = self._buffers[key]
-        return activations, torch.log_softmax(self.model.forward(parameters, batch.inputs, activations), 1)
 
     def next_step(self) -> None:
         """Moves every model by one step, on the same buffers every time."""
         self._step(self.minibatches.load_next() if self.minibatches else self.whole)
+
+    def weights(self, k: int, parameters: Sequence[NDArray[Any]] | None = None) -> dict[str, NDArray[Any]]:
+        """Returns a copy of one model's parameters by their `torch.nn.Sequential` names, as float arrays.
+
+        Args:
+            k: the model.
+            parameters: of the models in all places, on the host; None brings over those of now.
+        """
+        place = self.places[k]
+        arrays = [
+            parameter[place][tuple(slice(size) for size in shape)].copy()
+            for parameter, shape in zip(parameters or to_host(self.parameters), self.model.shapes, strict=True)
+        ]
+        return dict(zip(self.model.names, [self.source.spread(arrays[0]), *arrays[1:]], strict=True))
+
+    def takes_by_tiles(self, batch: Batch) -> bool:
+        """Returns whether a step takes this very batch, one tile after the other, as several blocks of images."""
+        return self.minibatches is None and batch is self.whole and self.blocks > 1
+
+    def passes(self, group: int, parameters: Sequence[Tensor]) -> Iterator[tuple[slice, Tensor]]:
+        """Yields the log-probabilities of one tile for a full batch, some blocks at a time.
+
+        Those of the weights of now are kept for the next step, unless they take too much memory.
+
+        Args:
+            group: the tile.
+            parameters: of the models in all places.
+
+        Yields:
+            Which blocks, and (J, M, C, B) of them.
+        """
+        kept = parameters is self.parameters and self.replayed is None and self._pass_bytes() <= KEPT_BYTES
+        for blocks in self._pieces(self.whole):
+            owner = group, blocks.start
+            made = self._passes.get(owner) if kept else None
+            if made is None:
+                made = self._pass(owner if kept else SHARED, group, self.whole[blocks], parameters)
+            if kept:
+                self._passes[owner] = made
+            yield blocks, made[1].view(-1, self.arrangement.width, *made[1].shape[1:])
+
+    def _pass_bytes(self) -> int:
+        """Returns how much memory the passes of a full batch through all tiles take."""
+        return len(self.parameters[0]) * self.blocks * self._block_bytes(self.whole)
+
+    def _block_bytes(self, batch: Batch) -> int:
+        """Returns how much memory the pass of one block of images through one model takes."""
+        return (sum(self.model.rows) + self.model.classes) * batch.weight[0].numel() * batch.weight.element_size()
+
+    def _pieces(self, batch: Batch) -> list[slice]:
+        """Returns which blocks of a batch of the only draw go through a tile at a time."""
+        return pieces(self.blocks, piece_bytes(self.device) // (self.arrangement.width * self._block_bytes(batch)))
+
+    def _pass(
+        self, owner: tuple[int, int], group: int, batch: Batch, parameters: Sequence[Tensor]
+    ) -> tuple[list[Tensor], Tensor]:
+        """Returns the pass of blocks of images through one tile: the same weights for every block."""
+        return self._forward(owner, self._of_group(group, len(batch.labels), parameters), batch)
+
+    def _of_group(self, group: int, blocks: int, parameters: Sequence[Tensor]) -> list[Tensor]:
+        """Returns the parameters of one tile, (J, M, ...) each: the same for every block of images."""
+        tiles = tiled(parameters, self.arrangement.width)
+        return [parameter[group].expand(blocks, *parameter.shape[1:]) for parameter in tiles]
+
+    def _forward(
+        self, owner: tuple[int, int], parameters: Sequence[Tensor], batch: Batch
+    ) -> tuple[list[Tensor], Tensor]:
+        """Returns activations, in buffers that `owner` alone uses, and log-probabilities, (T * M, C, B)."""
+        count, width = parameters[0].shape[:2]
+        key = *owner, count, width, batch.inputs.shape[1]
+        if key not in self._buffers:
+            self._buffers[key] = self.model.activations(count, width, batch.inputs.shape[1], batch.weight)
+        activations = self._buffers[key]
+        return activations, torch.log_softmax(self.model.forward(parameters, batch.inputs, activations), 1)
 
     def _step(self, batch: Batch) -> None:
         """Moves every model by one step on a batch, (S * J, B, D)."""
@@ -202,37 +192,90 @@ class Stack:
         else:
             for block in range(self.blocks):
                 self._descend_tiles(batch.of_block(block, self.blocks), first=block == 0)
-        self.optimizer.step(self.parameters, self.grads)
+        self.optimizer.step(self.parameters, self._grads)
 
     def _descend_tiles(self, batch: Batch, *, first: bool) -> None:
         """Adds the gradient of one block of images a draw: a batch of products is all tiles."""
-        width, out = self.arrangement.width, self.grads if first else self._spare
-        parameters = tiled(self.parameters, width)
-        activations, log_probs = self._forward(parameters, batch, SHARED)
-        residual = _residual(log_probs, batch, width)
-        self.model.backward(
-            parameters, batch.inputs, activations, residual, self._tiled_grads if first else tiled(out, width)
-        )
+        width = self.arrangement.width
+        if not (first or self._more):
+            self._more = [torch.zeros_like(grad) for grad in self._grads]
+        parameters, out = tiled(self.parameters, width), tiled(self._grads if first else self._more, width)
+        activations, log_probs = self._forward(SHARED, parameters, batch)
+        self.model.backward(parameters, batch.inputs, activations, _residual(log_probs, batch, width), out)
         if not first:
-            for grad, more in zip(self.grads, out, strict=True):
+            for grad, more in zip(self._grads, self._more, strict=True):
                 grad.add_(more)
 
     def _descend_blocks(self, group: int, batch: Batch) -> None:
-        """Writes the gradient of one tile of the only draw: a batch of products is its blocks of images."""
-        parameters = self._of_group(group)
-        activations, log_probs = self._passes.get(group) or self._forward(parameters, batch, group)
-        if not self._partial:
-            self._partial = [part.new_zeros(part.shape) for part in parameters]  # padding stays 0
-        residual = _residual(log_probs, batch, self.arrangement.width)
-        self.model.backward(parameters, batch.inputs, activations, residual, self._partial)
-        for grad, partial in zip(self._tiled_grads, self._partial, strict=True):
-            total, blocks = grad[group], partial.unbind()
-            torch.add(blocks[0], blocks[1], out=total)
-            for more in blocks[2:]:
-                total.add_(more)
+        """Writes the gradient of one tile of the only draw: a batch of products is some blocks of images."""
+        grads = [grad[group] for grad in tiled(self._grads, self.arrangement.width)]
+        for blocks in self._pieces(batch):
+            piece = batch[blocks]
+            made = self._passes.pop((group, blocks.start), None)
+            activations, log_probs = made or self._pass(SHARED, group, piece, self.parameters)
+            parameters = self._of_group(group, len(piece.labels), self.parameters)
+            partial = self._partial(parameters)
+            residual = _residual(log_probs, piece, self.arrangement.width)
+            self.model.backward(parameters, piece.inputs, activations, residual, partial)
+            for grad, part in zip(grads, partial, strict=True):
+                _add_in_order(grad, part, first=blocks.start == 0)
+
+    def _partial(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+        """Returns memory for the gradients of some blocks of images, (J, M, ...) each, whose padding stays 0."""
+        blocks = len(parameters[0])
+        if blocks not in self._partials:
+            self._partials[blocks] = [part.new_zeros(part.shape) for part in parameters]
+        return self._partials[blocks]
+
+
+def piece_bytes(device: torch.device) -> int:
+    """Returns how much memory the activations of images that go through at a time should take."""
+    return PIECE_BYTES.get(device.type, OTHER_PIECE_BYTES)
+
+
+def _add_in_order(total: Tensor, parts: Tensor, *, first: bool) -> None:
+    """Adds parts, (J, ...), to a total one by one; the first two of all make the total."""
+    rest = parts.unbind()
+    if first:
+        torch.add(rest[0], rest[1], out=total)
+        rest = rest[2:]
+    for part in rest:
+        total.add_(part)
+
+
+def _arrangement(model: Model, whole: Batch, images: int, counts: tuple[int, int, int]) -> Arrangement:
+    """Returns where G * S models stand that take J blocks of so many images a step; `counts` are G, S and J.
+
+    Models on compressed images are multiplied one by one.
+    """
+    cells, draws, blocks = counts
+    if isinstance(whole.inputs, SparseImages):
+        return Arrangement(cells=cells, draws=draws, width=1, used=1, groups=cells)
+    tile = Tile(
+        rows=model.shapes[0][0],
+        images=images,
+        inputs=whole.inputs.shape[2],
+        dtype=whole.weight.dtype,
+        device=whole.weight.device,
+        two_ways=isinstance(whole.inputs, TwoWays),
+    )
+    return arrange(cells, draws, blocks, tile)
+
+
+def _initial(model: Model, seeds: Sequence[int], like: Tensor) -> list[Tensor]:
+    """Returns the parameters that the seeds of all places give, (T * M, ...) each, of the type and device of `like`."""
+    by_seed = {seed: model.initial(seed) for seed in seeds}
+    parameters = []
+    for part, (shape, padded) in enumerate(zip(model.shapes, model.padded, strict=True)):
+        whole = torch.zeros(len(seeds), *padded, dtype=like.dtype)
+        whole[(slice(None), *(slice(size) for size in shape))] = torch.stack([by_seed[seed][part] for seed in seeds])
+        parameters.append(whole.to(like.device))
+    return parameters
 
 
 def _residual(log_probs: Tensor, batch: Batch, width: int) -> Tensor:
     """Returns dC/dlogits = weight * (p - y), (T * M, C, B), in the place of the log-probabilities."""
-    probs = log_probs.exp_().view(-1, len(batch.truth), width, *log_probs.shape[1:])  # (T / S, S, M, C, B)
-    return probs.mul_(batch.weight[:, None]).sub_(batch.truth[:, None]).view_as(log_probs)
+    probs = log_probs.exp_().view(-1, len(batch.labels), width, *log_probs.shape[1:])  # (T / S, S, M, C, B)
+    weight, labels = batch.weight[:, None], batch.labels[:, None]  # (S, 1, 1, B)
+    at_label = probs.shape[0], probs.shape[1], width, 1, probs.shape[-1]
+    return probs.mul_(weight).scatter_add_(3, labels.expand(at_label), weight.neg().expand(at_label)).view_as(log_probs)

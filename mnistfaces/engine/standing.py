@@ -1,15 +1,19 @@
 """How the models of a stack stand: which have ended before their time, and the best weights of each so far.
 
-K models; parameters are (T * M, ...) each, model k in the place `stack.places[k]`.
+K models; parameters are (T * M, ...) each, model k in the place `stack.places[k]`. What an epoch decides about all
+models takes one transfer from the device.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
+from mnistfaces.engine.measuring import sums_of
 from mnistfaces.engine.stack import Stack
+from mnistfaces.engine.transfer import to_host
 
 if TYPE_CHECKING:
     from mnistfaces.config import Status
@@ -53,40 +57,45 @@ class Standing:
             before: the parameters before the epoch.
             epoch: that was just trained.
         """
-        for k, place in enumerate(self._stack.places):
-            moved = {1: 0.0, 2: 0.0}
-            for parameter, old in zip(self._stack.parameters, before, strict=True):
-                if self.ended_at[k]:
-                    parameter[place] = old[place]
-                moved[parameter[place].dim()] += float((parameter[place] - old[place]).double().square().sum())
-            if not self.ended_at[k] and all(math.sqrt(square) <= self._config.eps for square in moved.values()):
+        places = self._stack.places
+        ended = [place for place, at in zip(places, self.ended_at, strict=True) if at]
+        squares = torch.zeros(2, len(places), dtype=torch.float64, device=self._stack.device)  # of biases, of weights
+        for parameter, old in zip(self._stack.parameters, before, strict=True):
+            parameter[ended] = old[ended]
+            steps = parameter[places] - old[places]
+            moved = torch.zeros_like(squares[0])
+            sums_of(steps.double().square(), out=moved)
+            squares[steps.dim() - 2] += moved
+        (moves,) = to_host([squares.sqrt()])
+        for k, move in enumerate(moves.max(axis=0)):
+            if move <= self._config.eps and not self.ended_at[k]:
                 self.ended_at[k], self.statuses[k] = epoch, "stopped"
 
-    def keep_best(self, epoch: int, val_loss: Callable[[int], float | None]) -> None:
+    def keep_best(self, epoch: int, val_losses: Tensor) -> None:
         """Copies the parameters of every model whose validation loss is the lowest so far; ends those out of patience.
 
         Those that have ended so go back to their best.
 
         Args:
             epoch: that was just trained.
-            val_loss: returns the validation loss of model k, or None where it is not finite.
+            val_losses: of all models after it, (K,), on the device.
         """
         if not self.best_parameters:
             self.begin()
         patience = self._config.patience or math.inf
-        for k, place in enumerate(self._stack.places):
-            if self.statuses[k] == "early":
-                _copy(self.best_parameters, self._stack.parameters, place)
-                continue
-            loss = val_loss(k)
-            if loss is not None and loss < self.best[k]:
-                self.best[k], self.best_at[k] = loss, epoch
-                _copy(self._stack.parameters, self.best_parameters, place)
-            elif epoch - self.best_at[k] >= patience and not self.ended_at[k]:
+        back = [k for k, status in enumerate(self.statuses) if status == "early"]
+        self._copy(self.best_parameters, self._stack.parameters, back)
+        (losses,) = to_host([val_losses])
+        better = [k for k, loss in enumerate(losses) if self.statuses[k] != "early" and loss < self.best[k]]
+        self._copy(self._stack.parameters, self.best_parameters, better)
+        for k in better:
+            self.best[k], self.best_at[k] = float(losses[k]), epoch
+        for k, at in enumerate(self.best_at):
+            if epoch - at >= patience and not self.ended_at[k]:
                 self.ended_at[k], self.statuses[k] = epoch, "early"
 
-
-def _copy(source: Sequence[Tensor], target: Sequence[Tensor], place: int) -> None:
-    """Copies the parameters in one place."""
-    for there, here in zip(target, source, strict=True):
-        there[place] = here[place]
+    def _copy(self, source: Sequence[Tensor], target: Sequence[Tensor], models: Sequence[int]) -> None:
+        """Copies the parameters of some models."""
+        places = [self._stack.places[k] for k in models]
+        for there, here in zip(target, source, strict=True):
+            there[places] = here[places]

@@ -1,39 +1,37 @@
-"""Products of many models at once whose every result is the same whatever else is in the batch.
+"""Products of many models at once whose every result is the same whatever else is computed beside it.
 
-Legend: T tiles, M places for models in a tile, S sets of images, B images a set, D inputs, R rows of a model (classes
-or hidden units).
+Legend: T tiles, M places for models in a tile, S sets of images, J blocks of B images a set, D inputs, R rows of a
+model (classes or hidden units).
 
-A tile is the product of one block of images with the weights of the models that share it: M * R rows of weights, of
-which each model has R. A model must come out with the same bits whether it is trained alone or beside fifty others.
-Floating-point sums depend on the order of their terms, and a library chooses the order by the shape of a product and
-by the position of a row in it. Three rules follow:
+A model must come out with the same bits whether it is trained alone or beside fifty others. Floating-point sums depend
+on the order of their terms, and a library chooses the order by the shape of a product and by the position of a row in
+it. So the shapes are chosen such that a model's own part of them is always the same.
 
-- All tiles of a batch have one shape, and a batch holds at least two: a batch of one product takes another kernel. A
-  model trained alone is repeated until two tiles are full.
-- Inputs, images and classes are padded with zeros to whole cache lines, so that every part of every model starts on
-  one: kernels sum the edges of unaligned data in another order. The narrowest tile has at least 16 rows, for which
-  the kernels of larger ones are used.
-- The bits of a model are by definition those of the first place of the narrowest tile, which is where it stands when
-  it trains alone. Wider tiles are faster per model, but no library promises their bits, nor those of the other
-  places: MKL's AVX2 kernels take rows by sixes, and sum the two rows that are left over of twenty in another order.
-  So `widest_tile` tries, once for each shape, in which places a model keeps its bits, and models stand there only;
-  the other places are filled up with repetitions. Trying takes about as long as one step of training.
+A tile is one product: a block of images with the weights of all models that share these images, M * R rows of them. A
+step of training is a batch of T such products of one shape.
 
-On a GPU nothing is tried and tiles are as wide as they can be: its libraries choose by the number of products as well,
-and narrow tiles would waste it. There a model's last digits depend on its company, as the contract allows.
+*Why a batch holds at least two tiles.* A batch of one product goes to another kernel than a batch of two or more: of
+224 shapes tried with two threads, 34 had other last bits in a batch of one, none in a batch of two against one of
+seven. A model that trains alone is therefore repeated until two tiles are full, and a piece of a set of images that is
+cut into blocks is two blocks or more.
+
+*Why parts are padded.* Kernels take rows and columns several at a time, and sum what is left over at the edges in
+another order, by where it lies in memory. Inputs, images and classes are padded with zeros to whole cache lines, so
+that every part of every model starts on one; the narrowest tile has at least 16 rows, for which the kernels are those
+of larger ones.
+
+*What is tried at run time* is how wide tiles may be, and in which of their places a model keeps its bits: see
+`arrangement`.
 """
 
-import functools
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 FEWEST_TILES = 2
-FEWEST_ROWS = 16  # fewer take other kernels
-SPARE_ROWS = 48  # of repeated models below the last: a multiple of the rows that any kernel takes at once
 ALIGNMENT = 16  # numbers; images a block, inputs and padded classes are multiples of it
 BLOCK_IMAGES = 2048
 SPLIT_IMAGES = 256
@@ -52,6 +50,9 @@ class Images(Protocol):
     def correlate(self, residual: Tensor, out: Tensor) -> Tensor:
         """Writes residual @ block into `out`, (J, M, R, D), and returns it."""
 
+    def __getitem__(self, blocks: slice) -> "Images":
+        """Returns some of the blocks, which are not copied."""
+
 
 class TwoWays:
     """Images as rows for the gradient and as columns for the logits: a fifth faster, for twice the memory.
@@ -60,10 +61,14 @@ class TwoWays:
         shape: J, B and D.
     """
 
-    def __init__(self, rows: Tensor) -> None:
+    def __init__(self, rows: Tensor, columns: Tensor | None = None) -> None:
         self.shape = rows.shape
         self._rows = rows
-        self._columns = rows.transpose(1, 2).contiguous()  # (J, D, B)
+        self._columns = rows.transpose(1, 2).contiguous() if columns is None else columns  # (J, D, B)
+
+    def __getitem__(self, blocks: slice) -> "TwoWays":
+        """Returns some of the blocks, which are not copied."""
+        return TwoWays(self._rows[blocks], self._columns[blocks])
 
     def project(self, weight: Tensor, out: Tensor) -> Tensor:
         """Writes weight @ block.T into `out`, (J, M, R, B), and returns it."""
@@ -92,121 +97,14 @@ def count_blocks(images: int) -> int:
     return max(FEWEST_TILES, -(-images // BLOCK_IMAGES))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Arrangement:
-    """Where each of G * S models stands: cells that share a draw, and so its images, stand in one tile.
+def pieces(blocks: int, at_once: int) -> list[slice]:
+    """Cuts a set of blocks into pieces of about `at_once` blocks, so that what is computed of them fits into memory.
 
-    Attributes:
-        cells: G.
-        draws: S.
-        width: M, the places a tile.
-        used: how many of them, from the first, hold a model of their own.
-        groups: tiles a draw; tile t holds models of draw t mod S.
+    Only a set of one block has a piece of one block: such a product would have other bits.
     """
-
-    cells: int
-    draws: int
-    width: int
-    used: int
-    groups: int
-
-    def place(self, k: int) -> int:
-        """Returns the place of model k, which has cell k div S and draw k mod S, among all places of all tiles."""
-        cell, draw = divmod(k, self.draws)
-        return (cell // self.used * self.draws + draw) * self.width + cell % self.used
-
-    def models(self) -> list[int]:
-        """Returns the model in every place; places that are left over repeat some."""
-        return [
-            (group * self.used + column) % self.cells * self.draws + draw
-            for group in range(self.groups)
-            for draw in range(self.draws)
-            for column in range(self.width)
-        ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tile:
-    """One model's part of a tile, by what decides which kernel multiplies it.
-
-    Attributes:
-        rows: R.
-        images: B.
-        inputs: D.
-        dtype: of the numbers.
-        device: where they are.
-        two_ways: whether the images are `TwoWays`.
-    """
-
-    rows: int
-    images: int
-    inputs: int
-    dtype: torch.dtype
-    device: torch.device
-    two_ways: bool = False
-
-    @property
-    def narrowest(self) -> int:
-        """The models of the narrowest tile."""
-        return -(-FEWEST_ROWS // self.rows)
-
-    def products(self, width: int) -> tuple[Tensor, Tensor]:
-        """Returns the logits and the gradient of one random model in every place of the fewest tiles of a width.
-
-        Returns:
-            (T, M, R, B) and (T, M, R, D), of the same model, residuals and images for every width.
-        """
-        random = torch.Generator().manual_seed(0)
-        sizes = (self.rows, self.inputs), (self.rows, self.images), (self.images, self.inputs)
-        weight, residual, rows = (
-            torch.rand(size, generator=random, dtype=self.dtype).sub_(0.5).to(self.device) for size in sizes
-        )
-        weight, residual = (
-            part.repeat(width, 1, 1).expand(FEWEST_TILES, -1, -1, -1) for part in (weight, residual)
-        )  # (T, M, R, D) and (T, M, R, B)
-        rows = rows.expand(FEWEST_TILES, -1, -1)
-        images = TwoWays(rows) if self.two_ways else rows
-        logits = project(weight, images, residual.new_empty(residual.shape))
-        return logits, correlate(residual, images, weight.new_empty(weight.shape))
-
-
-def arrange(cells: int, draws: int, blocks: int, tile: Tile) -> Arrangement:
-    """Returns the arrangement with the widest tiles of G * S models, for so many blocks of images a step and draw."""
-    groups = FEWEST_TILES if draws == blocks == 1 else 1
-    most = -(-cells // groups)
-    width, used = widest_tile(most, tile) if tile.device.type == "cpu" else (max(most, tile.narrowest),) * 2
-    return Arrangement(cells=cells, draws=draws, width=width, used=used, groups=max(groups, -(-cells // used)))
-
-
-@functools.cache
-def widest_tile(models: int, tile: Tile) -> tuple[int, int]:
-    """Returns the places of a tile for some models that share their images, and how many from the first to use.
-
-    Tried are tiles of all the models, the same with places to spare, then of half as many, a quarter, ...; the first
-    in which every place can be used is taken, else the one that needs the fewest places for all models.
-    """
-    fewest = tile.narrowest
-    widths = [max(models, fewest)]
-    widths.append(widths[0] + -(-SPARE_ROWS // tile.rows))
-    while min(widths) > fewest:
-        widths.append(max(min(widths) // 2, fewest))
-    found = []
-    for width in widths:
-        used = min(_steady_places(width, tile), width if width <= widths[0] else models)
-        if used == width:
-            return width, used
-        if used:
-            found.append((-(-models // used) * width, width, used))
-    return min(found)[1:]
-
-
-def _steady_places(width: int, tile: Tile) -> int:
-    """Returns in how many places, from the first, of a tile a random model has the bits that define it."""
-    steady = width
-    for narrow, wide in zip(tile.products(tile.narrowest), tile.products(width), strict=True):
-        same = (wide == narrow[:1, :1]).all(dim=3).all(dim=2).all(dim=0)  # (M,)
-        steady = min(steady, int(same.to(torch.int8).cumprod(0).sum()))
-    return steady
+    count = max(1, blocks // max(FEWEST_TILES, at_once))
+    ends = [blocks * number // count for number in range(count + 1)]
+    return [slice(*pair) for pair in itertools.pairwise(ends)]
 
 
 def tiled(parameters: Sequence[Tensor], width: int) -> list[Tensor]:

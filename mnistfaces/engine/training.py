@@ -1,10 +1,9 @@
 """Training as a stream of records: when models are measured, when they stop, and which weights are kept.
 
-Legend: K models of a stack, J blocks of B images a set, C classes.
+Legend: K models of a stack, G cells, S draws.
 """
 
 import contextlib
-import math
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,18 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mnistfaces.config import COLLAPSE_EPOCHS, DeviceName, Status, TrainConfig, default_split, default_training
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import draw_split
 from mnistfaces.devices import choose_device
 from mnistfaces.display import Displayed
-from mnistfaces.engine.batches import Batch
 from mnistfaces.engine.draws import Draw, require_validation
+from mnistfaces.engine.measuring import Measured, Score, Sets, finite_models
 from mnistfaces.engine.snapshots import Pace, Snapshot
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.standing import Standing
+from mnistfaces.engine.transfer import to_host
 from mnistfaces.progress import Advanced
 
 REPORT_SECONDS = 0.5
@@ -32,15 +31,6 @@ REPORT_SECONDS = 0.5
 
 CHECK_EPOCHS = 100
 """How often a stack looks whether all its models have stopped or diverged."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Score:
-    """How a model does on a set: mean loss in nats an image, accuracy in [0, 1], predicted classes (n,)."""
-
-    loss: float
-    accuracy: float
-    predicted: NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -170,12 +160,9 @@ class _Session:
 
     def __init__(self, stack: Stack) -> None:
         self.stack, self.config = stack, stack.config
-        splits = [draw.split for draw in stack.draws]
-        self.train = [stack.whole, *(stack.load(split.train) for split in splits[1:])]
-        self.val = [stack.load(split.val) if len(split.val) else None for split in splits]
-        self.test = [stack.load(split.test) if len(split.test) else None for split in splits]
-        for split in splits:
-            require_validation(self.config, split)
+        for draw in stack.draws:
+            require_validation(self.config, draw.split)
+        self.sets = Sets(stack)
         self.standing = Standing(stack)
         self.epoch, self.started = 0, time.perf_counter()
 
@@ -213,80 +200,34 @@ class _Session:
         if before is not None:
             self.standing.stop_small_steps(before, epoch)
         if self.config.select == "best":
-            self.standing.keep_best(epoch, self._val_loss)
+            self.standing.keep_best(epoch, self.sets.losses("val", self.stack.parameters))
 
     def is_over(self) -> bool:
-        return all(ended or not self._is_finite(k) for k, ended in enumerate(self.standing.ended_at))
+        (finite,) = to_host([finite_models(self.stack, self.stack.parameters)])
+        return all(ended or not fine for ended, fine in zip(self.standing.ended_at, finite, strict=True))
 
     def measure(self, epoch: int, *, checkpoint: bool) -> Epoch:
         """Returns the record of an epoch; at a checkpoint, with the weights that the selection keeps."""
         seconds = time.perf_counter() - self.started
-        current = self.stack.parameters
-        if checkpoint and self.standing.best_parameters:
-            self.stack.parameters = self.standing.best_parameters
-            self.stack.forget_passes()
-        measures = tuple(self._measure(k, epoch, seconds, checkpoint=checkpoint) for k in range(self.stack.count))
-        if self.stack.parameters is not current:
-            self.stack.parameters = current
-            self.stack.forget_passes()
+        best = self.standing.best_parameters if checkpoint else []
+        measured = self.sets.measure(best or self.stack.parameters, weights=checkpoint)
+        measures = tuple(self._measure(k, measured, epoch, seconds) for k in range(self.stack.count))
         return Epoch(number=epoch, checkpoint=checkpoint, measures=measures)
 
-    def _measure(self, k: int, epoch: int, seconds: float, *, checkpoint: bool) -> Measure:
-        draw = k % len(self.stack.draws)
-        train = self._score(k, self.train[draw], len(self.stack.draws[draw].split.train))
+    def _measure(self, k: int, measured: Measured, epoch: int, seconds: float) -> Measure:
+        """Returns the measure of one model; one whose weights or training loss are not finite has diverged."""
+        train = measured.scores["train"][k] if measured.finite[k] else None
         status, passed = self.standing.statuses[k], min(epoch, self.standing.ended_at[k] or epoch)
-        val = test = weights = None
-        if train is None or not self._is_finite(k):
-            train, status = None, "diverged"
-        else:
-            split = self.stack.draws[draw].split
-            val = self._score(k, self.val[draw], len(split.val))
-            test = self._score(k, self.test[draw], len(split.test))
-            weights = self.stack.weights(k) if checkpoint else None
-            if passed >= COLLAPSE_EPOCHS and len(np.unique(train.predicted)) < len(self.stack.dataset.classes):
-                status = "collapsed"
+        if train is None:
+            status = "diverged"
+        elif passed >= COLLAPSE_EPOCHS and len(np.unique(train.predicted)) < len(self.stack.dataset.classes):
+            status = "collapsed"
         return Measure(
             epoch=passed,
             train=train,
-            val=val,
-            test=test,
+            val=measured.scores["val"][k] if train else None,
+            test=measured.scores["test"][k] if train else None,
             status=status,
             seconds=seconds,
-            weights=weights,
+            weights=self.stack.weights(k, measured.parameters) if train and measured.parameters else None,
         )
-
-    def _val_loss(self, k: int) -> float | None:
-        draw = k % len(self.stack.draws)
-        score = self._score(k, self.val[draw], len(self.stack.draws[draw].split.val))
-        return None if score is None else score.loss
-
-    def _score(self, k: int, batch: Batch | None, count: int) -> Score | None:
-        """Returns the score of model k on a set of `count` images, or None where its loss is not finite."""
-        if batch is None:
-            return None
-        log_probs = self.stack.log_probs(k, batch)  # (J, C, B)
-        picked = log_probs.gather(1, batch.labels).masked_fill_(batch.padding, 0)  # (J, 1, B)
-        predicted = _argmax(log_probs)  # (J, 1, B)
-        loss = -float(picked.sum(dtype=torch.float64)) / count
-        if not math.isfinite(loss):
-            return None
-        return Score(
-            loss=loss,
-            accuracy=int((predicted == batch.labels).masked_fill_(batch.padding, value=False).sum()) / count,
-            predicted=predicted.flatten()[:count].cpu().numpy(),
-        )
-
-    def _is_finite(self, k: int) -> bool:
-        place = self.stack.places[k]
-        return all(bool(torch.isfinite(parameter[place]).all()) for parameter in self.stack.parameters)
-
-
-def _argmax(log_probs: Tensor) -> Tensor:
-    """Returns the first class with the largest log-probability, (J, 1, B).
-
-    torch's own argmax along an inner axis takes as long as a product of the whole training step.
-    """
-    classes = log_probs.shape[1]
-    backwards = torch.arange(classes, 0, -1, dtype=torch.int16, device=log_probs.device)[:, None]
-    ties = (log_probs == log_probs.amax(1, keepdim=True)) * backwards  # (J, C, B)
-    return classes - ties.amax(1, keepdim=True).to(torch.int64)

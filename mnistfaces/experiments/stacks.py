@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnistfaces.config import DeviceName
 from mnistfaces.devices import processor_name
+from mnistfaces.engine.draws import cell_and_draw
 from mnistfaces.experiments.plan import Draws, StackPlan
 from mnistfaces.experiments.trials import Row, measured_fields
 from mnistfaces.progress import Advanced
@@ -65,7 +66,7 @@ def _checkpoint(
     answers, records, weights = [], [], {}
     where = {"host": platform.node(), "processor": processor_name(device)}
     for k, measure in enumerate(epoch.measures):
-        cell, column = divmod(k, len(stack.draws))
+        cell, column = cell_and_draw(k, len(stack.draws))
         trial = stack.trials.get((cell, column, epoch.number))
         if trial is None:
             continue

@@ -24,7 +24,8 @@ from mnistfaces.runs.configuration import HASH_LENGTH
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
     from mnistfaces.engine.draws import Draw
-    from mnistfaces.engine.training import Measure, Score
+    from mnistfaces.engine.measuring import Score
+    from mnistfaces.engine.training import Measure
 
 Row = dict[str, Any]
 

@@ -11,6 +11,7 @@ from torch import nn
 from mnistfaces.config import Activation, ModelName, OptimizerName, Reduction, TrainConfig
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.layers import Layers
+from mnistfaces.engine.measuring import log_probs
 from mnistfaces.engine.models import build_model
 from mnistfaces.engine.models.mlp import Mlp
 from mnistfaces.engine.stack import Stack
@@ -118,13 +119,16 @@ def test_log_probabilities_are_those_of_torch_for_every_model_of_a_stack(model: 
     stack = Stack(dataset, [config, config.with_(lr=1.0)], draws, CPU)
     randomised(stack, 3)
     images = np.arange(11)
-    batch = stack.load(images)
-    for k in range(stack.count):
-        peer = sequential(config, 20, 3).double()
-        peer.load_state_dict({name: torch.from_numpy(values) for name, values in stack.weights(k).items()})
-        expected = torch.log_softmax(peer(torch.from_numpy(dataset.inputs[images] / 255)), 1).detach()
-        ours = stack.log_probs(k, batch)[0, :, :11].T
-        np.testing.assert_allclose(ours.numpy(), expected.numpy(), rtol=1e-12, atol=1e-12)
+    batch = stack.source.load(images)
+    for number in range(3):
+        ((cells, parts),) = log_probs(stack, stack.parameters, number, batch)
+        ((_, values),) = parts  # (M, J, C, B)
+        assert (cells, values.shape) == (slice(0, 2), (2, 1, 3, 16))
+        for k, ours in zip(stack.arrangement.of_draw(number), values, strict=True):
+            peer = sequential(config, 20, 3).double()
+            peer.load_state_dict({name: torch.from_numpy(values) for name, values in stack.weights(k).items()})
+            expected = torch.log_softmax(peer(torch.from_numpy(dataset.inputs[images] / 255)), 1).detach()
+            np.testing.assert_allclose(ours[0, :, :11].T.numpy(), expected.numpy(), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("logit", [1e3, 1e6, 1e30])
@@ -132,8 +136,10 @@ def test_the_softmax_is_stable_where_the_exponential_overflows(logit: float) -> 
     dataset = make_dataset()
     stack = Stack(dataset, [TrainConfig()], [draw(dataset)], CPU)
     stack.parameters[1][0, :3] = torch.tensor([logit, 0.0, -logit])
-    log_probs = stack.log_probs(0, stack.load(np.arange(5)))
-    assert log_probs[0, :, 0].tolist() == pytest.approx([0.0, -logit, -2 * logit])
+    ((_, ((_, values),)),) = [
+        (cells, list(parts)) for cells, parts in log_probs(stack, stack.parameters, 0, stack.source.load(np.arange(5)))
+    ]
+    assert values[0, 0, :, 0].tolist() == pytest.approx([0.0, -logit, -2 * logit])
 
 
 @pytest.mark.parametrize("batch_size", [None, 5, 300])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mnistfaces.engine import tiles
-from mnistfaces.engine.tiles import Arrangement, Tile, arrange, widest_tile
+from mnistfaces.engine.arrangement import Arrangement, Tile, arrange, widest_tile
 
 EDGES = Path(__file__).parent / "kernel_edges.py"
 LEVELS = {

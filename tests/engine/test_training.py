@@ -18,7 +18,7 @@ from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split, draw_split
 from mnistfaces.devices import choose_device
-from mnistfaces.engine import tiles
+from mnistfaces.engine import arrangement, tiles
 from mnistfaces.engine.draws import Draw, is_full_batch
 from mnistfaces.engine.replay import Replayed
 from mnistfaces.engine.stack import Stack
@@ -254,10 +254,12 @@ def test_two_threads_too_give_a_model_the_same_bits_in_a_stack_and_alone(model: 
 
 
 def count_differing(monkeypatch: pytest.MonkeyPatch, **changes: object) -> int:
-    """Returns how many of some models differ alone from what they are in a stack, with parts of `tiles` replaced."""
+    """Returns how many of some models differ alone from what they are in a stack, with parts of the layout replaced."""
     for name, value in changes.items():
-        monkeypatch.setattr(tiles, name, value)
-    tiles.widest_tile.cache_clear()
+        for module in (tiles, arrangement):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
+    arrangement.widest_tile.cache_clear()
     found = 0
     for size, hidden, batch_size in itertools.product((20, 33, 784), (3, 10, 20), (5, 9)):
         dataset = make_dataset((12, 12, 12), inputs=size)
@@ -266,7 +268,7 @@ def count_differing(monkeypatch: pytest.MonkeyPatch, **changes: object) -> int:
         together = last(dataset, cells, [made])
         found += sum(not agree(together[k], last(dataset, [cell], [made])[0]) for k, cell in enumerate(cells))
     monkeypatch.undo()
-    tiles.widest_tile.cache_clear()
+    arrangement.widest_tile.cache_clear()
     return found
 
 
@@ -288,10 +290,10 @@ def test_narrower_tiles_give_the_bits_of_the_widest(widest: int, monkeypatch: py
         draws = draws[: 1 if config.batch_size is None else 2]
         wide = last(dataset, cells, draws)
         with monkeypatch.context() as patch:
-            tiles.widest_tile.cache_clear()
-            patch.setattr(tiles, "_steady_places", lambda width, _: min(width, widest))
+            arrangement.widest_tile.cache_clear()
+            patch.setattr(arrangement, "_steady_places", lambda width, _: min(width, widest))
             narrow = last(dataset, cells, draws)
-        tiles.widest_tile.cache_clear()
+        arrangement.widest_tile.cache_clear()
         for one, other in zip(wide, narrow, strict=True):
             assert_same(one, other)
 

@@ -28,6 +28,8 @@ class Mlp:
         shapes: of its parameters for one model: (H, D), (H,), then (H, I) and (H,) per further layer, (C, H) and (C,).
         padded: the shapes in memory: zeros fill every model's part up to a multiple of the alignment. The first layer
             has no row of zeros, for `tiles.project` takes the rows of all models at once; the others have.
+        rows: of activations per image: the hidden units of every layer, and the padded logits.
+        classes: C.
         starts_at_zero: no: every weight matters from the start.
     """
 

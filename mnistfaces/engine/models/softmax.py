@@ -20,6 +20,8 @@ class Softmax:
         names: of its parameters, as `torch.nn.Sequential(Linear(D, C))` calls them.
         shapes: of its parameters for one model: (C, D) and (C,).
         padded: the shapes in memory: zeros fill every model's part up to a multiple of the alignment.
+        rows: of activations per image: the logits alone.
+        classes: C.
         starts_at_zero: inputs that are zero in every training image never move their weights.
     """
 
@@ -28,6 +30,7 @@ class Softmax:
     def __init__(self, layers: Layers, _activation: Activation | None = None) -> None:
         inputs, classes = layers.widths
         self.names, self.shapes = layers.names, layers.shapes
+        self.rows, self.classes = (classes,), classes
         self.padded = ((classes, tiles.aligned(inputs)), (tiles.aligned(classes),))
 
     def initial(self, _seed: int) -> list[Tensor]:
