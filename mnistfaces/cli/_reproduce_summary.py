@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mnistfaces.reproduce.reproduction import Reproduction
     from mnistfaces.reproduce.summary import Summary
 
-COLUMNS: tuple[Column, ...] = (
+PART_COLUMNS: tuple[Column, ...] = (
     number("part", role="result"),
     text("about", role="result", rank=3),
     text("figures", role="result"),
@@ -22,11 +22,40 @@ COMMAND = re.compile(r"mnf \S.*$")
 """With this ends the sentence that says why something could not be done."""
 
 
+def _shown(field: str) -> Column:
+    """Returns a column of values as people read them."""
+
+    def cell(row: Row) -> str:
+        from mnistfaces.reproduce.blocks import show_value
+
+        return show_value(str(row["quantity"]), row[field])
+
+    return Column(field, cell)
+
+
+def _difference(row: Row) -> str:
+    from mnistfaces.reproduce.blocks import show_bounds, show_difference
+
+    return f"{show_difference(dict(row))} {show_bounds(dict(row))}".strip()
+
+
+COLUMNS: tuple[Column, ...] = (
+    number("part"),
+    text("setting"),
+    text("quantity"),
+    _shown("published"),
+    _shown("measured"),
+    Column("difference [95 %]", _difference),
+    text("verdict"),
+    text("status", role="result", rank=2),
+)
+
+
 def sum_up(streams: Output, job: "Reproduction") -> None:
     """Prints a line per part that was asked for, and the few figures that a reader wants first."""
     from mnistfaces.reproduce.summary import summarize
 
-    streams.rows([_line(job.records[part]) for part in job.config.parts], COLUMNS)
+    streams.rows([_line(job.records[part]) for part in job.config.parts], PART_COLUMNS)
     print()
     streams.rows([_headlines(summarize(job.all_records))])
 

@@ -1,39 +1,14 @@
 """`mnf compare`: are these models different? With --board: who is ahead, and who cannot be told from the first."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mnistfaces.cli._columns import Column, Row, number, percent, text
 from mnistfaces.cli._completion import offer_runs
+from mnistfaces.cli._contenders import show_board, show_pairs
 from mnistfaces.cli._options import DataDirOption, OutputOptions, PlotOption, check_plot, flat
-from mnistfaces.cli._output import Output
-
-if TYPE_CHECKING:
-    from mnistfaces.evaluation.contenders import Field
-
-COLUMNS: tuple[Column, ...] = (
-    text("a"),
-    text("b"),
-    percent("difference", "a - b [95 %]", "low", "high"),
-    number("p", digits=2, role="result", rank=2),
-    number("n", "images", rank=3),
-    number("discordant", rank=3),
-    percent("a_above_b", "P(a > b)", rank=4),
-    text("verdict", role="result"),
-)
-BOARD_COLUMNS: tuple[Column, ...] = (
-    number("rank", role="result"),
-    Column("", lambda row: "~" if row["tied"] else "", number=False),
-    text("contender"),
-    percent("accuracy", "accuracy [95 %]", "low", "high"),
-    number("n", "images", rank=3),
-    text("status", rank=2),
-    text("note", rank=4),
-)
 
 
 @flat
@@ -89,7 +64,7 @@ def compare(
 
     with streams.busy("reading answers"):
         field = load_field(runs, sys.stdin if "-" in runs else (), data_dir)
-    rows = _show_board(streams, field, ladder) if board else _show_pairs(streams, field, margin)
+    rows = show_board(streams, field, ladder) if board else show_pairs(streams, field, margin)
     if plot is not None:
         from mnistfaces.plots import figures
         from mnistfaces.plots.comparison import board_figure, differences_figure
@@ -98,42 +73,3 @@ def compare(
     streams.wrote(plot)
     if any(row.get("status") == "failed" for row in rows):
         raise typer.Exit(3)
-
-
-def _show_pairs(streams: Output, field: "Field", margin: float | None) -> Sequence[Row]:
-    """Prints a row per pair, and what it would take to tell the best two apart."""
-    from mnistfaces.evaluation import compare as comparing
-
-    contenders = field.sound()
-    for contender in contenders:
-        if contender.note:
-            streams.note(f"{contender.name}: {contender.note}")
-    rows = list(comparing.compare(contenders, margin=margin))
-    streams.rows(rows, COLUMNS)
-    if len(rows) > 1:
-        streams.note(f"p is adjusted for {len(rows)} pairs (Holm); each interval stands for its pair alone")
-    advice = comparing.advice(contenders)
-    if advice:
-        streams.note(advice)
-    return rows
-
-
-def _show_board(streams: Output, field: "Field", ladder: Path | None) -> Sequence[Row]:
-    """Prints a row per contender, the best first."""
-    from mnistfaces.evaluation.ladder import climb_all, opened
-    from mnistfaces.evaluation.ranking import rank
-
-    if ladder is None:
-        contenders = field.contenders()
-    else:
-        with opened(ladder, field.reference) as state:
-            contenders = [*field.runs, *climb_all(state, field.entries)]
-    rows: list[Row] = [*rank(contenders, field.reference.trials)]
-    streams.rows(rows, BOARD_COLUMNS)
-    tied = [row["tied"] for row in rows if row["rank"] is not None]
-    streams.note(
-        f"{sum(tied)} of {len(tied)} cannot be told from the most accurate (~): the 95 % confidence set of the best"
-    )
-    if failed := [row for row in rows if row["status"] == "failed"]:
-        streams.note(f"{len(failed)} of {len(rows)} could not be judged: the note says why")
-    return rows

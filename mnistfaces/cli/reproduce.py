@@ -6,43 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistfaces.cli._columns import Column, Row, number, text
+from mnistfaces.cli._columns import Row
 from mnistfaces.cli._options import DataDirOption, DeviceOption, ForceOption, OutOption, OutputOptions, RowsOption, flat
 from mnistfaces.cli._output import Output
-from mnistfaces.cli._reproduce_summary import suggest_next, sum_up
+from mnistfaces.cli._reproduce_summary import COLUMNS, suggest_next, sum_up
 from mnistfaces.config import Protocol, Scale
 
 if TYPE_CHECKING:
     from mnistfaces.reproduce.reproduction import Reproduction
-
-
-def _shown(field: str) -> Column:
-    """Returns a column of values as people read them."""
-
-    def cell(row: Row) -> str:
-        from mnistfaces.reproduce.blocks import show_value
-
-        return show_value(str(row["quantity"]), row[field])
-
-    return Column(field, cell)
-
-
-def _difference(row: Row) -> str:
-    from mnistfaces.reproduce.blocks import show_bounds, show_difference
-
-    return f"{show_difference(dict(row))} {show_bounds(dict(row))}".strip()
-
-
-COLUMNS: tuple[Column, ...] = (
-    number("part"),
-    text("setting"),
-    text("quantity"),
-    _shown("published"),
-    _shown("measured"),
-    Column("difference [95 %]", _difference),
-    text("verdict"),
-    text("status", role="result", rank=2),
-)
 
 
 @flat
