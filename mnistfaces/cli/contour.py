@@ -20,7 +20,7 @@ from mnistfaces.cli._options import (
 )
 from mnistfaces.cli._surface import ModelOptions, SurfaceOptions, draw_surface
 from mnistfaces.config import DataConfig
-from mnistfaces.datasets import load_dataset
+from mnistfaces.datasets import read_dataset
 
 COLUMNS = (
     number("minimum", digits=7),
@@ -74,11 +74,11 @@ def contour(
     kept = model.kept(streams)
     if kept is not None and dataset is None:
         refuse_unused(form, "counts only with a DATASET: --run reads its data as it did")
-    with streams.busy("reading the images"):
-        if kept is not None and dataset is None:
+    if kept is not None and dataset is None:
+        with streams.busy("reading the images"):
             images = dataset_of(kept, data_dir)
-        else:
-            images = load_dataset(dataset or "digits", data_dir=data_dir, **vars(form))
+    else:
+        images = streams.result(read_dataset(dataset or "digits", form, data_dir=data_dir))
     pair = contours.pair_of(images, names)
     run = kept or streams.result(models.train_model(images, model.request().trial(images.kind), device))
     request = contours.ContourRequest(pair=pair, surface=config)

@@ -11,7 +11,7 @@ from mnistfaces.cli._lists import read_floats
 from mnistfaces.cli._options import DataDirOption, DataOptions, DatasetArgument, OutputOptions, flat
 from mnistfaces.cli._output import Output
 from mnistfaces.config import DataConfig
-from mnistfaces.datasets import kind_of, load_dataset
+from mnistfaces.datasets import kind_of, read_dataset
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
@@ -59,8 +59,7 @@ def gradcheck(
     steps = read_floats(h or ["0.1,0.01,0.001,0.0001"], "--h")
     if min(steps) <= 0:
         raise typer.BadParameter("steps must be positive", param_hint="--h")
-    with streams.busy(f"reading {dataset}"):
-        images = load_dataset(dataset, data_dir=data_dir, **vars(form))
+    images = streams.result(read_dataset(dataset, form, data_dir=data_dir))
     if function is not None:
         _check_function(streams, function, images, seed)
         return

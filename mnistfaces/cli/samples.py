@@ -16,7 +16,7 @@ from mnistfaces.cli._options import (
     flat,
 )
 from mnistfaces.config import DataConfig
-from mnistfaces.datasets import kind_of, load_dataset
+from mnistfaces.datasets import kind_of, read_dataset
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
@@ -53,8 +53,7 @@ def samples(
     kind_of(dataset)
     form = read_config(DataConfig, data)
     check_plot(plot)
-    with streams.busy(f"reading {dataset}"):
-        images = load_dataset(dataset, data_dir=data_dir, **vars(form))
+    images = streams.result(read_dataset(dataset, form, data_dir=data_dir))
     for line in images.notes():
         streams.note(line)
     streams.rows(_counts(images), COLUMNS)

@@ -91,8 +91,7 @@ def sweep(
         out=out,
         force=force,
     )
-    with streams.busy(f"reading {dataset}"):
-        job = Sweep(config, DatasetReference(dataset, data_dir))
+    job = Sweep(config, DatasetReference(dataset, data_dir, streams.result))
     for equal in job.equals:
         streams.note(equal)
     if dry_run:

@@ -23,7 +23,7 @@ from mnistfaces.cli._options import (
     flat,
 )
 from mnistfaces.config import MAX_SEED, MOST, DataConfig, SplitConfig
-from mnistfaces.datasets import kind_of, load_dataset
+from mnistfaces.datasets import kind_of, read_dataset
 from mnistfaces.experiments.trials import Trial
 
 COLUMNS: tuple[Column, ...] = (
@@ -77,8 +77,7 @@ def train(
     from mnistfaces.experiments.hints import hint_of_training
     from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
 
-    with streams.busy(f"reading {dataset}"):
-        images = load_dataset(dataset, data_dir=data_dir, **vars(cell.data))
+    images = streams.result(read_dataset(dataset, cell.data, data_dir=data_dir))
     folder = open_training(images, trial, device=device, every=every, out=out, force=force)
     row = streams.result(train_and_keep(folder, images, trial)).row
     streams.rows([row], COLUMNS)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from mnistfaces.config import DataConfig, DatasetKind, LayoutName, ReadAs
 from mnistfaces.errors import UsageError
+from mnistfaces.progress import Event, Stage, drained
 from mnistfaces.text import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mnistfaces.datasets.base import Dataset
 
 
@@ -76,6 +79,32 @@ def kind_of(name: str) -> DatasetKind:
     return kind_of_path(path)
 
 
+def read_dataset(name: str, config: DataConfig, *, data_dir: Path | None = None) -> "Iterator[Event | Dataset]":
+    """Yields a dataset by name or path, and before that how far reading it is: `load_dataset`, watched."""
+    kind = kind_of(name)
+    if kind not in RESIZED and (config.res is not None or config.color is not None):
+        raise UsageError(f"--res, --color and --gray are for faces and files of images, not for {name}")
+    from mnistfaces.datasets.assembly import regrouped
+    from mnistfaces.datasets.own import read_own
+    from mnistfaces.datasets.store import data_dir as resolve
+
+    yield Stage(name=f"reading {name}")
+    folder = resolve(data_dir)
+    if name not in NAMES:
+        yield from read_own(Path(name), config, data_dir=folder)
+        return
+    if config.layout or config.read_as or config.label_column:
+        raise UsageError(f"--layout, --as and --label-column are for data of your own, not for {name}")
+    module, function = next(named.loader for named in DATASETS if name in named.names).split(":")
+    load = getattr(import_module(f"mnistfaces.datasets.{module}"), function)
+    form = (config.res, config.color) if kind in RESIZED else ()
+    dataset = regrouped(load(name, folder, *form), config)
+    if Path(name).exists():
+        taken = f"the dataset of that name is taken, not what lies here: for that, type .{os.sep}{name}"
+        dataset = replace(dataset, remarks=(*dataset.remarks, taken))
+    yield dataset
+
+
 def load_dataset(  # noqa: PLR0913  the fields of DataConfig, by name
     name: str | Path = "digits",
     *,
@@ -105,27 +134,7 @@ def load_dataset(  # noqa: PLR0913  the fields of DataConfig, by name
         UsageError: there is no such dataset, or an option does not apply to it.
         DataError: it is not on this machine yet, damaged, or can be read in two ways; the message says what to type.
     """
-    name = str(name)
-    kind = kind_of(name)
-    if kind not in RESIZED and (res is not None or color is not None):
-        raise UsageError(f"--res, --color and --gray are for faces and files of images, not for {name}")
-    from mnistfaces.datasets.assembly import regrouped
-    from mnistfaces.datasets.own import load_own
-    from mnistfaces.datasets.store import data_dir as resolve
-
     config = DataConfig(
         res=res, color=color, layout=layout, read_as=read_as, label_column=label_column, group_by=group_by
     )
-    folder = resolve(data_dir)
-    if name not in NAMES:
-        return load_own(Path(name), config, data_dir=folder)
-    if layout or read_as or label_column:
-        raise UsageError(f"--layout, --as and --label-column are for data of your own, not for {name}")
-    module, function = next(named.loader for named in DATASETS if name in named.names).split(":")
-    load = getattr(import_module(f"mnistfaces.datasets.{module}"), function)
-    form = (res, color) if kind in RESIZED else ()
-    dataset = regrouped(load(name, folder, *form), config)
-    if not Path(name).exists():
-        return dataset
-    taken = f"the dataset of that name is taken, not what lies here: for that, type .{os.sep}{name}"
-    return replace(dataset, remarks=(*dataset.remarks, taken))
+    return drained(read_dataset(str(name), config, data_dir=data_dir))

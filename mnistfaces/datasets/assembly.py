@@ -4,8 +4,8 @@ N images, n of them readable, C classes.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -22,12 +22,38 @@ from mnistfaces.datasets.labels import read_labels, require_plain
 from mnistfaces.datasets.store import fingerprint_of
 from mnistfaces.datasets.variants import Variant
 from mnistfaces.errors import DataError
+from mnistfaces.progress import Event, result_of
 
 NAMED = 20
 
 
-def assemble(found: Found, place: str, kind: DatasetKind, reading: DataConfig, variant: Variant | None) -> Dataset:
-    """Returns the dataset of what was found; without a name and a source, which the path gives it.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Content:
+    """What the images or numbers of a layout come to.
+
+    Attributes:
+        inputs: (n, D).
+        shape: of one image.
+        kept: (n,) which of the N are readable.
+        pairs: near-duplicates among them.
+        assumed: a sentence for each thing that was assumed, or told of them.
+        meta: of image files: their form, and what was left out.
+        sha256: (n,) of the files.
+    """
+
+    inputs: NDArray[Any]
+    shape: tuple[int, ...]
+    kept: NDArray[np.int64]
+    pairs: grouping.Pairs
+    assumed: Sequence[str]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    sha256: NDArray[np.str_] | None = None
+
+
+def assemble(
+    found: Found, place: str, kind: DatasetKind, reading: DataConfig, variant: Variant | None
+) -> Iterator[Event | Dataset]:
+    """Yields the dataset of what was found; without a name and a source, which the path gives it.
 
     Args:
         found: labelled image files or numbers.
@@ -44,47 +70,71 @@ def assemble(found: Found, place: str, kind: DatasetKind, reading: DataConfig, v
     names = [str(number) for number in range(len(labels))] if found.names is None else list(found.names)
     _require_names(names, place)
     if variant is None:
-        array = cast("NDArray[Any]", found.inputs)
-        if len(array) != len(labels):
-            raise DataError(f"{place} has {len(array)} images and {len(labels)} labels")
-        inputs, shape, said = read_inputs(array, reading, place, found.shape)
-        pairs, more = _pairs_of_array(inputs, shape, kind, keys)
-        kept, meta, sha256 = np.arange(len(labels)), {}, None
+        content = yield from result_of(_of_array(found, place, kind, reading, keyed=keys is not None))
     else:
-        decoded = decode_all(cast("Sequence[Any]", found.inputs), names, variant)
-        kept, inputs, shape, sha256, said = decoded.kept, decoded.pixels, variant.shape, decoded.sha256, []
-        _require_every_class(place, classes, labels[kept])
-        more = _require_distinct_classes(place, classes, labels[kept], decoded)
-        pairs, told = grouping.look_pairs(decoded.thumbnails)
-        more += told
-        if decoded.black:
-            more.append(f"{decoded.black} images are nearly black: of 12 bits in 16, perhaps; brighten them first")
-        meta = _decoded_meta(decoded, variant, pairs)
+        content = yield from result_of(_of_files(found, place, names, labels, classes, variant))
+    kept, pairs = content.kept, content.pairs
     numbered = ["images are called by their numbers, from 0"] if found.names is None else []
-    if assumed := [*found.assumed, *numbered, *said, *more]:
-        meta["assumed"] = assumed
-    if asked := reading.reading:
-        meta["reading"] = asked
+    assumed = [*found.assumed, *numbered, *content.assumed]
     if keys is not None:
         pairs = [*pairs, *grouping.key_pairs([keys[number] for number in kept.tolist()])]
     sides = np.full(len(kept), "train") if found.sides is None else found.sides[kept]
+    said = {"assumed": assumed, "reading": reading.reading}
     dataset = Dataset(
         name="",
         kind=kind,
-        inputs=inputs,
+        inputs=content.inputs,
         labels=labels[kept],
         classes=classes,
         ids=np.array(names)[kept],
-        shape=shape,
+        shape=content.shape,
         groups=images.joined(len(kept), pairs),
         given_test=sides == "test",
         given_val=sides == "val" if (sides == "val").any() else None,
         fingerprint="",
-        meta=meta,
-        sha256=sha256,
+        meta={**content.meta, **{name: told for name, told in said.items() if told}},
+        sha256=content.sha256,
         remarks=found.remarks,
     )
-    return replace(dataset, fingerprint=fingerprint_of(dataset))
+    yield replace(dataset, fingerprint=fingerprint_of(dataset))
+
+
+def _of_array(
+    found: Found, place: str, kind: DatasetKind, reading: DataConfig, *, keyed: bool
+) -> Iterator[Event | _Content]:
+    array = cast("NDArray[Any]", found.inputs)
+    if len(array) != len(found.labels):
+        raise DataError(f"{place} has {len(array)} images and {len(found.labels)} labels")
+    inputs, shape, said = read_inputs(array, reading, place, found.shape)
+    pairs, told = yield from result_of(_pairs_of_array(inputs, shape, kind, keyed=keyed))
+    yield _Content(inputs=inputs, shape=shape, kept=np.arange(len(array)), pairs=pairs, assumed=[*said, *told])
+
+
+def _of_files(  # noqa: PLR0917  what was found, and what it is called in messages
+    found: Found,
+    place: str,
+    names: Sequence[str],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    variant: Variant,
+) -> Iterator[Event | _Content]:
+    decoded = yield from result_of(decode_all(cast("Sequence[Any]", found.inputs), names, variant))
+    own = labels[decoded.kept]
+    _require_every_class(place, classes, own)
+    told = _require_distinct_classes(place, classes, own, decoded)
+    pairs, more = yield from result_of(grouping.look_pairs(decoded.thumbnails))
+    told += more
+    if decoded.black:
+        told.append(f"{decoded.black} images are nearly black: of 12 bits in 16, perhaps; brighten them first")
+    yield _Content(
+        inputs=decoded.pixels,
+        shape=variant.shape,
+        kept=decoded.kept,
+        pairs=pairs,
+        assumed=told,
+        meta=_decoded_meta(decoded, variant, pairs),
+        sha256=decoded.sha256,
+    )
 
 
 def _classes(found: Found, place: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -117,21 +167,22 @@ def _decoded_meta(decoded: Decoded, variant: Variant, pairs: grouping.Pairs) -> 
 
 
 def _pairs_of_array(
-    inputs: NDArray[Any], shape: tuple[int, ...], kind: DatasetKind, keys: Sequence[str] | None
-) -> tuple[grouping.Pairs, list[str]]:
-    """Returns the near-duplicates among images or features, and says how they were told."""
+    inputs: NDArray[Any], shape: tuple[int, ...], kind: DatasetKind, *, keyed: bool
+) -> Iterator[Event | tuple[grouping.Pairs, list[str]]]:
+    """Yields the near-duplicates among images or features, and says how they were told."""
     if inputs.dtype == np.uint8:
-        return grouping.look_pairs(grouping.thumbnails_of(inputs, shape))
-    if kind == "features" and keys is None:
+        yield from grouping.look_pairs(grouping.thumbnails_of(inputs, shape))
+        return
+    if kind == "features" and not keyed:
         pairs = grouping.feature_pairs(inputs)
         if grouping.tells_apart(pairs, len(inputs)):
-            return pairs, [
-                f"{len(pairs)} pairs whose features have a cosine above {grouping.SAME_FEATURES:g} are near-duplicates"
-            ]
+            alike = f"{len(pairs)} pairs whose features have a cosine above {grouping.SAME_FEATURES:g}"
+            yield pairs, [f"{alike} are near-duplicates"]
+            return
     pairs = grouping.equal_pairs(inputs)
-    if not grouping.tells_apart(pairs, len(inputs)):
-        return [], ["many rows are equal: none is taken as another's near-duplicate"]
-    return pairs, [f"{len(pairs)} rows are equal to one before them: they stay on its side of a split"] if pairs else []
+    said = [f"{len(pairs)} rows are equal to one before them: they stay on its side of a split"] if pairs else []
+    few = grouping.tells_apart(pairs, len(inputs))
+    yield (pairs, said) if few else ([], ["many rows are equal: none is taken as another's near-duplicate"])
 
 
 def _require_every_class(place: str, classes: Sequence[str], labels: NDArray[np.int64]) -> None:

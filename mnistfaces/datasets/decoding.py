@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mnistfaces import images
 from mnistfaces.datasets.variants import Variant
+from mnistfaces.progress import Advanced, Event, Stage
 
 FILES_AT_ONCE = 256
 NEARLY_BLACK = 16  # what the largest of 12 bits, 4095, becomes when it is read as one of 16
@@ -51,8 +52,8 @@ class _Image:
     black: bool
 
 
-def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Variant) -> Decoded:
-    """Returns the images in some files, resized; what is no image is left out with its reason.
+def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Variant) -> Iterator[Event | Decoded]:
+    """Yields the images in some files, resized; what is no image is left out with its reason.
 
     Files are decoded by as many threads as there are cores: Pillow lets the others run while it works.
     """
@@ -63,8 +64,11 @@ def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Var
     kept: list[int] = []
     problems: list[str] = []
     black = 0
+    yield Stage(name=f"decoding {len(files)} images", total=len(files))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, image in enumerate(_in_order(pool, files, variant)):
+            if number % FILES_AT_ONCE == 0:
+                yield Advanced(amount=min(FILES_AT_ONCE, len(files) - number))
             if isinstance(image, str):
                 problems.append(f"{names[number]}: {image}")
                 continue
@@ -72,7 +76,7 @@ def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Var
             black += image.black
             sha256.append(image.sha256)
             kept.append(number)
-    return Decoded(
+    yield Decoded(
         pixels=pixels[: len(kept)],
         kept=np.array(kept, np.int64),
         thumbnails=thumbnails[: len(kept)],

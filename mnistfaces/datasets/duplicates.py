@@ -18,12 +18,13 @@ are found in at least 94 of 100 cases, darker ones by a gamma of 1.4 in 91, copi
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces.datasets.neighbours import SMALL, Floats, Numbers, grid, neighbours, slopes, unit_rows
+from mnistfaces.progress import Advanced, Event, Stage, drained
 
 LIKENESS = 0.995
 """From which on a pair shows one picture. A pair too many keeps two images on one side of a split, which costs
@@ -62,11 +63,18 @@ def near_duplicates(thumbnails: NDArray[np.uint8], photo_hashes: Sequence[int] |
         thumbnails: (N, 32, 32) gray values of the whole images.
         photo_hashes: N hashes of the photographs that the images were cut from; None for images that are whole.
     """
+    return drained(compare_all(thumbnails, photo_hashes))
+
+
+def compare_all(
+    thumbnails: NDArray[np.uint8], photo_hashes: Sequence[int] | None = None
+) -> Iterator[Event | list[tuple[int, int]]]:
+    """Yields what `near_duplicates` returns, and before that how far it is."""
     found, distinct = _equal(thumbnails)
-    found.update(_aligned(thumbnails, distinct))
+    found.update((yield from _aligned(thumbnails, distinct)))
     if photo_hashes is not None:
         found.update(_of_one_photograph(thumbnails, photo_hashes))
-    return sorted(found)
+    yield sorted(found)
 
 
 def _equal(thumbnails: NDArray[np.uint8]) -> tuple[Pairs, Numbers]:
@@ -81,17 +89,22 @@ def _equal(thumbnails: NDArray[np.uint8]) -> tuple[Pairs, Numbers]:
     return pairs, np.array([number for number in first.values() if shows[number]], np.int64)
 
 
-def _aligned(thumbnails: NDArray[np.uint8], distinct: Numbers) -> Pairs:
+def _aligned(thumbnails: NDArray[np.uint8], distinct: Numbers) -> Generator[Event, None, Pairs]:
     """Returns those pairs of some images that are alike when one is laid on the other."""
-    small = _small(thumbnails, distinct)
-    moving = np.ptp(small.reshape(len(small), -1), axis=1) > TINY if len(small) else np.empty(0, bool)
-    distinct, small = distinct[moving], small[moving]
+    unit = _small(thumbnails, distinct)
+    if (plain := np.abs(unit).max(axis=1, initial=0) == 0).any():  # what it shows is finer than a small image can
+        distinct, unit = distinct[~plain], unit[~plain]
     candidates: set[tuple[int, int, bool]] = set()
     if len(distinct) > 1:
-        for rows, columns, mirrored in neighbours(small, NEIGHBOURS, 1 - CLOSENESS**2):
+        yield Stage(name=f"looking for near-duplicates among {len(distinct)} images", total=len(distinct))
+        for near in neighbours(unit, NEIGHBOURS, 1 - CLOSENESS**2):
+            if isinstance(near, Advanced):
+                yield near
+                continue
+            rows, columns, mirrored = near
             pairs = np.sort(distinct[np.stack([rows, columns], axis=1)], axis=1).tolist()
             candidates.update((i, j, mirrored) for i, j in pairs)
-    del small
+    del unit
     found: Pairs = set()
     listed = np.array(sorted(candidates), np.int64).reshape(-1, 3)  # i, j, whether j is mirrored
     for start in range(0, len(listed), PAIRS_AT_ONCE):
@@ -193,11 +206,12 @@ def _gauss_newton(laid: Floats, slope: Floats, error: Floats, weight: Floats) ->
 
 
 def _small(thumbnails: NDArray[np.uint8], numbers: Numbers) -> Floats:
-    """Returns smooth images of half the side of some thumbnails, (n, S, S)."""
-    small = np.empty((len(numbers), SMALL, SMALL), np.float32)
+    """Returns some thumbnails, smooth and of half the side, as rows of mean 0 and length 1 or 0, (n, S * S)."""
+    small = np.empty((len(numbers), SMALL * SMALL), np.float32)
     for top in range(0, len(numbers), IMAGES_AT_ONCE):
         smooth = _blurred(thumbnails[numbers[top : top + IMAGES_AT_ONCE]])
-        small[top : top + IMAGES_AT_ONCE] = smooth.reshape(-1, SMALL, 2, SMALL, 2).mean((2, 4))
+        unit = unit_rows(smooth.reshape(-1, SMALL, 2, SMALL, 2).mean((2, 4)))
+        small[top : top + IMAGES_AT_ONCE] = np.where(np.linalg.norm(unit, axis=1, keepdims=True) > 1 / 2, unit, 0)
     return small
 
 

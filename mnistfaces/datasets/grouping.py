@@ -5,16 +5,17 @@ N images, F features.
 
 import hashlib
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces import images
-from mnistfaces.datasets.duplicates import near_duplicates
+from mnistfaces.datasets.duplicates import compare_all
 from mnistfaces.datasets.found import Found
 from mnistfaces.errors import DataError, UsageError
+from mnistfaces.progress import Event, result_of
 
 SAME_FEATURES = 0.9
 """Cosine of two rows of features above which two images are near-duplicates. On 388 AlexNet features of real faces,
@@ -104,12 +105,13 @@ def thumbnails_of(inputs: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[
     return thumbnails
 
 
-def look_pairs(thumbnails: NDArray[np.uint8]) -> tuple[Pairs, list[str]]:
-    """Returns the pairs of images, (N, 32, 32), that show the same, and what to say of how they were told."""
+def look_pairs(thumbnails: NDArray[np.uint8]) -> Iterator[Event | tuple[Pairs, list[str]]]:
+    """Yields the pairs of images, (N, 32, 32), that show the same, and what to say of how they were told."""
     if len(thumbnails) <= MOST_COMPARED:
-        return near_duplicates(thumbnails), []
+        yield (yield from result_of(compare_all(thumbnails))), []
+        return
     said = f"of more than {MOST_COMPARED} images only those that are equal are known as near-duplicates"
-    return equal_pairs(thumbnails), [said]
+    yield equal_pairs(thumbnails), [said]
 
 
 def feature_pairs(features: NDArray[Any]) -> Pairs:

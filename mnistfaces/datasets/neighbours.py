@@ -23,6 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistfaces.progress import Advanced
+
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
@@ -65,18 +67,17 @@ class _Sketches:
     turned: Floats
 
 
-def neighbours(small: Floats, most: int, farthest: float) -> Iterator[tuple[Numbers, Numbers, bool]]:
-    """Yields neighbours of images: the rows, what is near them, and whether that is mirrored.
+def neighbours(unit: Floats, most: int, farthest: float) -> Iterator[Advanced | tuple[Numbers, Numbers, bool]]:
+    """Yields neighbours of images: the rows, what is near them, whether that is mirrored; and how many rows are done.
 
     Args:
-        small: (N, S, S), smooth; none of them of one gray.
+        unit: (N, S * S) small, smooth images as rows of mean 0 and length 1.
         most: neighbours of an image, as they are, and as many mirrored.
-        farthest: the squared distance of images of unit length up to which one is a neighbour.
+        farthest: the squared distance up to which one is a neighbour.
     """
-    unit = unit_rows(small)  # (N, S * S)
     sketches = _sketches(unit)
-    for top in range(0, len(small), ROWS_AT_ONCE):
-        planes = _planes(small[top : top + ROWS_AT_ONCE])  # (n, 5, S * S)
+    for top in range(0, len(unit), ROWS_AT_ONCE):
+        planes = _planes(unit[top : top + ROWS_AT_ONCE])  # (n, 5, S * S)
         wide = _within(planes, sketches.directions)  # (n, 5, WIDE)
         wide = np.concatenate([wide, wide * np.where(sketches.even, 1, -1).astype(np.float32)], axis=1)
         for row, others in enumerate(_shortlists(sketches, planes, farthest)):
@@ -87,6 +88,7 @@ def neighbours(small: Floats, most: int, farthest: float) -> Iterator[tuple[Numb
                 found = near[nearest[squares[nearest] <= farthest]]
                 if len(found):
                     yield np.full(len(found), own), found, bool(mirrored)
+        yield Advanced(amount=len(planes))
 
 
 def _shortlists(sketches: _Sketches, planes: Floats, farthest: float) -> list[Numbers]:
@@ -197,9 +199,8 @@ def _forms(planes: Floats, sketches: _Sketches) -> tuple[Floats, Floats]:
     return weights[:, same], weights[:, ~same]
 
 
-def _planes(small: Floats) -> Floats:
-    """Returns orthonormal bases, (n, 5, S * S): images of unit length, and how they move."""
-    own = unit_rows(small)
+def _planes(own: Floats) -> Floats:
+    """Returns orthonormal bases, (n, 5, S * S), of images of unit length, (n, S * S), and how they move."""
     x, y = grid(SMALL)
     down, right = slopes(own.reshape(-1, SMALL, SMALL))
     moves = np.stack([right * x, right, down * y, down], axis=1).reshape(len(own), 4, -1)

@@ -1,5 +1,6 @@
 """Data of one's own: from a path of any layout to a dataset."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from mnistfaces.datasets.layouts.base import Layout
 from mnistfaces.datasets.store import is_native
 from mnistfaces.datasets.variants import variant_of
 from mnistfaces.errors import UsageError
+from mnistfaces.progress import Event, result_of
 
 
-def load_own(path: Path, reading: DataConfig = DataConfig(), *, data_dir: Path | None = None) -> Dataset:
-    """Returns the dataset at a path; `notes` say what was assumed.
+def read_own(
+    path: Path, reading: DataConfig = DataConfig(), *, data_dir: Path | None = None
+) -> Iterator[Event | Dataset]:
+    """Yields the dataset at a path, and before that how far it is; `notes` say what was assumed.
 
     The largest square in the middle of each image file is resized. Files that are no images are left out: `meta` says
     how many (`skipped`) and names the first of them (`skipped_files`).
@@ -33,18 +37,24 @@ def load_own(path: Path, reading: DataConfig = DataConfig(), *, data_dir: Path |
     layout = layout_of(path, reading)
     _require_options(path, layout, reading)
     if layout is LAYOUTS["npz"] and is_native(path):
-        return regrouped(open_verified(path, data_dir), reading)
+        yield regrouped(open_verified(path, data_dir), reading)
+        return
     kind = layout.kind(path)
     variant = variant_of(reading.res, reading.color) if kind == "images" else None
-    found = layout.read(path, reading) if variant is not None and path.is_dir() else None  # names of files alone
+    found = None
+    if variant is not None and path.is_dir():  # what is read are the names of files alone
+        found = yield from result_of(layout.read(path, reading))
     files = _files(path) if found is None else list(found.inputs)
     made_of = [layout.name, reading.reading, variant and variant.label, stamps_of(files), found and _listing(found)]
-    dataset = remembered(
-        made_of, data_dir, lambda: assemble(found or layout.read(path, reading), str(path), kind, reading, variant)
-    )
+
+    def build() -> Iterator[Event | Dataset]:
+        whole = found or (yield from result_of(layout.read(path, reading)))
+        yield from assemble(whole, str(path), kind, reading, variant)
+
+    dataset = yield from result_of(remembered(made_of, data_dir, build))
     source = {} if kind == "features" else {"source": str(path)}  # where a run finds the data again
     remarks = dataset.remarks if found is None else found.remarks
-    return replace(dataset, name=_name(path, layout), meta={**dataset.meta, **source}, remarks=remarks)
+    yield replace(dataset, name=_name(path, layout), meta={**dataset.meta, **source}, remarks=remarks)
 
 
 def _files(path: Path) -> list[Path]:

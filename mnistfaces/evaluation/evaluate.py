@@ -20,6 +20,7 @@ from mnistfaces.datasets.base import Dataset, class_number
 from mnistfaces.errors import DataError, MnistFacesError, RunError
 from mnistfaces.evaluation.confusion import class_scores, confusion_matrix
 from mnistfaces.files import write_text
+from mnistfaces.progress import drained
 from mnistfaces.runs.models import (
     classes_of,
     dataset_of,
@@ -227,7 +228,7 @@ def _alike(own: Dataset, used: NDArray[np.int64], dataset: Dataset, chosen: NDAr
     both = [own.inputs[used], dataset.inputs[chosen]]
     if own.inputs.dtype == np.uint8 and len(own.shape) > 1:
         thumbnails = np.concatenate([grouping.thumbnails_of(inputs, own.shape) for inputs in both])
-        pairs = grouping.look_pairs(thumbnails)[0]
+        pairs = drained(grouping.look_pairs(thumbnails))[0]
     else:
         pairs = grouping.feature_pairs(np.concatenate(both))
     if grouping.tells_apart(pairs, len(used) + len(chosen)):

@@ -2,15 +2,16 @@
 
 import functools
 import pickle
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistfaces.config import DataConfig
-from mnistfaces.datasets import NAMES, load_dataset
+from mnistfaces.datasets import NAMES, read_dataset
 from mnistfaces.errors import MnistFacesError, WorkerError
 from mnistfaces.execution.tasks import here
+from mnistfaces.progress import Event, drained
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
@@ -26,16 +27,18 @@ class DatasetReference:
     """A dataset by name or path, opened in any form; it can be sent to another process, which opens it there.
 
     Attributes:
-        name: as for `load_dataset`.
+        name: as for `read_dataset`.
         data_dir: where data live; None is each machine's own folder.
+        follow: watches how far reading is; it stays in this process.
     """
 
     name: str
     data_dir: Path | None = None
+    follow: Callable[["Iterator[Event | Dataset]"], "Dataset"] = field(default=drained, compare=False)
 
     def __call__(self, data: DataConfig) -> "Dataset":
         """Returns the dataset in a form."""
-        return load_dataset(self.name, data_dir=self.data_dir, **vars(data))
+        return self.follow(read_dataset(self.name, data, data_dir=self.data_dir))
 
     def __reduce__(self) -> tuple[type, tuple[str, Path | None]]:
         """Sends paths that hold in whichever folder the other process was started."""

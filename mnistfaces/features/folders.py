@@ -22,6 +22,7 @@ from mnistfaces.errors import DataError, FileError, WorkerError
 from mnistfaces.execution.tasks import here
 from mnistfaces.features.sources import Item, Part, Source
 from mnistfaces.files import hash_of, sha256_of_file
+from mnistfaces.progress import drained
 
 RECIPE = 2
 """Raised whenever the same file would give other pixels than before."""
@@ -79,7 +80,8 @@ class FilesSource(Source):
 
     def groups(self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Returns groups by looks, as a folder that is trained on directly has them."""
-        pairs, _ = grouping.look_pairs(thumbnails.reshape(len(kept), images.THUMBNAIL, images.THUMBNAIL))
+        whole = thumbnails.reshape(len(kept), images.THUMBNAIL, images.THUMBNAIL)
+        pairs, _ = drained(grouping.look_pairs(whole))
         keys = [] if self._keys is None else [self._keys[number] for number in kept.tolist()]
         return images.joined(len(kept), [*pairs, *grouping.key_pairs(keys)])
 
@@ -162,7 +164,7 @@ def folder_source(path: Path, side: int, jobs: int, data: DataConfig = DataConfi
             names=[file.relative_to(path).as_posix() for file in files],
         )
     else:
-        found = layout_of(path, data).read(path, data)
+        found = drained(layout_of(path, data).read(path, data))
     return FilesSource(name, found, side, jobs, data.group_by)
 
 

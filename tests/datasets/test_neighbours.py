@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from mnistfaces import images
 from mnistfaces.datasets import neighbours
 from mnistfaces.datasets.sample import load_sample
+from mnistfaces.progress import Advanced
 
 SIDE = neighbours.SMALL
 FARTHEST = 0.15
@@ -43,9 +44,15 @@ def in_full(small: NDArray[np.float32], row: int) -> NDArray[np.float64]:
 
 def found(small: NDArray[np.float32]) -> dict[tuple[int, bool], set[int]]:
     near: dict[tuple[int, bool], set[int]] = {}
-    for rows, columns, mirrored in neighbours.neighbours(small, MOST, FARTHEST):
+    done = 0.0
+    for event in neighbours.neighbours(neighbours.unit_rows(small), MOST, FARTHEST):
+        if isinstance(event, Advanced):
+            done += event.amount
+            continue
+        rows, columns, mirrored = event
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
             near.setdefault((row, mirrored), set()).add(column)
+    assert done == len(small)
     return near
 
 

@@ -1,7 +1,7 @@
 """What a layout is, and a folder as the layouts look at it."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from mnistfaces.config import DataConfig, DatasetKind
 from mnistfaces.datasets.found import SIDE_WORDS, Found
 from mnistfaces.errors import DataError
+from mnistfaces.progress import Event
 
 HIDDEN = (".", "__MACOSX")
 METADATA = ("metadata.csv", "metadata.jsonl")
@@ -121,7 +122,7 @@ class Layout:
         name: of `--layout`, for those of folders.
         wants: what it looks for, for people.
         example: the smallest one, in one line.
-        read: returns what a path holds.
+        read: yields what a path holds, and before that how far it is.
         kind: of the dataset, told without reading.
         fits: whether a folder looks so; None for a layout of files.
         endings: of the files; empty for a layout of folders.
@@ -131,7 +132,7 @@ class Layout:
     name: str
     wants: str
     example: str
-    read: Callable[[Path, DataConfig], Found]
+    read: Callable[[Path, DataConfig], Iterator[Event | Found]]
     kind: Callable[[Path], DatasetKind]
     fits: Callable[[Tree], bool] | None = None
     endings: tuple[str, ...] = ()

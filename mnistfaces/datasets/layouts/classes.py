@@ -1,5 +1,6 @@
 """`X/CLASS/…`: one subfolder of images per class."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from mnistfaces.config import DataConfig
 from mnistfaces.datasets.found import Found
 from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, two_readings
 from mnistfaces.errors import DataError
+from mnistfaces.progress import Event
 
 
 def fits(tree: Tree) -> bool:
@@ -15,8 +17,8 @@ def fits(tree: Tree) -> bool:
     return bool(tree.folders)
 
 
-def read(path: Path, reading: DataConfig) -> Found:
-    """Returns the images of every subfolder; the subfolders are the classes, in the order of their names.
+def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
+    """Yields the images of every subfolder; the subfolders are the classes, in the order of their names.
 
     Raises:
         DataError: there are fewer than two classes, an empty one, or the subfolders look like the sides of a split.
@@ -42,7 +44,7 @@ def read(path: Path, reading: DataConfig) -> Found:
     if tree.files:
         remarks.append(f"{len(tree.files)} files beside the class folders are not read")
     paths = [file for _, of_class in files for file in of_class]
-    return Found(
+    yield Found(
         inputs=paths,
         labels=np.repeat([name for name, _ in files], [len(of_class) for _, of_class in files]),
         names=[file.relative_to(path).as_posix() for file in paths],

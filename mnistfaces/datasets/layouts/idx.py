@@ -4,6 +4,7 @@ import math
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mnistfaces.datasets.digits import GZIP_WBITS
 from mnistfaces.datasets.found import Found
 from mnistfaces.datasets.layouts.base import Layout, Tree
 from mnistfaces.errors import DataError
+from mnistfaces.progress import Event
 
 NAME = re.compile(
     r"(?P<set>.*?)(?P<side>train|t10k|test)-(?P<what>images|labels)[-.]idx[13]-ubyte(\.gz)?", re.IGNORECASE
@@ -32,8 +34,8 @@ def fits(tree: Tree) -> bool:
     return any(NAME.fullmatch(file.name) for file in tree.files)
 
 
-def read(path: Path, reading: DataConfig) -> Found:  # noqa: ARG001  IDX files are read in one way
-    """Returns the images of the four files, in their order, those to train first.
+def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:  # noqa: ARG001  IDX files are read in one way
+    """Yields the images of the four files, in their order, those to train first.
 
     Raises:
         DataError: one of the four is missing or damaged, or there are more images than labels.
@@ -52,7 +54,7 @@ def read(path: Path, reading: DataConfig) -> Found:  # noqa: ARG001  IDX files a
         raise DataError(f"{path}: images to train are {images[0].shape[1:]}, those to test {images[1].shape[1:]}")
     sides = np.repeat(["train", "test"], [len(part) for part in labels])
     names = [f"{side}-{number:05d}" for side, part in zip(SIDES, labels, strict=False) for number in range(len(part))]
-    return Found(
+    yield Found(
         inputs=np.concatenate(images),
         labels=np.concatenate(labels),
         names=[name.replace("t10k", "test") for name in names],

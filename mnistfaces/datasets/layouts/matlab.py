@@ -4,7 +4,7 @@ N images.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +16,26 @@ from mnistfaces.datasets.found import Found
 from mnistfaces.datasets.layouts.base import Layout
 from mnistfaces.datasets.matfile import read_mat
 from mnistfaces.errors import DataError
+from mnistfaces.progress import Event
 
 BLOCKS = tuple(f"{side}{digit}" for side in ("train", "test") for digit in range(10))
 _BLOCK = re.compile(r"(train|test)(\d)")
 
 
-def read(path: Path, reading: DataConfig) -> Found:  # noqa: ARG001  --as is asked of the array, not of the file
-    """Returns the images of a file and their labels.
+def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:  # noqa: ARG001  --as is asked of the array, not of the file
+    """Yields the images of a file and their labels.
 
     Raises:
         DataError: it is no such file, or `X` and `y` do not fit together.
     """
     arrays = read_mat(path, ("X", "y", *BLOCKS))
+    blocks = {name: array for name, array in arrays.items() if _BLOCK.fullmatch(name)}
     if "X" in arrays and "y" in arrays:
-        return _pair(path, arrays["X"], arrays["y"])
-    if blocks := {name: array for name, array in arrays.items() if _BLOCK.fullmatch(name)}:
-        return _blocks(path, blocks)
-    raise DataError(f"{path} is not a dataset: it has {', '.join(arrays) or 'neither'}; wanted are {LAYOUT.wants}")
+        yield _pair(path, arrays["X"], arrays["y"])
+    elif blocks:
+        yield _blocks(path, blocks)
+    else:
+        raise DataError(f"{path} is not a dataset: it has {', '.join(arrays) or 'neither'}; wanted are {LAYOUT.wants}")
 
 
 def _pair(path: Path, x: NDArray[Any], y: NDArray[Any]) -> Found:

@@ -16,6 +16,7 @@ from mnistfaces.datasets.found import SIDE_WORDS, Found, read_sides
 from mnistfaces.datasets.layouts.base import METADATA, Layout, Tree, files_below, require_utf8, two_readings
 from mnistfaces.datasets.layouts.rows import read_rows
 from mnistfaces.errors import DataError
+from mnistfaces.progress import Event
 
 Record = Mapping[str, str]
 
@@ -37,8 +38,8 @@ def _tables(tree: Tree) -> Sequence[tuple[Path, str]]:
     return own or sides
 
 
-def read(path: Path, reading: DataConfig) -> Found:
-    """Returns the images that the metadata name.
+def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
+    """Yields the images that the metadata name.
 
     Raises:
         DataError: a row or a column is missing or cannot be meant; the message names it.
@@ -69,7 +70,7 @@ def read(path: Path, reading: DataConfig) -> Found:
     side_of = dict(tables)
     words = columns.get("split", [side_of[file] for file, _, _ in records])
     labels = [record[column] for _, _, record in records]
-    return Found(
+    yield Found(
         inputs=paths,
         labels=np.array(labels),
         names=names,

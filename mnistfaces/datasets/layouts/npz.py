@@ -4,7 +4,7 @@ N images.
 """
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from mnistfaces.config import DataConfig, DatasetKind
 from mnistfaces.datasets.found import Found, read_sides
 from mnistfaces.datasets.layouts.base import Layout
 from mnistfaces.errors import DataError
+from mnistfaces.progress import Event
 
 Members = Mapping[str, NDArray[Any]]
 
@@ -36,16 +37,14 @@ def kind(path: Path) -> DatasetKind:
     return "arrays" if names and "features.npy" not in names else "features"
 
 
-def read(path: Path, reading: DataConfig) -> Found:  # noqa: ARG001  --as is asked of the array, not of the file
-    """Returns the arrays of a file that other programs wrote.
+def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:  # noqa: ARG001  --as is asked of the array, not of the file
+    """Yields the arrays of a file that other programs wrote.
 
     Raises:
         DataError: images or labels are missing; the message says which arrays there are.
     """
     members = read_npz(path)
-    if "features" in members:
-        return _features(members, path)
-    return pairs_of(members, path)
+    yield _features(members, path) if "features" in members else pairs_of(members, path)
 
 
 def pairs_of(members: Members, path: Path) -> Found:

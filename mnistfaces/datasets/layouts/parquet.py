@@ -1,6 +1,7 @@
 """`.parquet` as the library `datasets` writes it: `image` (bytes, or a struct with `bytes`) and `label`."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from mnistfaces.config import DataConfig
 from mnistfaces.datasets.found import Found, read_sides
 from mnistfaces.datasets.layouts.base import Layout
 from mnistfaces.errors import DataError
+from mnistfaces.progress import Advanced, Event, Stage
 
 MOST_BYTES = 1 << 32
 
 
-def read(path: Path, reading: DataConfig) -> Found:
-    """Returns the images of a table, still encoded.
+def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
+    """Yields the images of a table, still encoded.
 
     Raises:
         DataError: pyarrow is not installed, the file is damaged, or a column is missing.
@@ -40,14 +42,19 @@ def read(path: Path, reading: DataConfig) -> Found:
         plain = [
             field.name for field in file.schema_arrow if not pa.types.is_nested(field.type) and field.name != "image"
         ]
-        table = file.read(columns=["image", *plain])
+        yield Stage(name=f"reading the rows of {path.name}", total=file.metadata.num_rows)
+        parts = []
+        for number in range(file.num_row_groups):
+            parts.append(file.read_row_group(number, columns=["image", *plain]))
+            yield Advanced(amount=parts[-1].num_rows)
+        table = pa.concat_tables(parts) if parts else file.read(columns=["image", *plain])
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
     cells = table.column("image").to_pylist()
     columns = {name: [_text(value) for value in table.column(name).to_pylist()] for name in plain}
     labels, classes = _labels(path, table, label)
     split = columns.pop("split", None)
-    return Found(
+    yield Found(
         inputs=[_content(path, number, cell) for number, cell in enumerate(cells)],
         labels=labels,
         names=_names(cells),

@@ -1,5 +1,6 @@
 """`X/train/CLASS/…`, `X/test/CLASS/…`, perhaps `X/val/…`: class folders with the split that the data bring."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from mnistfaces.config import DataConfig
 from mnistfaces.datasets.found import SIDE_WORDS, Found
 from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, two_readings
 from mnistfaces.errors import DataError
+from mnistfaces.progress import Event
 
 
 def fits(tree: Tree) -> bool:
@@ -15,8 +17,8 @@ def fits(tree: Tree) -> bool:
     return tree.has_train and len(tree.sides) == len(tree.folders) and all(Tree.of(side).folders for side in tree.sides)
 
 
-def read(path: Path, reading: DataConfig) -> Found:
-    """Returns the images of every class folder of every side.
+def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
+    """Yields the images of every class folder of every side.
 
     Raises:
         DataError: no side trains, a side has images that are in no class folder, or a class that none trains on.
@@ -44,7 +46,7 @@ def read(path: Path, reading: DataConfig) -> Found:
             sides += [side] * len(files)
     _require_trained(path, labels, sides, reading)
     given = ", ".join(f"{sides.count(side)} {side}" for side in ("train", "val", "test") if side in sides)
-    return Found(
+    yield Found(
         inputs=paths,
         labels=np.array(labels),
         names=[file.relative_to(path).as_posix() for file in paths],

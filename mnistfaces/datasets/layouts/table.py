@@ -4,6 +4,7 @@ N images, D columns of numbers.
 """
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ from mnistfaces.datasets.found import Found, read_sides
 from mnistfaces.datasets.layouts.base import Layout
 from mnistfaces.datasets.layouts.rows import read_rows
 from mnistfaces.errors import DataError
+from mnistfaces.progress import Advanced, Event, Stage
 
 WORDS = ("image", "split", "group")
 """Columns that are no numbers to learn from."""
 
+ROWS_AT_ONCE = 1000
 
-def read(path: Path, reading: DataConfig) -> Found:
-    """Returns the rows of a table: a label, perhaps `image`, `split` and `group`, and numbers.
+
+def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
+    """Yields the rows of a table: a label, perhaps `image`, `split` and `group`, and numbers.
 
     Columns called `pixel…` of whole numbers from 0 to 255 that fill a square are an image.
 
@@ -41,7 +45,13 @@ def read(path: Path, reading: DataConfig) -> Found:
     blocks: list[NDArray[np.float64]] = []
     columns: dict[str, list[str]] = {name: [] for name in words}
     where = {name: header.index(name) for name in words}
+    yield Stage(name=f"reading the rows of {path.name}", total=None if path.suffix == ".gz" else path.stat().st_size)
+    seen = 0
     for number, row in rows:
+        seen += sum(map(len, row)) + len(row)
+        if len(blocks) % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
+            yield Advanced(amount=seen)
+            seen = 0
         for name, place in where.items():
             columns[name].append(row[place])
         blocks.append(_numbers(path, number, header, row, places))
@@ -54,7 +64,7 @@ def read(path: Path, reading: DataConfig) -> Found:
     inputs, shape = _pixels(values, names) if reading.read_as != "features" else (values, None)
     taken = f"an image of {' x '.join(map(str, shape))}" if shape else "features"
     assumed = (f"the {len(names)} columns {names[0]} to {names[-1]} are {taken}",)
-    return Found(
+    yield Found(
         inputs=inputs,
         labels=_typed(columns.pop(label)),
         names=columns.pop("image", None),
