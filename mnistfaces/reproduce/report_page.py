@@ -70,7 +70,7 @@ def _measured(record: PartRecord) -> int:
 
 
 def _front(records: Sequence[PartRecord], figures: Path) -> list[Section]:
-    """Returns what the page opens with: what can be played with before what can be looked at."""
+    """Returns what the page opens with: what is seen at a glance before what takes the rest of the screen."""
     known = [each for record in records for each in record.playgrounds]
     pieces = [
         (str(each["caption"]), (figures / each["file"]).read_text(encoding="utf-8"))
@@ -78,7 +78,7 @@ def _front(records: Sequence[PartRecord], figures: Path) -> list[Section]:
         else (str(each["caption"]), cannot("It", "an earlier release kept it in a form of its own; make it again"))
         for each in known
     ]
-    pieces.sort(key=lambda piece: "data-part=" not in piece[1])
+    pieces.sort(key=lambda piece: "data-part=" in piece[1])
     return [
         Section(title=title, inside=inside, name=f"front-{place}", scripts=playground.SCRIPTS)
         for place, (title, inside) in enumerate(pieces, 1)
