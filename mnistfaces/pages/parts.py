@@ -91,17 +91,24 @@ def table(
         sortable: a click on a title, or Enter, sorts the rows by that column.
         marks: a class name per row, for its look; fewer than rows leave the others plain.
     """
+    body = [list(row) for row in rows]
     titles = "".join(
-        f'<th scope="col">{f"<button type=button>{shown(title)}</button>" if sortable else shown(title)}</th>'
-        for title in head
+        f'<th scope="col"{_words(body, column)}>'
+        f"{f'<button type=button>{shown(title)}</button>' if sortable else shown(title)}</th>"
+        for column, title in enumerate(head)
     )
     lines = []
-    for place, row in enumerate(rows):
+    for place, row in enumerate(body):
         mark = f' class="{marks[place]}"' if place < len(marks) and marks[place] else ""
         cells = "".join(_cell(cell, "td", sortable) for cell in row[1:])
         lines.append(f"<tr{mark}>{_cell(row[0], 'th scope=row', sortable)}{cells}</tr>")
     kind = ' class="sortable"' if sortable else ""
     return scrolled(caption, f"<thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody>", kind)
+
+
+def _words(body: Sequence[Sequence[Cell]], column: int) -> str:
+    """Returns how the title of a column of words is set; "" for one of numbers."""
+    return ' class="words"' if any(isinstance(row[column].value, str) for row in body) else ""
 
 
 def _cell(cell: Cell, tag: str, sortable: bool) -> str:

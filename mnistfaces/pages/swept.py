@@ -92,12 +92,12 @@ def _chosen(summary: Row) -> str:
         f"the {tied:,} marked ~ cannot be told from it.</p>"
     )
     parts = [told]
-    if nested is not None and summary["redrawn"]:
+    if nested is not None and summary.get("redrawn"):
         quoted = f"{percent(nested['accuracy'])} {interval(nested['low'], nested['high'])}"
         parts.append(
             f"<p>Chosen inside each draw by validation, the test accuracy is {shown(quoted)}: the figure to quote.</p>"
         )
-    parts += [f"<p>{shown(text)}.</p>" for text in summary["cautions"]]
+    parts += [f"<p>{shown(text)}.</p>" for text in summary.get("cautions", ())]
     if summary["best_command"]:
         parts.append(f"<p>The line that trains the chosen cell:</p>{line(summary['best_command'])}")
     return "".join(parts)

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,18 +203,37 @@ def test_a_sweep_of_a_thousand_cells_is_small_and_sorted_within_a_tenth_of_a_sec
 
 def grown(run: Run, out: Path, count: int) -> Run:
     """Returns a copy of a kept sweep whose first cell stands there many times, at other learning rates."""
-    shutil.copytree(run.path, out)
     summary = run.summary()
     place = next(number for number, row in enumerate(summary["cells"]) if not row["best"])
     rows = [{**summary["cells"][place], "lr": 1e-6 * (n + 1), "val_accuracy": n / count} for n in range(count)]
-    summary["cells"], summary["trials"] = rows, [summary["trials"][place]] * count
+    return rewritten(run, out, {**summary, "cells": rows, "trials": [summary["trials"][place]] * count})
+
+
+def rewritten(run: Run, out: Path, summary: dict[str, Any]) -> Run:
+    """Returns a copy of a kept sweep that says something else."""
+    shutil.copytree(run.path, out)
     write_json(out / "summary.json", summary)
-    (out / "results.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    lines = "".join(json.dumps(row) + "\n" for row in summary["cells"])
+    (out / "results.ndjson").write_text(lines, encoding="utf-8")
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     del config[CHECK]
     config["sha256"] |= {name: sha256_of_file(out / name) for name in ("summary.json", "results.ndjson")}
     write_json(out / "config.json", seal(config))
     return load_run(out)
+
+
+def test_a_sweep_of_the_first_release_which_said_less_has_its_page(pages: dict[str, Path], tmp_path: Path) -> None:
+    run = load_run(pages["sweep"].parent / "sweep")
+    said = ("best", "best_command", "best_trials", "tested", "nested", "cells", "failures")
+    summary = {name: value for name, value in run.summary().items() if name in said}
+    later = ("activation", "patience", "group_by", "label_column", "read_as", "layout", "test_groups")
+    for row in [*summary["cells"], summary["best"]]:
+        for option in later:
+            row.pop(option, None)
+    page = page_of(rewritten(run, tmp_path / "old", summary).path)
+    assert "Validation chose the cell" in page
+    assert "<svg" in page
+    assert "Seed by seed" not in page
 
 
 def texts(page: str) -> str:

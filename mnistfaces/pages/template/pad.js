@@ -323,7 +323,7 @@ function startPad(root, told) {
 
   const gray = (pixels) => (place) => [pixels[place], pixels[place], pixels[place], 255];
   const percent = (share) => `${(100 * share).toFixed(1)} %`;
-  const times = (ratio) => (ratio < 1e6 ? String(Number(ratio.toPrecision(3))) : ratio.toExponential(1));
+  const times = (ratio) => (ratio < 1e6 ? Number(ratio.toPrecision(3)).toLocaleString("en") : ratio.toExponential(1));
   const signed = (value) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(2)}`;
 
   function show() {
