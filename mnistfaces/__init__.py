@@ -9,16 +9,37 @@ from typing import TYPE_CHECKING
 from mnistfaces.display import draw_with
 
 if TYPE_CHECKING:
+    from mnistfaces.config import DataConfig, ExtractConfig, SplitConfig, TrainConfig
     from mnistfaces.datasets import load_dataset
     from mnistfaces.engine.training import fit
     from mnistfaces.experiments.sweep import sweep
+    from mnistfaces.experiments.trials import Cell, Grid
     from mnistfaces.features.extraction import extract_features
     from mnistfaces.landscape.contours import surface
     from mnistfaces.runs.runs import load_run
 
-__all__ = ["extract_features", "fit", "load_dataset", "load_run", "surface", "sweep"]
+__all__ = [
+    "Cell",
+    "DataConfig",
+    "ExtractConfig",
+    "Grid",
+    "SplitConfig",
+    "TrainConfig",
+    "extract_features",
+    "fit",
+    "load_dataset",
+    "load_run",
+    "surface",
+    "sweep",
+]
 
 _HOMES = {
+    "Cell": "mnistfaces.experiments.trials",
+    "DataConfig": "mnistfaces.config",
+    "ExtractConfig": "mnistfaces.config",
+    "Grid": "mnistfaces.experiments.trials",
+    "SplitConfig": "mnistfaces.config",
+    "TrainConfig": "mnistfaces.config",
     "extract_features": "mnistfaces.features.extraction",
     "fit": "mnistfaces.engine.training",
     "load_dataset": "mnistfaces.datasets",

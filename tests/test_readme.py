@@ -1,6 +1,7 @@
 """The README names commands and options that exist, and its lines can be copied."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Mnf
+
+import mnistfaces
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```[a-z]*\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -92,18 +95,75 @@ def test_the_table_of_commands_names_every_command_of_the_index() -> None:
     }
 
 
-def test_the_python_of_the_readme_runs_and_its_answers_are_judged(mnf: Mnf) -> None:
+WORD_FOR_WORD = (
+    "mnf samples digits-sample --plot samples.png",
+    "mnf gradcheck digits-sample --function mine.py:gradient",
+    "mnf train digits --plot curve.png",
+    "mnf visualize-weights last --gray --plot weights.png",
+    "mnf train | mnf visualize-weights - --plot weights.png",
+    "mnf sweep --lr log:1e-5:1e-2:4 --seeds 5 --format csv | cut -d, -f1-4",
+    "mnf fetch faces --synthetic",
+)
+"""Lines that cost seconds and need no network, in the order in which a newcomer meets them."""
+
+
+def run_shell(mnf: Mnf, line: str) -> "subprocess.CompletedProcess[str]":
+    environment = mnf.environment()
+    environment["PATH"] = f"{mnf.program.parent}{os.pathsep}{environment['PATH']}"
+    options = {"capture_output": True, "text": True, "cwd": mnf.folder, "env": environment, "timeout": 300}
+    return subprocess.run(["sh", "-c", line], check=False, **options)  # type: ignore[call-overload, no-any-return]  # noqa: S607
+
+
+def test_lines_run_word_for_word(mnf: Mnf) -> None:
+    (mnf.folder / "mine.py").write_text(PYTHON[0])
+    for line in WORD_FOR_WORD:
+        assert line in README
+        done = run_shell(mnf, line)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), (line, done.stderr)
+        assert done.stdout, line
+    assert {path.name for path in mnf.folder.glob("*.png")} == {"samples.png", "curve.png", "weights.png"}
+    for line in LINES:  # those on faces can be tried on synthetic ones, as it says
+        if line.startswith("mnf sweep faces ") and "--res" not in line:
+            (words,) = commands(line.replace(" faces ", " faces-synthetic ", 1))
+            assert mnf(*words, "--dry-run").rows, line
+
+
+def test_the_python_of_the_readme_runs_and_its_answers_are_judged_like_for_like(mnf: Mnf) -> None:
     mnf("extract-features", "digits-sample", "--backbone", "pixels", "--out", "digits.npz")
     ours, search, sklearns = (
         subprocess.run(
             [sys.executable, "-c", block], check=True, capture_output=True, cwd=mnf.folder, env=mnf.environment()
         )
-        for block in PYTHON
+        for block in PYTHON[1:]
     )
-    assert [line.split()[0] for line in ours.stdout.splitlines()] == [b"0", b"100", b"200", b"300"]
+    *curve, best = ours.stdout.splitlines()
+    assert [line.split()[0] for line in curve] == [b"0", b"100", b"200", b"300"]
+    assert best.startswith(b"mnf train digits-sample --lr 0.001 --epochs 100")
     assert search.stdout.startswith(b"{'classifier__lr': 0.001")
     assert (search.stderr, sklearns.stderr) == (b"", b"")
-    mnf("train", "digits-sample", "--epochs", 300)
+    line = "mnf train digits-sample --train-per-class all --val-fraction 0 --lr 1e-5"
+    assert line in LINES
+    trained = mnf(*commands(line)[0], "--epochs", 20).row
+    with np.load(mnf.folder / "digits.npz") as digits:
+        assert trained["train_n"] == int((digits["split"] != "test").sum()) == 4000
     row = mnf("compare", "last", "answers.csv").row
     assert (row["n"], row["b"]) == (1000, "answers.csv")
     assert row["low"] <= row["difference"] <= row["high"]
+    (mnf.folder / "answers").mkdir()
+    (mnf.folder / "answers.csv").rename(mnf.folder / "answers" / "one.csv")
+    board = run_shell(mnf, "mnf compare last answers/*.csv --board --ladder term.json")
+    assert "mnf compare last answers/*.csv --board --ladder term.json" in LINES
+    assert len(board.stdout.splitlines()) == 2, board.stderr
+
+
+def test_what_an_example_imports_is_promised() -> None:
+    imported = {
+        name
+        for block in PYTHON
+        for line in re.findall(r"^from mnistfaces import (.*)$", block, re.MULTILINE)
+        for name in line.split(", ")
+    }
+    assert imported <= set(mnistfaces.__all__)
+    assert all(f"`{name}`" in README for name in mnistfaces.__all__)
+    assert all(getattr(mnistfaces, name).__doc__ for name in mnistfaces.__all__)
+    assert not re.search(r"^from mnistfaces\.(?!sklearn)", "\n".join(PYTHON), re.MULTILINE)

@@ -11,7 +11,8 @@ from mnistfaces.config import OptimizerName
 from mnistfaces.experiments.trials import OPTIONS
 
 if TYPE_CHECKING:
-    from mnistfaces.landscape import Box, DescentPath, Surface
+    from mnistfaces.landscape import Box, DescentPath
+    from mnistfaces.landscape.contours import Contour
     from mnistfaces.landscape.trajectories import TrajectoryRequest
 
 WHOLE = "whole"
@@ -90,20 +91,21 @@ class PathsFigure:
         if self._is_page() and request.optimizers != ("gd",):
             raise typer.BadParameter("a page descends by gd alone: give --plot a png, svg or pdf", param_hint="--plot")
 
-    def draw(self, surface: "Surface", paths: "list[DescentPath]") -> None:
+    def draw(self, contour: "Contour", paths: "list[DescentPath]") -> None:
         """Writes the figure or the page that was asked for, if any."""
         if self.plot is None:
             return
         if self._is_page():
             from mnistfaces.pages.playground import save_page
 
-            save_page(self.plot, surface, [path.descent for path in paths], levels=self.levels)
+            descents = [path.descent for path in paths]
+            save_page(self.plot, contour.surface, descents, levels=self.levels, source=contour.path.as_posix())
             return
         from mnistfaces.plots import figures
         from mnistfaces.plots.landscape import paths_figure
 
-        box = surface.box() if self.zoom == WHOLE else self._box()
-        figures.save(paths_figure(surface, paths, levels=self.levels, box=box), self.plot)
+        box = contour.surface.box() if self.zoom == WHOLE else self._box()
+        figures.save(paths_figure(contour.surface, paths, levels=self.levels, box=box), self.plot)
 
     def _is_page(self) -> bool:
         return self.plot is not None and self.plot.suffix.lower() not in FIGURES

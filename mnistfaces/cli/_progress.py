@@ -17,6 +17,9 @@ PLAIN_PROGRESS_SECONDS = 10.0
 TICK_SECONDS = 1.0
 """How often a silent stage is looked at."""
 
+TIMES_WIDTH, BAR_SHOWN_WIDTH, BAR_WIDTH = 80, 50, 20
+"""Columns that a window must have for times and for a bar, and those of the bar."""
+
 
 class Progress:
     """Says how far a command is: a bar on a terminal, a plain line now and then elsewhere.
@@ -85,15 +88,23 @@ class Progress:
 
 
 def _bar(console: "Console") -> Any:  # noqa: ANN401  rich's type, which costs its import
+    """Returns a bar on one line of the window: what does not fit beside it is left out, its times first."""
     from rich import progress
+    from rich.table import Column
 
+    def told(field: str, ratio: int | None = None) -> progress.TextColumn:
+        column = Column(ratio=ratio, no_wrap=True, overflow="ellipsis")
+        return progress.TextColumn(field, markup=False, table_column=column)
+
+    times = [progress.TimeElapsedColumn(), progress.TimeRemainingColumn()] if console.width >= TIMES_WIDTH else []
+    bar = [progress.BarColumn(bar_width=BAR_WIDTH)] if console.width >= BAR_SHOWN_WIDTH else []
     return progress.Progress(
-        progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(),
+        told("{task.description}"),
+        *bar,
         progress.TaskProgressColumn(),
-        progress.TextColumn("{task.fields[detail]}", markup=False),
-        progress.TimeElapsedColumn(),
-        progress.TimeRemainingColumn(),
+        told("{task.fields[detail]}", ratio=1),
+        *times,
         console=console,
         transient=True,
+        expand=True,
     )

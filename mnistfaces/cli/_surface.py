@@ -139,12 +139,12 @@ def _two(tokens: Sequence[str], option: str) -> tuple[str, str]:
     return tokens[0], tokens[1]
 
 
-def draw_surface(plot: Path, surface: "Surface", levels: int) -> None:
+def draw_surface(plot: Path, surface: "Surface", levels: int, source: str) -> None:
     """Draws contours into a figure, or writes the page to play with."""
     if plot.suffix.lower() == ".html":
         from mnistfaces.pages.playground import save_page
 
-        save_page(plot, surface, levels=levels)
+        save_page(plot, surface, levels=levels, source=source)
         return
     from mnistfaces.plots import figures
     from mnistfaces.plots.landscape import contour_figure

@@ -85,5 +85,5 @@ def contour(
     done = streams.result(contours.contour(images, run, request, out=out, force=force))
     streams.rows([done.row()], COLUMNS)
     if plot is not None:
-        draw_surface(plot, done.surface, levels)
+        draw_surface(plot, done.surface, levels, str(done.row()["file"]))
         streams.wrote(plot)

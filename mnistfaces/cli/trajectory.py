@@ -77,5 +77,5 @@ def trajectory(
         streams.note("where each path ends: --rows shows every step")
     else:
         streams.rows(trajectories.rows_of(found), COLUMNS)
-    figure.draw(contour.surface, found)
+    figure.draw(contour, found)
     streams.wrote(figure.plot)

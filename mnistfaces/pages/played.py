@@ -51,7 +51,7 @@ def lead_of(surface: Surface) -> str:
 def played_sections(run: Run, surface: Surface) -> list[Section]:
     """Returns the sections of a page of a surface."""
     try:
-        played = playground_section(playground_part(surface, _descents(run)))
+        played = playground_section(playground_part(surface, _descents(run), source=_contour_of(run).path.as_posix()))
     except UsageError as error:
         played = Section(title="Descend on it", inside=cannot("The playground", error), name="playground")
     return [played, asked_section(run, _line_of(run, surface))]

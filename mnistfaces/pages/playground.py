@@ -28,11 +28,14 @@ REPORT_SETTINGS = ((0.001, 0.9), (0.003, 0.9), (0.003, 0.99))
 
 LEVELS = 25
 SCRIPTS = ("playground",)
+LAST = "last"
 FOOTER = "<p>Made by <code>mnf contour</code> or <code>mnf trajectory</code> with <code>--plot FILE.html</code>.</p>"
 FINEST_SHADE = 65_535
 
 
-def save_page(path: Path, surface: Surface, descents: Sequence[Descent] = (), *, levels: int = LEVELS) -> None:
+def save_page(
+    path: Path, surface: Surface, descents: Sequence[Descent] = (), *, levels: int = LEVELS, source: str = LAST
+) -> None:
     """Writes the playground of a surface as one HTML file.
 
     Args:
@@ -40,21 +43,24 @@ def save_page(path: Path, surface: Surface, descents: Sequence[Descent] = (), *,
         surface: to be played on.
         descents: what the page offers to try; it opens with the first that has momentum.
         levels: contour levels.
+        source: what `mnf trajectory` calls the surface: its file, or the newest.
 
     Raises:
         UsageError: more images use the two pixels than a page can hold.
         FileError: the folder or the disk refuses.
     """
-    write_text(path, build_playground(surface, descents, levels=levels))
+    write_text(path, build_playground(surface, descents, levels=levels, source=source))
 
 
-def build_playground(surface: Surface, descents: Sequence[Descent] = (), *, levels: int = LEVELS) -> str:
+def build_playground(
+    surface: Surface, descents: Sequence[Descent] = (), *, levels: int = LEVELS, source: str = LAST
+) -> str:
     """Returns the playground of a surface as a page.
 
     Raises:
         UsageError: more images use the two pixels than a page can hold.
     """
-    section = playground_section(playground_part(surface, descents, levels=levels))
+    section = playground_section(playground_part(surface, descents, levels=levels, source=source))
     return build_page(title_of(surface), [section], footer=FOOTER)
 
 
@@ -68,18 +74,23 @@ def playground_section(part: str, title: str = "Descend on it") -> Section:
     return Section(title=title, inside=part, name="playground", scripts=SCRIPTS)
 
 
-def playground_part(surface: Surface, descents: Sequence[Descent] = (), *, levels: int = LEVELS) -> str:
+def playground_part(
+    surface: Surface, descents: Sequence[Descent] = (), *, levels: int = LEVELS, source: str = LAST
+) -> str:
     """Returns the playground of a surface as a part of a page, whose script is `playground`.
 
     Args:
         surface: to be played on.
         descents: what it offers to try; it opens with the first that has momentum.
         levels: contour levels.
+        source: what `mnf trajectory` calls the surface: its file, or the newest.
 
     Raises:
         UsageError: more images use the two pixels than a page can hold.
     """
-    part = template("playground.html").replace("<!--data-->", data(_description(surface, descents, levels)))
+    part = template("playground.html").replace(
+        "<!--data-->", data(_description(surface, descents, levels) | {"source": source})
+    )
     if (size := len(part.encode())) > LARGEST_PAGE:
         raise UsageError(
             f"a page of {len(surface.plane.target):,} images would take {size / 1e6:.1f} MB, more than 1 MB: "

@@ -98,7 +98,7 @@ def study_figure_14(setup: Setup) -> Iterator[Event | Found]:
     )
     yield from _trained_weights(setup)
     try:
-        part = playground_part(found.surface)
+        part = playground_part(found.surface, source=found.path.as_posix())
     except UsageError as error:
         yield Remark(text=f"There is nothing to play with: {error}")
     else:

@@ -462,8 +462,13 @@ function startPlayground(root, SURFACE) {
         : `${said} Trained (+): ${shortly(SURFACE.trainedLoss)}; minimum of the grid (×): ${shortly(SURFACE.minimum[0])}.`;
     say(IMAGES === 0 ? element("verdict").textContent : said);
     element("command").textContent =
-      `mnf trajectory last --start=${state.start.join(",")} --lr ${state.lr} ` +
+      `mnf trajectory ${quoted(SURFACE.source)} --start=${state.start.join(",")} --lr ${state.lr} ` +
       `--momentum ${state.momentum ? `0,${state.momentum}` : "0"} --steps ${state.steps}`;
+  }
+
+  // Returns a word as a shell takes it.
+  function quoted(word) {
+    return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
   }
 
   // Moves the start, rounded to what a pixel of the view can mean, so that the command can repeat it.
