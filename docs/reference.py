@@ -1,0 +1,75 @@
+"""Writes the reference of commands, fields and exit codes: `python docs/reference.py`."""
+
+from pathlib import Path
+
+import typer
+
+from mnistfaces.cli._schema import SCHEMA, Field
+from mnistfaces.cli.index import app
+
+PAGE = Path(__file__).parent / "reference.md"
+
+CODES = {
+    0: "done",
+    1: "an error that you can fix, told in one line: what, where, what to type next",
+    2: "wrong usage, found before any work starts",
+    3: "finished, but with less than was asked for: a failed or diverged training, an image that could not be read",
+    130: "interrupted by Ctrl-C; finished work is kept (143: terminated)",
+    141: "whoever read the results stopped reading; finished work is kept",
+}
+
+
+def page() -> str:
+    """Returns the whole page."""
+    commands = typer.main.get_command(app)
+    lines = [
+        "# Reference",
+        "",
+        "Written by `python docs/reference.py` from the program itself. `mnf COMMAND --help` lists the options;",
+        "`mnf schema [COMMAND]` prints these tables in any format.",
+        "",
+        "## Exit codes",
+        "",
+        "| code | meaning |",
+        "|---:|---|",
+        *(f"| {code} | {meaning} |" for code, meaning in CODES.items()),
+        "",
+        "A bug keeps its traceback.",
+        "",
+        "## Commands and the fields of their rows",
+        "",
+        "Results are one object per row. A number that does not exist is `null`; `status` says why.",
+        "Fields are only ever added.",
+    ]
+    for name, fields in SCHEMA.items():
+        lines += ["", f"### `mnf {name}`", "", *_about(commands, name), *_table(fields)]
+    return "\n".join(lines) + "\n"
+
+
+def _about(command: object, name: str) -> list[str]:
+    """Returns the two lines to copy of a command, as its help shows them; none for a way to call it."""
+    if " --" in name:
+        return []
+    for word in name.split():
+        command = command.commands[word]  # type: ignore[attr-defined]
+    text = command.help  # type: ignore[attr-defined]
+    copied = [line.strip().removeprefix("$ ") for line in text.splitlines() if line.strip().startswith("$ ")]
+    return ["```", *copied, "```", ""]
+
+
+def _table(fields: tuple[Field, ...]) -> list[str]:
+    """Returns the fields as a table."""
+    types = [f"{field.type} or null" if field.null else field.type for field in fields]
+    rows = [
+        f"| `{field.name}` | {kind} | {field.unit} | {_escaped(field.meaning)} |"
+        for field, kind in zip(fields, types, strict=True)
+    ]
+    return ["| field | type | unit | meaning |", "|---|---|---|---|", *rows]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
