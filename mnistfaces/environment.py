@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mnistfaces.datasets import NAMES, load_dataset
 from mnistfaces.datasets.cache import cache_size
+from mnistfaces.datasets.faces import forms_kept
 from mnistfaces.datasets.store import data_dir as resolve
 from mnistfaces.devices import may_have_gpu
 from mnistfaces.errors import MnistFacesError
@@ -47,12 +48,14 @@ def items(data_dir: Path | None = None) -> Iterator[tuple[str, str]]:
     yield "data folder", f"{folder}{'' if folder.exists() else ' (not there yet)'}{'' if writable else ' (read-only)'}"
     entries, size = cache_size(folder)
     yield "cache", f"{entries} entries, {size / 1e6:.1f} MB (mnf fetch --clear-cache empties it)"
-    for name in NAMES:
-        try:
-            dataset = load_dataset(name, data_dir=data_dir)
-            yield f"dataset {name}", f"{len(dataset)} images of {len(dataset.classes)} classes ({dataset.name})"
-        except MnistFacesError as error:
-            yield f"dataset {name}", f"absent: {error}"
+    for name, kind in NAMES.items():
+        kept = forms_kept(folder, name) if kind == "faces" else []
+        for form in [vars(variant) for variant in kept] or [{}]:
+            try:
+                dataset = load_dataset(name, data_dir=data_dir, **form)
+                yield f"dataset {name}", f"{dataset.name}: {dataset.summary()}"
+            except MnistFacesError as error:
+                yield f"dataset {name}", f"absent: {error}"
 
 
 def _gpus() -> Iterator[tuple[str, str]]:

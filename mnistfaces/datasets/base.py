@@ -84,8 +84,10 @@ class Dataset(Displayed):
             named = "; ".join(self.meta.get("skipped_files", []))
             notes.append(f"{self.name}: {self.meta['skipped']} files were left out: {named}")
         if (groups := self.count_groups(np.arange(len(self)))) < len(self):
+            pairs = self.meta.get("near_duplicate_pairs")
+            alike = f" (near-duplicate pairs: {pairs})" if pairs else ""
             notes.append(
-                f"{self.name}: {groups} groups stand behind the {len(self)} images; "
+                f"{self.name}: {groups} groups stand behind the {len(self)} images{alike}; "
                 "images of one group stay on one side of a drawn split"
             )
         if crossing := self.count_crossing():
@@ -94,6 +96,18 @@ class Dataset(Displayed):
                 "which is kept as given: its test accuracy may flatter"
             )
         return notes
+
+    def summary(self) -> str:
+        """Returns in one line what there is: images, classes, form, the split that the data bring, groups."""
+        form = " x ".join(map(str, self.shape)) if len(self.shape) > 1 else f"{self.shape[0]} features"
+        sides = self.given_sides()
+        given = [f"{count} {side}" for side in ("train", "val", "test") if (count := np.count_nonzero(sides == side))]
+        groups = self.count_groups(np.arange(len(self)))
+        parts = [f"{len(self)} images of {len(self.classes)} classes", form]
+        parts += [f"split {', '.join(given)}"] if given else []
+        parts += [f"{groups} groups"] if groups < len(self) else []
+        parts += [f"{self.meta['skipped']} files left out"] if self.meta.get("skipped") else []
+        return "; ".join(parts)
 
     def count_groups(self, indices: NDArray[np.int64]) -> int:
         """Returns how many groups stand behind some images: near-duplicates count once."""

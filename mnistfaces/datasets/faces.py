@@ -49,6 +49,12 @@ def faces_path(folder: Path, variant: Variant) -> Path:
     return folder / "faces" / f"faces-{variant.label}.npz"
 
 
+def forms_kept(folder: Path, name: str) -> list[Variant]:
+    """Returns the sizes and channels in which a data folder keeps `faces` or `faces-synthetic`."""
+    found = (re.fullmatch(rf"{name}-(\d+)-(rgb|gray)\.npz", path.name) for path in (folder / "faces").glob("*.npz"))
+    return sorted(Variant(int(match[1]), match[2] == "rgb") for match in found if match)
+
+
 def load_named(name: str, data_dir: Path, res: int | None, color: bool | None) -> Dataset:  # noqa: ARG001  it has one name
     """Returns what `load_faces` does, as the registry of datasets calls it."""
     return load_faces(data_dir, res, color)

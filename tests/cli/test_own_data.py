@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import typer
 from conftest import Mnf
-from own_data import DIGITS, LAYOUTS, PER_CLASS, everything
+from own_data import DIGITS, LAYOUTS, PER_CLASS, everything, splits
 
 from mnistfaces.arrays import read_npz
 from mnistfaces.cli.index import app
@@ -213,3 +213,17 @@ def test_options_of_reading_are_refused_where_nothing_is_read(mnf: Mnf, option: 
     run = mnf("train", "digits-sample", "--epochs", 2).row["run"]
     for asked in (("evaluate", run), ("contour", "--run", run)):
         assert "counts only with a DATASET" in mnf(*asked, *option, code=2).stderr
+
+
+def test_samples_say_what_stays_together_what_crosses_and_what_was_left_out(mnf: Mnf) -> None:
+    path = splits(mnf.folder)
+    image = next((path / "train" / "digit1").glob("*.png"))
+    (path / "test" / "digit1" / "copy.png").write_bytes(image.read_bytes())
+    (path / "train" / "digit0" / "notes.txt").write_text("no image")
+    said = mnf("samples", path.name, *SIZES).stderr
+    assert "mine: 66 groups stand behind the 67 images (near-duplicate pairs: 1)" in said
+    assert "mine: 1 groups stand on more than one side of the split that the data bring" in said
+    assert "mine: 1 files were left out: train/digit0/notes.txt: cannot be decoded" in said
+    dataset = load_dataset(path, data_dir=mnf.folder / "data", res=28)
+    given = "split 36 train, 12 val, 19 test"
+    assert dataset.summary() == f"67 images of 3 classes; 28 x 28; {given}; 66 groups; 1 files left out"
