@@ -139,6 +139,7 @@ SCHEMA: Mapping[str, tuple[Field, ...]] = {
         Field("n", "integer", "Trials with a finite loss: what means and intervals are over."),
         Field("n_failed", "integer", "Trials without one."),
         Field("n_collapsed", "integer", "Trials in which some class is never predicted on the training images."),
+        Field("caution", "string", "Why the interval holds less often than 95 %, where that is known; else empty."),
         replace(TIMING, null=True),
         RUN,
     ),

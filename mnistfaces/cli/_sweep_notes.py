@@ -82,7 +82,7 @@ def _judgement(summary: "Row") -> Iterator[str]:
         yield f"through the other draws the test images took part in choosing{quoted}"
     else:
         yield "the test images took no part in choosing"
-    yield from summary["cautions"]
+    yield from (f"the best cell: {caution}" for caution in summary["cautions"])
     if summary["assumed"] is not None:
         from mnistfaces.evaluation.advice import DIFFERENCE, advice_line
         from mnistfaces.evaluation.plan import read_assumptions

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 METRICS = ("train_loss", "val_loss", "test_loss", "train_accuracy", "val_accuracy", "test_accuracy")
 TEST_FIELDS = ("test_accuracy", "test_accuracy_std", "test_low", "test_high")
+WILD = "wild"
+"""Whether so few trials differ by more than their images explain that the interval holds too seldom."""
 COUNTS = ("train_n", "val_n", "test_n", "test_groups")
 
 FEW_TRIALS = 3
@@ -71,7 +73,7 @@ class CellResult:
             values = [record[metric] for record in self.finite if record[metric] is not None]
             metrics[metric] = fmean(values) if values else None
             metrics[f"{metric}_std"] = stdev(values) if len(values) > 1 else None
-        metrics.update(self.tested)
+        metrics.update({field: self.tested[field] for field in TEST_FIELDS})
         states = [record["status"] for record in self.records] + ["failed"] * (asked - len(self.records))
         return {
             **self.cell.options(),
@@ -83,6 +85,7 @@ class CellResult:
             "n": len(self.finite),
             "n_failed": asked - len(self.finite),
             "n_collapsed": sum(record["status"] == "collapsed" for record in self.records),
+            "caution": "; ".join(cautions(self)),
         }
 
     def trial_rows(self) -> list[Row]:
@@ -111,15 +114,26 @@ def tested_fields(results: Sequence[CellResult]) -> list[Row]:
     """Returns for each cell its mean test accuracy, the spread and the interval: near-duplicates count once in all."""
     board = board_of(results)
     if board is None:
-        return [dict.fromkeys(TEST_FIELDS) for _ in results]
-    found = accuracy_intervals(board)
+        return [{**dict.fromkeys(TEST_FIELDS), WILD: False} for _ in results]
+    found, wilds = accuracy_intervals(board), _wild(board)
     rows = []
-    for of_trials, low, high in zip(found.of_trials, found.low.tolist(), found.high.tolist(), strict=True):
+    for of_trials, low, high, wild in zip(
+        found.of_trials, found.low.tolist(), found.high.tolist(), wilds.tolist(), strict=True
+    ):
         ended = of_trials[np.isfinite(of_trials)].tolist()
         spread = stdev(ended) if len(ended) > 1 else None
         values = (fmean(ended), spread, low, high) if ended else (None,) * len(TEST_FIELDS)
-        rows.append(dict(zip(TEST_FIELDS, values, strict=True)))
+        rows.append({**dict(zip(TEST_FIELDS, values, strict=True)), WILD: wild})
     return rows
+
+
+def _wild(board: Board) -> NDArray[np.bool_]:
+    """Returns of which cells, (C,), two or three trials, all of which ended, differ by more than images explain."""
+    if not 1 < len(board.tested) <= FEW_TRIALS:
+        return np.zeros(len(board), np.bool_)
+    parts = parts_of(board.by_test_set())
+    wild: NDArray[np.bool_] = (parts.trials > parts.images) & board.ended.all(axis=1)
+    return wild
 
 
 def judge_together(results: Sequence[CellResult]) -> None:
@@ -208,17 +222,12 @@ def cautions(result: CellResult) -> list[str]:
     collapsed = sum(record["status"] == "collapsed" for record in result.records)
     trials = len(result.records)
     if trials > 1 and 0 < collapsed < trials:
+        found.append(f"{collapsed} of {trials} trials collapsed: mean and interval describe no run")
+    if result.tested[WILD]:
         found.append(
-            f"{collapsed} of {trials} trials of the best cell collapsed: its mean and interval describe no run"
+            f"{trials} trials that differ by more than their images explain: a 95 % interval then holds 85 to "
+            "92 % of the time; use 5 seeds or more"
         )
-    board = board_of([result])
-    if board is not None and 1 < len(board.tested) <= FEW_TRIALS:
-        parts = parts_of(board.by_test_set())
-        if parts.trials[0] > parts.images[0]:
-            found.append(
-                f"{trials} trials that differ by more than their images explain: a 95 % interval then holds 85 to "
-                "92 % of the time; use 5 seeds or more"
-            )
     return found
 
 

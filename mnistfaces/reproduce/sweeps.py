@@ -135,7 +135,8 @@ class Table:
                 yield Finding(figure=figure, value=None, status="not_run", note=left_out)
             else:
                 measured, configuration = _measured(figure.quantity, row), self._configuration(cells[figure.setting])
-                yield Finding(figure=figure, **measured, note=note, line=line, configuration=configuration)
+                said = " ".join(filter(None, (note, _caution(figure, row))))
+                yield Finding(figure=figure, **measured, note=said, line=line, configuration=configuration)
         yield from _told_apart(self.title, job)
 
     def done(self, setup: Setup) -> Generator[Event, None, Sweep]:
@@ -194,6 +195,12 @@ def _repeated(figure: Published, answer: Answer, row: Row, part: int) -> Finding
         line=f"mnf reproduce {part} --draw published",
         exact=True,
     )
+
+
+def _caution(figure: Published, row: Row) -> str:
+    """Returns why the interval of a test accuracy holds too seldom; "" where nothing is known."""
+    caution = row["caution"] if figure.quantity == "test_accuracy" else ""
+    return f"{caution[0].upper()}{caution[1:]}." if caution else ""
 
 
 def _measured(quantity: str, row: Row) -> dict[str, Any]:

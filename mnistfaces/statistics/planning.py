@@ -15,7 +15,7 @@ from scipy.special import bdtr, bdtrik, chdtrc, nctdtr, ndtri, stdtrit
 from mnistfaces.statistics.differences import disadvantages
 from mnistfaces.statistics.proportions import LEVEL, score_limits
 from mnistfaces.statistics.scores import Board
-from mnistfaces.statistics.variance import Parts, parts_of
+from mnistfaces.statistics.variance import SHARED, Parts, parts_of
 
 POWER = 0.8
 """A difference is looked for with at least this chance of finding it, as is usual."""
@@ -111,7 +111,7 @@ class Design:
             by_images = (spread.image + spread.rest) * self.folds / self.images
         between = _kept_above_0(spread.trial, by_images, self.trials - 1) if estimated else spread.trial
         traded = 0.0 if self.folds is None else 1 / (self.folds - 1)
-        return (1 + traded / 2) * images, (1 / self.trials + traded) * between
+        return (1 + SHARED * traded) * images, (1 / self.trials + traded) * between
 
     def freedom(self, images: float, trials: float) -> float:
         """Returns Satterthwaite's degrees of freedom of the two parts."""

@@ -141,8 +141,10 @@ def test_what_an_interval_cannot_know_is_said() -> None:
     tame = CellResult(CELL, [record(0), record(1)], {(0, 0): drawn(900, names), (1, 0): drawn(899, names)})
     assert "2 trials that differ by more than their images explain" in " ".join(cautions(wild))
     assert cautions(tame) == []
+    assert (wild.row(2)["caution"], tame.row(2)["caution"]) == (cautions(wild)[0], "")
     collapsed = result(record(0), record(1, "collapsed"), record(2))
-    assert cautions(collapsed) == ["1 of 3 trials of the best cell collapsed: its mean and interval describe no run"]
+    assert cautions(collapsed) == ["1 of 3 trials collapsed: mean and interval describe no run"]
+    assert collapsed.row(3)["caution"] == cautions(collapsed)[0]
 
 
 def answered_cells(count: int, seeds: int, groups: NDArray[np.int64]) -> list[CellResult]:
