@@ -151,20 +151,21 @@ class Moments:
     m' = m / (1 - b1^t) and s' = s / (1 - b2^t) after t steps; b1 = 0.9, b2 = 0.999, eps = 1e-8.
 
     Source: Kingma and Ba, "Adam" (2015), algorithm 1. PyTorch's fused kernel does it for all models at once: told to
-    maximize at rate 1 from 0, which a decoupled decay of 1 makes of the step before, it writes just this update.
+    maximize at rate 1 from 0, which a decoupled decay of 1 makes of whatever stands there, it writes just this update;
+    here in the place of u itself.
     """
 
     def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None:  # noqa: ARG002  all models have the same betas
-        self.moves, self.first, self.second = ([torch.zeros_like(part) for part in parameters] for _ in range(3))
+        self.first, self.second = ([torch.zeros_like(part) for part in parameters] for _ in range(2))
         self.steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
-        self.memory = [*self.moves, *self.first, *self.second, *self.steps]
+        self.memory = [*self.first, *self.second, *self.steps]
 
     def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
-        """Returns the updates that the moments give."""
+        """Turns the updates into those that the moments give."""
         for steps in self.steps:
             steps.add_(1)
         torch._fused_adamw_(
-            self.moves,
+            list(updates),
             list(updates),
             self.first,
             self.second,
@@ -178,7 +179,7 @@ class Moments:
             amsgrad=False,
             maximize=True,
         )
-        return self.moves
+        return updates
 
 
 OPTIMIZERS: Mapping[OptimizerName, tuple[type[Part], ...]] = {
