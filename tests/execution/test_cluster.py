@@ -8,8 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import Mnf
 from dask_cluster import DaskCluster, dask_cluster
+from distributed import Client, get_worker
+
+from mnistfaces.config import DeviceName
+from mnistfaces.execution.cluster import Cluster
+from mnistfaces.execution.dispatch import Done, dispatch
+from mnistfaces.execution.tasks import Task, Tell
 
 SMALL = (
     *("sweep", "digits-sample", "--train-per-class", "10", "--epochs", "10,30", "--batch-size", "16,32"),
@@ -117,3 +124,44 @@ def test_without_dask_the_line_says_what_to_install(mnf: Mnf) -> None:
     (mnf.folder / "distributed.py").write_text("raise ImportError('not here')")
     done = mnf(*SMALL, "--engine", "dask", env={"PYTHONPATH": str(mnf.folder)}, code=1)
     assert done.complaint == "--engine dask needs Dask: pip install 'mnistfaces[dask]'"
+
+
+def name_of_the_worker() -> Task[str]:
+    def work(_: Tell) -> str:
+        return str(get_worker().name)
+
+    return Task(work=work, amount=1, words="a name", contents="a name", device="cpu", threads=1)
+
+
+@pytest.mark.parametrize(("device", "reached"), [("cuda", {"gpu"}), ("cpu", {"gpu", "plain"})])
+def test_only_workers_that_declare_a_gpu_get_tasks_for_one(mnf: Mnf, device: DeviceName, reached: set[str]) -> None:
+    with dask_cluster(mnf.folder / "dask", mnf.environment(), workers=0) as cluster:
+        cluster.add_worker("--name", "plain")
+        cluster.add_worker("--name", "gpu", "--resources", "GPU=1")
+        workers = wait_for_both(cluster, device)
+        with workers:
+            assert workers.count == len(reached)
+            ends = [
+                end for end in dispatch([name_of_the_worker() for _ in range(12)], workers) if isinstance(end, Done)
+            ]
+            assert {end.result for end in ends} == reached
+            assert ("workers with a GPU" in workers.where()) == (device == "cuda")
+
+
+def wait_for_both(cluster: DaskCluster, device: DeviceName) -> Cluster:
+    with Client(cluster.address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    return Cluster(cluster.address, None, device)
+
+
+def test_a_gpu_that_nobody_declares_or_nobody_has_is_one_line(mnf: Mnf) -> None:
+    command = (*SMALL, "--out", "out", "--device", "cuda")
+    with dask_cluster(mnf.folder / "dask", mnf.environment(), workers=2) as cluster:
+        wait_for_both(cluster, "cuda")
+        done = mnf(*command, "--engine", f"dask={cluster.address}", code=1)
+        assert done.complaint.startswith(f"none of the 2 workers of {cluster.address} declares a GPU: start one with ")
+        cluster.add_worker("--name", "boast", "--resources", "GPU=1")
+        while "declares a GPU" in (done := mnf(*command, "--engine", f"dask={cluster.address}", code=1)).complaint:
+            time.sleep(0.1)
+    assert done.complaint.startswith("worker ")
+    assert done.complaint.endswith("--device cuda: this machine has none that torch can use")
