@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mnistfaces.config import DataConfig, SplitConfig, TrainConfig
 from mnistfaces.engine.draws import Draw, count_steps, is_full_batch
 from mnistfaces.engine.layers import Layers
+from mnistfaces.errors import DataError
 from mnistfaces.experiments.trials import Trial
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ def draw_key(trial: Trial) -> DrawKey:
 
 
 class Draws:
-    """The draws of trials on datasets by their form, each made once."""
+    """The draws of trials on datasets by their form, each made once, as is the attempt where none can be made."""
 
     def __init__(self, datasets: "Mapping[DataConfig, Dataset]") -> None:
         self._datasets = datasets
-        self._made: dict[DrawKey, Draw] = {}
+        self._made: dict[DrawKey, Draw | DataError] = {}
 
     def of(self, key: DrawKey) -> Draw:
         """Returns what seeds and fold decide.
@@ -60,12 +61,21 @@ class Draws:
         Raises:
             DataError: a class has too few images for the split.
         """
-        if key not in self._made:
-            from mnistfaces.datasets.splits import draw_split
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = self._make(key)
+        if isinstance(made, DataError):
+            raise made
+        return made
 
+    def _make(self, key: DrawKey) -> Draw | DataError:
+        from mnistfaces.datasets.splits import draw_split
+
+        try:
             split = draw_split(self._datasets[key.data], key.split, key.split_seed, key.fold)
-            self._made[key] = Draw(split=split, seed=key.seed)
-        return self._made[key]
+        except DataError as error:
+            return error
+        return Draw(split=split, seed=key.seed)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

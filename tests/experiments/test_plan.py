@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from small_data import make_dataset
 
 from mnistfaces.config import DataConfig, SplitConfig, TrainConfig
+from mnistfaces.datasets import splits
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.experiments.plan import Draws, StackPlan, plan
+from mnistfaces.errors import DataError
+from mnistfaces.experiments.plan import DrawKey, Draws, StackPlan, plan
 from mnistfaces.experiments.trials import Cell, Grid, Trial
 
 SPLIT = SplitConfig(train_per_class=7, val_per_class=3, test_per_class=5)
@@ -163,3 +165,19 @@ def test_planning_takes_time_in_proportion_to_the_trials() -> None:
         calls.append(sum(entry.callcount for entry in profile.getstats()))
     assert calls[2] / calls[1] < 1.1 * 2
     assert calls[1] / calls[0] < 1.1 * 2
+
+
+def test_a_split_that_cannot_be_drawn_is_tried_once_however_many_cells_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    drawn = splits.draw_split
+    monkeypatch.setattr(splits, "draw_split", lambda *asked: tried.append(1) or drawn(*asked))
+    draws = Draws({DataConfig(): make_dataset()})
+    few, many = (
+        DrawKey(DataConfig(), SplitConfig(train_per_class=count, val_per_class=1, test_per_class=1), 0, 0, 0)
+        for count in (2, 10_000)
+    )
+    for _ in range(3):
+        with pytest.raises(DataError, match="class0"):
+            draws.of(many)
+        assert len(draws.of(few).split.train) == 6
+    assert len(tried) == 2
