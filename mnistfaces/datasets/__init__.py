@@ -98,7 +98,7 @@ def read_dataset(name: str, config: DataConfig, *, data_dir: Path | None = None)
     module, function = next(named.loader for named in DATASETS if name in named.names).split(":")
     load = getattr(import_module(f"mnistfaces.datasets.{module}"), function)
     form = (config.res, config.color) if kind in RESIZED else ()
-    dataset = regrouped(load(name, folder, *form), config)
+    dataset = regrouped(load(name, folder, *form), config, folder)
     if Path(name).exists():
         taken = f"the dataset of that name is taken, not what lies here: for that, type .{os.sep}{name}"
         dataset = replace(dataset, remarks=(*dataset.remarks, taken))

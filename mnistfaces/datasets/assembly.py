@@ -3,9 +3,11 @@
 N images, n of them readable, C classes.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +17,7 @@ from mnistfaces import images
 from mnistfaces.config import DataConfig, DatasetKind
 from mnistfaces.datasets import grouping
 from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.cache import known_fingerprint
 from mnistfaces.datasets.decoding import Decoded, decode_all
 from mnistfaces.datasets.found import Found
 from mnistfaces.datasets.inputs import read_inputs
@@ -74,12 +77,9 @@ def assemble(
     else:
         content = yield from result_of(_of_files(found, place, names, labels, classes, variant))
     kept, pairs = content.kept, content.pairs
-    numbered = ["images are called by their numbers, from 0"] if found.names is None else []
-    assumed = [*found.assumed, *numbered, *content.assumed]
     if keys is not None:
         pairs = [*pairs, *grouping.key_pairs([keys[number] for number in kept.tolist()])]
     sides = np.full(len(kept), "train") if found.sides is None else found.sides[kept]
-    said = {"assumed": assumed, "reading": reading.reading}
     dataset = Dataset(
         name="",
         kind=kind,
@@ -92,11 +92,17 @@ def assemble(
         given_test=sides == "test",
         given_val=sides == "val" if (sides == "val").any() else None,
         fingerprint="",
-        meta={**content.meta, **{name: told for name, told in said.items() if told}},
+        meta=_meta(found, content, reading),
         sha256=content.sha256,
         remarks=found.remarks,
     )
     yield replace(dataset, fingerprint=fingerprint_of(dataset))
+
+
+def _meta(found: Found, content: _Content, reading: DataConfig) -> dict[str, Any]:
+    numbered = ["images are called by their numbers, from 0"] if found.names is None else []
+    said = {"assumed": [*found.assumed, *numbered, *content.assumed], "reading": reading.reading}
+    return {**content.meta, **{name: told for name, told in said.items() if told}}
 
 
 def _of_array(
@@ -218,15 +224,18 @@ def _require_distinct_classes(
     return [f"{shared} image files stand in more than one class"] if shared else []
 
 
-def regrouped(dataset: Dataset, reading: DataConfig) -> Dataset:
-    """Returns the dataset with the images of one key of `--group-by` in one group, too; its own groups stay whole."""
+def regrouped(dataset: Dataset, reading: DataConfig, data_dir: Path | None) -> Dataset:
+    """Returns the dataset with the images of one key of `--group-by` in one group, too; its own groups stay whole.
+
+    Its fingerprint is another one, which is computed once (`known_fingerprint`).
+    """
     if reading.group_by is None:
         return dataset
     columns = {} if dataset.sha256 is None else {"sha256": dataset.sha256.tolist()}
     found = Found(inputs=dataset.inputs, labels=dataset.labels, names=dataset.ids.tolist(), columns=columns)
     keys = grouping.keys_of(found, reading.group_by, dataset.name) or []
     pairs = [*grouping.key_pairs(keys), *grouping.key_pairs(dataset.groups.tolist())]
-    changed = replace(
-        dataset, groups=images.joined(len(dataset), pairs), meta={**dataset.meta, "reading": reading.reading}
-    )
-    return replace(changed, fingerprint=fingerprint_of(changed))
+    groups = images.joined(len(dataset), pairs)
+    changed = replace(dataset, groups=groups, meta={**dataset.meta, "reading": reading.reading})
+    made_of = ["regrouped", dataset.fingerprint, hashlib.sha256(groups.tobytes()).hexdigest()]
+    return replace(changed, fingerprint=known_fingerprint(changed, made_of, data_dir))

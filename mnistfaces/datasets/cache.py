@@ -19,6 +19,7 @@ from mnistfaces.progress import Event, result_of
 
 CACHE = "cache"
 ENTRY = re.compile(r"[0-9a-f]{32}\.(npz|txt)")
+FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 RECIPE = 2
 """Raised whenever the same files would give another dataset than before."""
 
@@ -104,17 +105,28 @@ def open_verified(path: Path, data_dir: Path | None) -> Dataset:
         DataError: the file is no dataset.
     """
     dataset = open_dataset(path)
-    known = None if data_dir is None else cache_folder(data_dir) / f"{hash_of([RECIPE, stamps_of([path])])[:32]}.txt"
-    fingerprint = ""
-    if known is not None and known.is_file():
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            fingerprint = known.read_text(encoding="utf-8").strip()
-    if not fingerprint:
-        fingerprint = fingerprint_of(dataset)
-        if known is not None:
-            with contextlib.suppress(FileError):
-                write_text(known, f"{fingerprint}\n")
+    fingerprint = known_fingerprint(dataset, stamps_of([path]), data_dir)
     if fingerprint == dataset.fingerprint:
         return dataset
     changed = "its arrays were changed after it was written: it is another dataset than its `meta` says"
     return replace(dataset, fingerprint=fingerprint, remarks=(*dataset.remarks, changed))
+
+
+def known_fingerprint(dataset: Dataset, made_of: object, data_dir: Path | None) -> str:
+    """Returns `fingerprint_of` a dataset, which reads all of it, from the disk where it was computed before.
+
+    Args:
+        dataset: what the fingerprint is of.
+        made_of: JSON-like; all that decides it.
+        data_dir: the data folder; one that cannot be written is read as it is. None remembers nothing.
+    """
+    if data_dir is None:
+        return fingerprint_of(dataset)
+    known = cache_folder(data_dir) / f"{hash_of([RECIPE, made_of])[:32]}.txt"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if FINGERPRINT.fullmatch(said := known.read_text(encoding="utf-8").strip()):
+            return said
+    fingerprint = fingerprint_of(dataset)
+    with contextlib.suppress(FileError):
+        write_text(known, f"{fingerprint}\n")
+    return fingerprint

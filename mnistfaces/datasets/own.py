@@ -37,7 +37,7 @@ def read_own(
     layout = layout_of(path, reading)
     _require_options(path, layout, reading)
     if layout is LAYOUTS["npz"] and is_native(path):
-        yield regrouped(open_verified(path, data_dir), reading)
+        yield regrouped(open_verified(path, data_dir), reading, data_dir)
         return
     kind = layout.kind(path)
     variant = variant_of(reading.res, reading.color) if kind == "images" else None

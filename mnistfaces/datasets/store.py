@@ -106,7 +106,7 @@ def _dataset(members: Mapping[str, NDArray[Any]], stem: str) -> Dataset:
     groups = np.arange(size)
     if "groups" in members:
         groups = _typed(members, "groups", "i", 1, size).astype(np.int64, copy=False)
-    split = _typed(members, "split", "U", 1, size) if "split" in members else np.full(size, "")
+    split = _split(members, size)
     sha256 = _typed(members, "sha256", "U", 1, size) if "sha256" in members else np.full(size, "")
     shape = tuple(_typed(members, "shape", "iu", 1).tolist()) if "shape" in members else (width,)
     meta = _meta(members)
@@ -128,16 +128,22 @@ def _dataset(members: Mapping[str, NDArray[Any]], stem: str) -> Dataset:
         given_val=split == "val" if (split == "val").any() else None,
         remarks=_remarks(meta),
     )
-    _require(
-        np.isin(split, ["test", "val"]).any() or not (split == "train").any(),
-        "'split' names images to train but none to test",
-    )
-    _require(np.isin(split, ["", "train", "val", "test"]).all(), "'split' holds more than train, val, test and nothing")
-    _require(not size or np.isin(split, ["", "train"]).any(), "'split' names no image to train on")
     _check(dataset)
     if not dataset.fingerprint:
         object.__setattr__(dataset, "fingerprint", fingerprint_of(dataset))
     return dataset
+
+
+def _split(members: Mapping[str, NDArray[Any]], size: int) -> NDArray[np.str_]:
+    """Returns the side of each image, or "" for those that the data leave to a draw."""
+    if "split" not in members:
+        return np.full(size, "")
+    split = _typed(members, "split", "U", 1, size)
+    trained = np.isin(split, ["test", "val"]).any() or not (split == "train").any()
+    _require(trained, "'split' names images to train but none to test")
+    _require(np.isin(split, ["", "train", "val", "test"]).all(), "'split' holds more than train, val, test and nothing")
+    _require(not size or np.isin(split, ["", "train"]).any(), "'split' names no image to train on")
+    return split
 
 
 def _typed(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mnistfaces.arrays import read_npz, write_npz
-from mnistfaces.datasets import load_dataset
+from mnistfaces.datasets import cache, load_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import data_dir, fingerprint_of, open_dataset, save_dataset
 from mnistfaces.errors import DataError
@@ -205,3 +205,19 @@ def test_the_metadata_is_json_that_others_can_read(tmp_path: Path) -> None:
     with np.load(tmp_path / "a.npz") as file:
         assert json.loads(str(file["meta"]))["source"] == "drawn"
         assert file["split"].tolist() == ["train"] * 9 + ["test"] * 3
+
+
+def test_a_file_is_regrouped_without_being_hashed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, folder = tmp_path / "example.npz", tmp_path / "data"
+    save_dataset(path, example())
+    first = load_dataset(path, data_dir=folder, group_by=r"-(\d)")
+    assert first.groups.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 0, 0]  # image-1 is in the group of 0, with 10 and 11
+    assert first.fingerprint == fingerprint_of(first) != example().fingerprint
+
+    def hashed(dataset: Dataset) -> str:
+        raise AssertionError(dataset.name)
+
+    monkeypatch.setattr(cache, "fingerprint_of", hashed)
+    assert load_dataset(path, data_dir=folder, group_by=r"-(\d)").fingerprint == first.fingerprint
+    with pytest.raises(AssertionError, match="example"):
+        load_dataset(path, data_dir=folder, group_by=r"-(\d\d?)$|$")

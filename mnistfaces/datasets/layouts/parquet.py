@@ -1,7 +1,7 @@
 """`.parquet` as the library `datasets` writes it: `image` (bytes, or a struct with `bytes`) and `label`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,36 +22,11 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
     Raises:
         DataError: pyarrow is not installed, the file is damaged, or a column is missing.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ModuleNotFoundError:
-        raise DataError(f"{path}: Parquet is read by pyarrow: pip install 'mnistfaces[parquet]'") from None
-    try:
-        file = pq.ParquetFile(path)
-        size = sum(file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups))
-        names = file.schema_arrow.names
-        label = reading.label_column or "label"
-        for wanted in ("image", label):
-            if wanted not in names:
-                raise DataError(
-                    f"{path} has no column {wanted!r}; it has {', '.join(names)}: wanted are {LAYOUT.wants}"
-                )
-        if size > MOST_BYTES:
-            raise DataError(f"{path} would unpack to {size} bytes, more than {MOST_BYTES}")
-        plain = [
-            field.name for field in file.schema_arrow if not pa.types.is_nested(field.type) and field.name != "image"
-        ]
-        yield Stage(name=f"reading the rows of {path.name}", total=file.metadata.num_rows)
-        parts = []
-        for number in range(file.num_row_groups):
-            parts.append(file.read_row_group(number, columns=["image", *plain]))
-            yield Advanced(amount=parts[-1].num_rows)
-        table = pa.concat_tables(parts) if parts else file.read(columns=["image", *plain])
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+    label = reading.label_column or "label"
+    table = yield from _table(path, label)
     cells = table.column("image").to_pylist()
-    columns = {name: [_text(value) for value in table.column(name).to_pylist()] for name in plain}
+    texts = [name for name in table.column_names if name != "image"]
+    columns = {name: [_text(value) for value in table.column(name).to_pylist()] for name in texts}
     labels, classes = _labels(path, table, label)
     split = columns.pop("split", None)
     yield Found(
@@ -62,6 +37,35 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
         sides=None if split is None else read_sides(split, f"{path}, split"),
         columns={name: words for name, words in columns.items() if name != label},
     )
+
+
+def _table(path: Path, label: str) -> Generator[Event, None, Any]:
+    """Returns the table of a file, `image` and the columns that hold one value per row, without what is nested."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError:
+        raise DataError(f"{path}: Parquet is read by pyarrow: pip install 'mnistfaces[parquet]'") from None
+    try:
+        file = pq.ParquetFile(path)
+        size = sum(file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups))
+        if size > MOST_BYTES:
+            raise DataError(f"{path} would unpack to {size} bytes, more than {MOST_BYTES}")
+        names = file.schema_arrow.names
+        if missing := [name for name in ("image", label) if name not in names]:
+            raise DataError(
+                f"{path} has no column {missing[0]!r}; it has {', '.join(names)}: wanted are {LAYOUT.wants}"
+            )
+        plain = [entry.name for entry in file.schema_arrow if not pa.types.is_nested(entry.type)]
+        columns = ["image", *(name for name in plain if name != "image")]
+        yield Stage(name=f"reading the rows of {path.name}", total=file.metadata.num_rows)
+        parts = []
+        for number in range(file.num_row_groups):
+            parts.append(file.read_row_group(number, columns=columns))
+            yield Advanced(amount=parts[-1].num_rows)
+        return pa.concat_tables(parts) if parts else file.read(columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
 
 
 def _text(value: object) -> str:

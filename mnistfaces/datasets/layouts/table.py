@@ -4,7 +4,7 @@ N images, D columns of numbers.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,24 +42,9 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
             f"{path} has no column of numbers besides {', '.join(words)} (a table that names image files is called "
             f"metadata.csv and lies in their folder): {LAYOUT.example} is wanted"
         )
-    blocks: list[NDArray[np.float64]] = []
-    columns: dict[str, list[str]] = {name: [] for name in words}
-    where = {name: header.index(name) for name in words}
-    yield Stage(name=f"reading the rows of {path.name}", total=None if path.suffix == ".gz" else path.stat().st_size)
-    seen = 0
-    for number, row in rows:
-        seen += sum(map(len, row)) + len(row)
-        if len(blocks) % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
-            yield Advanced(amount=seen)
-            seen = 0
-        for name, place in where.items():
-            columns[name].append(row[place])
-        blocks.append(_numbers(path, number, header, row, places))
-    if not blocks:
-        raise DataError(f"{path} has a header and no rows: {LAYOUT.example} is wanted")
+    values, columns = yield from _collected(path, header, rows, words)
     if "" in columns[label]:
         raise DataError(f"{path}: row {columns[label].index('') + 1} has no {label}")
-    values = np.stack(blocks)  # (N, D)
     names = [header[place] for place in places]
     inputs, shape = _pixels(values, names) if reading.read_as != "features" else (values, None)
     taken = f"an image of {' x '.join(map(str, shape))}" if shape else "features"
@@ -73,6 +58,29 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
         shape=shape,
         assumed=assumed,
     )
+
+
+def _collected(
+    path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]], words: list[str]
+) -> Generator[Event, None, tuple[NDArray[np.float64], dict[str, list[str]]]]:
+    """Returns the numbers of all rows, (N, D), and their words by column."""
+    places = [place for place, name in enumerate(header) if name not in words]
+    where = {name: header.index(name) for name in words}
+    columns: dict[str, list[str]] = {name: [] for name in words}
+    numbers: list[NDArray[np.float64]] = []
+    yield Stage(name=f"reading the rows of {path.name}", total=None if path.suffix == ".gz" else path.stat().st_size)
+    seen = 0  # characters
+    for line, row in rows:
+        seen += sum(map(len, row)) + len(row)
+        if len(numbers) % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
+            yield Advanced(amount=seen)
+            seen = 0
+        for name, place in where.items():
+            columns[name].append(row[place])
+        numbers.append(_numbers(path, line, header, row, places))
+    if not numbers:
+        raise DataError(f"{path} has a header and no rows: {LAYOUT.example} is wanted")
+    return np.stack(numbers), columns
 
 
 def _label_column(path: Path, header: list[str], reading: DataConfig) -> str:
