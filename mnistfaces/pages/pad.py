@@ -34,17 +34,18 @@ UNITS = (
 )
 
 
-def pad_section(run: Run, network: Network, dataset: Dataset | None, tested: NDArray[np.int64]) -> Section:
-    """Returns the pad of a kept model, or why there is none.
+def pad_section(run: Run, network: Network, dataset: Dataset | None, images: NDArray[np.int64]) -> Section:
+    """Returns the pad of a kept model, or why there is none: then it has no script.
 
     Args:
         run: that keeps it.
         network: the model.
         dataset: that it was made with; None where it is gone.
-        tested: (M,) places of its test images there.
+        images: (M,) places there of the images to step through.
     """
-    inside = _problem(run, network) or _pad(run, network, dataset, tested)
-    return Section(title=TITLE, inside=inside, name=NAME, scripts=("pad",))
+    if problem := _problem(run, network):
+        return Section(title=TITLE, inside=problem, name=NAME)
+    return Section(title=TITLE, inside=_pad(run, network, dataset, images), name=NAME, scripts=("pad",))
 
 
 def _problem(run: Run, network: Network) -> str:
@@ -63,10 +64,9 @@ def _problem(run: Run, network: Network) -> str:
     return ""
 
 
-def _pad(run: Run, network: Network, dataset: Dataset | None, tested: NDArray[np.int64]) -> str:
+def _pad(run: Run, network: Network, dataset: Dataset | None, images: NDArray[np.int64]) -> str:
     side, classes = shape_of(run)[0], classes_of(run)
     form = normalisation_of(run)
-    shown_images = _some(dataset, tested, side)
     told = {
         "side": side,
         "classes": classes,
@@ -82,7 +82,7 @@ def _pad(run: Run, network: Network, dataset: Dataset | None, tested: NDArray[np
             }
             for weight, bias in network.layers
         ],
-        **shown_images,
+        **_offered(dataset, images),
     }
     pieces = {
         "side": str(side),
@@ -94,15 +94,19 @@ def _pad(run: Run, network: Network, dataset: Dataset | None, tested: NDArray[np
     return PLACE.sub(lambda place: pieces[place[1]], template("pad.html"))
 
 
-def _some(dataset: Dataset | None, tested: NDArray[np.int64], side: int) -> Mapping[str, object]:
-    """Returns some test images, of each class in turn, as the page's script takes them."""
+def _offered(dataset: Dataset | None, images: NDArray[np.int64]) -> Mapping[str, object]:
+    """Returns images to step through, with their classes, as the page's script takes them."""
     if dataset is None or dataset.inputs.dtype != np.uint8:
         return {"images": "", "labels": []}
-    count = min(TEST_IMAGES, BYTES_OF_IMAGES // side**2)
+    return {"images": packed(dataset.images(images)), "labels": dataset.labels[images].tolist()}
+
+
+def some_of(dataset: Dataset, tested: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Returns the places of some test images, of each class in turn."""
+    count = min(TEST_IMAGES, BYTES_OF_IMAGES // max(1, dataset.inputs.shape[1]))
     labels = dataset.labels[tested]
     turns = np.empty(len(tested), np.int64)  # an image's place among those of its class
     for label in np.unique(labels).tolist():
         own = labels == label
         turns[own] = np.arange(np.count_nonzero(own))
-    chosen = tested[np.lexsort((labels, turns))[:count]]
-    return {"images": packed(dataset.images(chosen)), "labels": dataset.labels[chosen].tolist()}
+    return tested[np.lexsort((labels, turns))[:count]]

@@ -5,9 +5,9 @@ What cannot be shown, such as the images of a dataset that is gone, is said wher
 Legend: M test images, C classes.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,26 +16,21 @@ from numpy.typing import NDArray
 
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import MnistFacesError
-from mnistfaces.evaluation.calibration import calibrate, calibration_error
-from mnistfaces.evaluation.evaluate import Evaluation, evaluate, find_mistakes
+from mnistfaces.evaluation.evaluate import Evaluation, Mistake, evaluate, find_mistakes
 from mnistfaces.experiments.train import HISTORY, load_history, lowest_val_loss
 from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
+from mnistfaces.pages.answered import MISTAKES, calibration_part, classes_part, mistakes_part
 from mnistfaces.pages.asked import asked_section
-from mnistfaces.pages.charts import Curve, key, line_chart, reliability
-from mnistfaces.pages.pad import NAME, TITLE, pad_section
+from mnistfaces.pages.charts import Curve, key, line_chart
+from mnistfaces.pages.pad import NAME, TITLE, pad_section, some_of
 from mnistfaces.pages.page import Section
 from mnistfaces.pages.parts import (
-    Cell,
     cannot,
     figure,
     interval,
     number,
     percent,
-    picture,
-    png,
-    scrolled,
     shown,
-    table,
     tiles,
 )
 from mnistfaces.pages.weights import weights_part
@@ -46,14 +41,6 @@ from mnistfaces.runs.runs import Run
 SIDES = {"train": "training", "val": "validation", "test": "test"}
 DASHES = {"train": "", "val": "7 4", "test": "2 3"}
 
-MOST_CLASSES = 500
-"""Rows of the table per class: of more, those with the lowest recall are shown."""
-
-MATRIX_CLASSES = 30
-"""Of more classes, no matrix is drawn but the most frequent mistakes are listed."""
-
-CONFUSIONS = 30
-MISTAKES = 40
 DRAWN_CLASSES = 20
 
 Thing = TypeVar("Thing")
@@ -84,12 +71,32 @@ class Model:
             evaluation = replace(evaluation, dataset=dataset)
         return cls(run=run, network=_had(lambda: network_of(run)), dataset=dataset, evaluation=evaluation)
 
+    @cached_property
     def tested(self) -> NDArray[np.int64]:
         """Returns the places of its test images in its dataset, (M,)."""
         if isinstance(self.dataset, MnistFacesError) or isinstance(self.evaluation, MnistFacesError):
             return np.empty(0, np.int64)
+        return self._places(self.evaluation.ids.tolist())
+
+    @cached_property
+    def mistakes(self) -> list[Mistake]:
+        """Returns its mistakes on its test images, surest first; none where it cannot be asked."""
+        whole = self.whole()
+        return [] if isinstance(whole, MnistFacesError) else find_mistakes(whole[2])
+
+    def _places(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """Returns the places of some images in its dataset."""
+        if isinstance(self.dataset, MnistFacesError):
+            return np.empty(0, np.int64)
         place = {name: at for at, name in enumerate(self.dataset.ids.tolist())}
-        return np.array([place[name] for name in self.evaluation.ids.tolist()], np.int64)
+        return np.array([place[name] for name in names], np.int64)
+
+    def to_try(self) -> tuple[NDArray[np.int64], int]:
+        """Returns the places of the images that its pad offers, and from where on they are its surest mistakes."""
+        if isinstance(self.dataset, MnistFacesError):
+            return np.empty(0, np.int64), 0
+        some = some_of(self.dataset, self.tested)
+        return np.concatenate([some, self._places([one.image for one in self.mistakes[:MISTAKES]])]), len(some)
 
     def whole(self) -> tuple[Network, Dataset, Evaluation] | MnistFacesError:
         """Returns all that it takes to ask the model about its test images, or the first reason why that cannot be."""
@@ -123,13 +130,15 @@ def trained_sections(run: Run, data_dir: Path | None = None) -> list[Section]:
         RunError: the run is not finished.
     """
     model = Model.of(run, data_dir)
+    images, first = model.to_try()
+    pad = _pad(model, images)
     return [
-        _pad(model),
+        pad,
         _weights(model, data_dir),
         _learning(run),
         _answers(model),
         _calibration(model),
-        _mistakes(model),
+        _mistakes(model, first if pad.scripts else None),
         asked_section(run),
     ]
 
@@ -148,11 +157,11 @@ def lead_of(run: Run) -> str:
     return tiles(told)
 
 
-def _pad(model: Model) -> Section:
+def _pad(model: Model, images: NDArray[np.int64]) -> Section:
     if isinstance(model.network, MnistFacesError):
         return Section(title=TITLE, inside=cannot("A pad", model.network), name=NAME)
     dataset = None if isinstance(model.dataset, MnistFacesError) else model.dataset
-    return pad_section(model.run, model.network, dataset, model.tested())
+    return pad_section(model.run, model.network, dataset, images)
 
 
 def _learning(run: Run) -> Section:
@@ -180,117 +189,32 @@ def _curves(history: dict[str, list[float | None]]) -> str:
 
 def _answers(model: Model) -> Section:
     """Returns the table per class beside the confusion matrix."""
-    title, name = "Class by class", "classes"
-    if isinstance(model.evaluation, MnistFacesError):
-        return Section(title=title, inside=cannot("The answers on the test images", model.evaluation), name=name)
-    inside = f'<div class="charts">{_per_class(model.evaluation)}{_confusion(model.evaluation)}</div>'
-    return Section(title=title, inside=inside, name=name)
-
-
-def _per_class(evaluation: Evaluation) -> str:
-    rows = [row for row in evaluation.rows() if row["class"] != "all" or row["accuracy"] is None]
-    worst = sorted(rows, key=lambda row: 2.0 if row["recall"] is None else row["recall"])[:MOST_CLASSES]
-    few = rows if len(rows) <= MOST_CLASSES else worst
-    said = (
-        f"<p>Of {len(rows):,} classes the {MOST_CLASSES} with the lowest recall: <code>mnf evaluate</code> has all.</p>"
-        if len(few) < len(rows)
-        else ""
+    evaluation = model.evaluation
+    inside = (
+        cannot("The answers on the test images", evaluation)
+        if isinstance(evaluation, MnistFacesError)
+        else classes_part(evaluation)
     )
-    cells = (
-        [
-            Cell(row["class"], row["class"]),
-            Cell.share(row["recall"], row["low"], row["high"]),
-            Cell.share(row["precision"]),
-            Cell.of(row["support"]),
-        ]
-        for row in few
-    )
-    head = ("class", "recall, 95 %", "precision", "test images")
-    return said + table(f"{evaluation.what}, class by class", head, cells, sortable=True)
-
-
-def _confusion(evaluation: Evaluation) -> str:
-    """Returns the confusion matrix, or the most frequent mistakes where there are many classes."""
-    counts, classes = evaluation.confusion, evaluation.classes
-    if len(classes) > MATRIX_CLASSES:
-        return _most_confused(counts, classes)
-    support = np.maximum(counts.sum(axis=1), 1)
-    lines = []
-    for true, name in enumerate(classes):
-        cells = "".join(
-            f'<td class="{_kind(true, said, count)}" style="--share:{_shade(count / support[true])}">{count:,}</td>'
-            for said, count in enumerate(counts[true].tolist())
-        )
-        lines.append(f'<tr><th scope="row">{shown(name)}</th>{cells}</tr>')
-    head = "".join(f'<th scope="col">{shown(name)}</th>' for name in classes)
-    inside = f'<thead><tr><th scope="col">true \\ said</th>{head}</tr></thead><tbody>{"".join(lines)}</tbody>'
-    caption = "Test images by their true class (row) and the answer (column)"
-    return scrolled(caption, inside, ' class="matrix"')
-
-
-def _shade(share: float) -> int:
-    """Returns how much colour stands for a share of a class, in percent: a few mistakes are seen, too."""
-    return round(100 * math.sqrt(share))
-
-
-def _kind(true: int, said: int, count: int) -> str:
-    return "right" if true == said else "wrong" if count else "none"
-
-
-def _most_confused(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
-    wrong = counts - np.diag(counts.diagonal())
-    places = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
-    pairs = [(*divmod(int(place), len(classes)), int(wrong.flat[place])) for place in places.tolist()]
-    cells = [
-        [Cell(classes[true], classes[true]), Cell(classes[said], classes[said]), Cell.of(count)]
-        for true, said, count in pairs
-        if count
-    ]
-    said = f"<p>A matrix of {len(classes):,} classes would not be read: these are the most frequent mistakes.</p>"
-    return said + table("Most frequent mistakes", ("true class", "answer", "test images"), cells, sortable=True)
+    return Section(title="Class by class", inside=inside, name="classes")
 
 
 def _calibration(model: Model) -> Section:
-    title, name = "Is it as often right as it says?", "calibration"
     whole = model.whole()
     if isinstance(whole, MnistFacesError):
-        return Section(title=title, inside=cannot("Calibration", whole), name=name)
-    network, dataset, evaluation = whole
-    bins = calibrate(network.probabilities_of(dataset, model.tested()), evaluation.labels)
-    cells = (
-        [Cell.share(one.probability), Cell.share(one.right, one.low, one.high), Cell.of(one.count)] for one in bins
-    )
-    inside = (
-        f"<p>On average its probabilities miss the share of right answers by "
-        f"{shown(percent(calibration_error(bins)))}. Points below the line: surer than right.</p>"
-        f'<div class="charts">{figure(reliability(bins), "Larger points stand for more images.")}'
-        + table("Answers by their probability", ("probability given", "share right, 95 %", "test images"), cells)
-        + "</div>"
-    )
-    return Section(title=title, inside=inside, name=name)
+        inside = cannot("Calibration", whole)
+    else:
+        network, dataset, evaluation = whole
+        inside = calibration_part(network.probabilities_of(dataset, model.tested), evaluation.labels)
+    return Section(title="Is it as often right as it says?", inside=inside, name="calibration")
 
 
-def _mistakes(model: Model) -> Section:
-    title, name = "Its surest mistakes", "mistakes"
+def _mistakes(model: Model, tried: int | None) -> Section:
     whole = model.whole()
     if isinstance(whole, MnistFacesError):
-        return Section(title=title, inside=cannot("Its mistakes", whole), name=name)
-    *_, evaluation = whole
-    found = find_mistakes(evaluation)
-    if not found:
-        return Section(title=title, inside="<p>It made no mistake on its test images.</p>", name=name)
-    items = (
-        "<li>"
-        + (
-            picture(png(one.pixels), f"{one.label}, taken for {one.predicted}", "photo")
-            if one.pixels is not None
-            else ""
-        )
-        + f"<span><b>{shown(one.predicted)}</b> {percent(one.probability, 0)}, is {shown(one.label)}</span></li>"
-        for one in found[:MISTAKES]
-    )
-    said = f"{len(found):,} mistakes among {evaluation.what}; the first {min(MISTAKES, len(found))}, surest first."
-    return Section(title=title, inside=f'<p>{shown(said)}</p><ul class="gallery">{"".join(items)}</ul>', name=name)
+        inside = cannot("Its mistakes", whole)
+    else:
+        inside = mistakes_part(model.mistakes, whole[2], tried)
+    return Section(title="Its surest mistakes", inside=inside, name="mistakes")
 
 
 def _weights(model: Model, data_dir: Path | None) -> Section:

@@ -292,6 +292,20 @@ def test_what_if_it_were_turned_moved_inverted_or_noisy(browser: Browser, kept: 
 
 
 @needs_browser
+def test_a_click_on_a_mistake_takes_it_to_the_pad(browser: Browser, kept: dict[str, Run], tmp_path: Path) -> None:
+    show(browser, tmp_path, kept["mlp"])
+    said = browser.run(
+        "const link = document.querySelectorAll('#mistakes a')[2]; link.click();"
+        "return link.parentElement.querySelector('span').textContent"
+    )
+    state = read(browser)
+    assert str(int(np.argmax(state["probabilities"]))) == said.split()[0]
+    assert round(100 * max(state["probabilities"])) == int(said.split()[1])
+    place = browser.run(f"return {element('place')}.textContent")
+    assert place.endswith(f": {said.split()[-1]}")
+
+
+@needs_browser
 def test_what_is_drawn_is_announced_once_it_stands(browser: Browser, kept: dict[str, Run], tmp_path: Path) -> None:
     show(browser, tmp_path, kept["softmax"])
     browser.run(

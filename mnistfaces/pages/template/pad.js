@@ -511,6 +511,13 @@ function startPad(root, told) {
   find("previous").addEventListener("click", () => step(-1));
   find("next").addEventListener("click", () => step(1));
   if (!told.labels.length) find("stepping").hidden = true;
+  for (const link of document.querySelectorAll("a[data-pad]")) {
+    link.addEventListener("click", () => {
+      state.shown = Number(link.dataset.pad);
+      state.strokes = [];
+      schedule();
+    });
+  }
   for (const name of ["rotate", "right", "down", "noise"]) {
     const slider = find(name);
     const output = find(`${name}-value`);
