@@ -398,3 +398,10 @@ def test_few_answers_are_judged_at_a_time_however_many_cells(tmp_path: Path, mon
     monkeypatch.setattr("mnistfaces.experiments.outcomes.JUDGED_ANSWERS", 4 * 15)  # of four trials on 15 images
     run(tmp_path, Grid(cells=cells_of(lr=[1e-3, 2e-3, 4e-3, 8e-3]), seeds=(0, 1)), swept=("lr",))
     assert judged == [2, 2]
+
+
+def test_the_summary_is_json_with_a_line_per_cell(whole: Sweep) -> None:
+    text = (whole.folder.path / "summary.json").read_text()
+    assert json.loads(text) == whole.summary
+    cells = text[text.index('"cells": [') :].splitlines()[1:5]
+    assert [json.loads(line.rstrip(",")) for line in cells] == whole.summary["cells"]
