@@ -2,9 +2,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from statsmodels.stats.weightstats import ttost_paired
 
-from mnistfaces.reproduce.comparison import judge
-from mnistfaces.reproduce.published import Published
+from mnistfaces.reproduce.comparison import MARGIN, judge
+from mnistfaces.reproduce.published import Published, published_at
 from mnistfaces.reproduce.records import Finding, PartRecord
 from mnistfaces.reproduce.summary import summarize
 from mnistfaces.statistics.prediction import half_width
@@ -87,3 +88,17 @@ def test_what_was_not_run_has_no_numbers_and_says_why() -> None:
 def test_seconds_have_a_difference_and_no_interval() -> None:
     row = judge(Finding(figure=figure(quantity="seconds", value=40.0, images=None), value=0.5))
     assert (row["difference"], row["low"], row["difference_low"], row["agrees"]) == (-39.5, None, None, None)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.01, 0.02, 0.03, 0.04, 0.06])
+def test_a_published_accuracy_agrees_where_two_one_sided_tests_of_statsmodels_say_so(shift: float) -> None:
+    """The tests are of one new run: their standard error is s sqrt(1 + 1 / T), that of a mean s / sqrt(T)."""
+    published = published_at(8, "Table 8", "test_accuracy", "res 32")
+    assert published.value is not None
+    trials, spread = 20, 0.012
+    noise = np.random.default_rng(0).normal(size=trials)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    wider = noise * spread * np.sqrt(trials + 1)  # its mean has the standard error of one new run
+    tost = ttost_paired(published.value + shift + wider, np.full(trials, published.value), -MARGIN, MARGIN)[0]
+    finding = Finding(figure=published, value=published.value + shift, spread=spread, trials=trials, images=120)
+    assert (judge(finding)["verdict"] == "agrees") == (tost < 0.05)

@@ -1,11 +1,16 @@
-"""Elementary parts against scipy.stats and worked numbers."""
+"""Elementary parts against scipy.stats, statsmodels and worked numbers."""
 
 import math
 
+import numpy as np
 import pytest
+import statsmodels.api as sm
 from scipy import optimize, stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import proportion_confint
 
-from mnistfaces.statistics.proportions import mcnemar_exact, tango, wilson
+from mnistfaces.statistics.prediction import half_width
+from mnistfaces.statistics.proportions import conditional_limits, mcnemar_exact, tango, wilson
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
@@ -50,3 +55,21 @@ def test_tango_ends_where_the_score_test_at_the_likeliest_shares_rejects(b: int,
 def test_tango_without_discordant_pairs_has_its_closed_form() -> None:
     z2 = stats.norm.ppf(0.975) ** 2
     assert tango(0, 0, 44) == pytest.approx((-z2 / (44 + z2), z2 / (44 + z2)))
+
+
+@pytest.mark.parametrize(("b", "c"), [(0, 6), (3, 11), (20, 8), (40, 41)])
+def test_mcnemar_and_the_conditional_limits_are_those_of_statsmodels(b: int, c: int) -> None:
+    assert mcnemar_exact(b, c) == pytest.approx(mcnemar([[50, b], [c, 20]], exact=True).pvalue, rel=1e-9)
+    share = proportion_confint(b, b + c, 0.05, method="beta")  # Clopper and Pearson's, of the discordant pairs
+    expected = [(b + c) / 120 * (2 * end - 1) for end in share]
+    assert conditional_limits(b, c, 120, 0.95) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95])
+@pytest.mark.parametrize("trials", [10, 30])
+def test_the_interval_of_one_new_run_is_that_of_statsmodels(trials: int, level: float) -> None:
+    values = np.random.default_rng(trials).normal(0.83, 0.04, trials)
+    fitted = sm.OLS(values, np.ones(trials)).fit().get_prediction([[1.0]])
+    low, high = fitted.conf_int(obs=True, alpha=1 - level)[0]
+    half = half_width(float(values.std(ddof=1)), trials, level)
+    assert (values.mean() - half, values.mean() + half) == pytest.approx((low, high), rel=1e-12)
