@@ -71,9 +71,18 @@ class DataConfig:
         group_by: a column, or a regular expression on the image's name: images that share its value stay together.
     """
 
-    res: int | None = option(None, "Pixels per side of faces and folders.", swept=True, unset="32")
+    res: int | None = option(
+        None,
+        "Pixels per side of faces and of image files, which are turned upright, cut to the square in their middle, "
+        "resized by an antialiased Lanczos filter and divided by 255.",
+        swept=True,
+        unset="32",
+    )
     color: bool | None = option(
-        None, "Channels of faces and folders.", flags="--color/--gray", unset="gray up to 64 pixels"
+        None,
+        "Channels of faces and of image files; gray is 0.2989 R + 0.5870 G + 0.1140 B.",
+        flags="--color/--gray",
+        unset="gray up to 64 pixels",
     )
     layout: LayoutName | None = option(None, "How a folder is read.", unset="as it looks")
     read_as: ReadAs | None = option(None, "What numbers stand for.", flags="--as", unset="as they look")

@@ -227,3 +227,10 @@ def test_samples_say_what_stays_together_what_crosses_and_what_was_left_out(mnf:
     dataset = load_dataset(path, data_dir=mnf.folder / "data", res=28)
     given = "split 36 train, 12 val, 19 test"
     assert dataset.summary() == f"67 images of 3 classes; 28 x 28; {given}; 66 groups; 1 files left out"
+
+
+@pytest.mark.parametrize("command", ["samples", "gradcheck", "train", "sweep", "contour"])
+def test_the_help_says_how_an_image_becomes_numbers(mnf: Mnf, command: str) -> None:
+    said = " ".join(mnf(command, "--help").stdout.split())
+    for step in ("upright", "square in their middle", "Lanczos", "divided by 255", "0.2989 R + 0.5870 G + 0.1140 B"):
+        assert step in said
