@@ -323,7 +323,8 @@ function startPad(root, told) {
 
   const gray = (pixels) => (place) => [pixels[place], pixels[place], pixels[place], 255];
   const percent = (share) => `${(100 * share).toFixed(1)} %`;
-  const times = (ratio) => (ratio < 1e6 ? Number(ratio.toPrecision(3)).toLocaleString("en") : ratio.toExponential(1));
+  const words = new Intl.NumberFormat("en", { notation: "compact", compactDisplay: "long", maximumSignificantDigits: 3 });
+  const times = (ratio) => (ratio < 1e6 ? Number(ratio.toPrecision(3)).toLocaleString("en") : ratio < 1e15 ? words.format(ratio) : ratio.toExponential(1));
   const signed = (value) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(2)}`;
 
   function show() {
