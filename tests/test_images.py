@@ -220,3 +220,14 @@ def smooth(seed: int, side: int = 90) -> np.ndarray:
 def test_groups_join_what_chains_of_pairs_connect() -> None:
     groups = images.joined(7, [(0, 3), (3, 5), (6, 1)])
     assert groups.tolist() == [0, 1, 2, 0, 3, 0, 1]
+
+
+def test_memory_that_runs_out_is_no_fault_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(images, "_rgb", none_left)
+    stream = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(stream, "PNG")
+    with pytest.raises(MemoryError):
+        images.decode(stream.getvalue())

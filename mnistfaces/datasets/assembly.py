@@ -169,6 +169,7 @@ def _decoded_meta(decoded: Decoded, variant: Variant, pairs: grouping.Pairs) -> 
         "near_duplicate_pairs": len(pairs),
         "skipped": len(decoded.problems),
         "skipped_files": list(decoded.problems[:NAMED]),
+        **({"unread": decoded.unread} if decoded.unread else {}),
     }
 
 

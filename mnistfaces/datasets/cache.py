@@ -76,6 +76,8 @@ def remembered(
 ) -> Iterator[Event | Dataset]:
     """Yields the dataset that `build` gives, from the disk where it was built before.
 
+    One that lacks images which could not be read for the moment is not kept: the next command tries them again.
+
     Args:
         made_of: JSON-like; all that decides the dataset.
         data_dir: the data folder; one that cannot be written is read as it is. None remembers nothing.
@@ -90,8 +92,9 @@ def remembered(
             yield open_dataset(path)
             return
     dataset = yield from result_of(build())
-    with contextlib.suppress(FileError):
-        save_dataset(path, dataset)
+    if not dataset.meta.get("unread"):
+        with contextlib.suppress(FileError):
+            save_dataset(path, dataset)
     yield dataset
 
 

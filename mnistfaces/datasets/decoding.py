@@ -31,6 +31,7 @@ class Decoded:
         thumbnails: (n, 32, 32) gray.
         sha256: (n,) of the files.
         problems: why each other file is left out, with its name.
+        unread: how many of these could not be read for the moment: the files may be sound.
         black: how many are nearly black, as those that hold 12 bits a pixel in 16.
     """
 
@@ -39,7 +40,16 @@ class Decoded:
     thumbnails: NDArray[np.uint8]
     sha256: NDArray[np.str_]
     problems: Sequence[str]
+    unread: int
     black: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Problem:
+    """Why a file is left out, and whether that is for the moment only."""
+
+    reason: str
+    unread: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,14 +73,15 @@ def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Var
     sha256: list[str] = []
     kept: list[int] = []
     problems: list[str] = []
-    black = 0
+    black = unread = 0
     yield Stage(name=f"decoding {len(files)} images", total=len(files))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, image in enumerate(_in_order(pool, files, variant)):
             if number % FILES_AT_ONCE == 0:
                 yield Advanced(amount=min(FILES_AT_ONCE, len(files) - number))
-            if isinstance(image, str):
-                problems.append(f"{names[number]}: {image}")
+            if isinstance(image, _Problem):
+                problems.append(f"{names[number]}: {image.reason}")
+                unread += image.unread
                 continue
             pixels[len(kept)], thumbnails[len(kept)] = image.pixels, image.thumbnail
             black += image.black
@@ -82,23 +93,26 @@ def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Var
         thumbnails=thumbnails[: len(kept)],
         sha256=np.array(sha256),
         problems=problems,
+        unread=unread,
         black=black,
     )
 
 
-def _in_order(pool: ThreadPoolExecutor, files: Sequence[Path | bytes], variant: Variant) -> Iterator[_Image | str]:
+def _in_order(pool: ThreadPoolExecutor, files: Sequence[Path | bytes], variant: Variant) -> Iterator[_Image | _Problem]:
     """Yields what `_decode` gives for each file, of which few wait at a time."""
     for start in range(0, len(files), FILES_AT_ONCE):
         yield from pool.map(lambda file: _decode(file, variant), files[start : start + FILES_AT_ONCE])
 
 
-def _decode(file: Path | bytes, variant: Variant) -> _Image | str:
+def _decode(file: Path | bytes, variant: Variant) -> _Image | _Problem:
     """Returns an image, or why the file is none."""
     try:
         content = file if isinstance(file, bytes) else file.read_bytes()
         square = images.centre_square(images.decode(content))
-    except (images.Undecodable, OSError) as error:
-        return str(error)
+    except images.Undecodable as error:
+        return _Problem(reason=str(error))
+    except OSError as error:
+        return _Problem(reason=f"cannot be read: {error.strerror or error}", unread=True)
     gray = images.luma(square)
     return _Image(
         pixels=images.resize(square if variant.color else gray, variant.res).ravel(),

@@ -1,5 +1,6 @@
 """What cannot be read, in every layout: one line that says what is wanted, before anything is written."""
 
+import errno
 import gzip
 import os
 import struct
@@ -355,3 +356,26 @@ def test_a_name_goes_before_a_folder_that_is_called_so_and_says_it(
     named, own = load_dataset("digits-sample"), load_dataset("./digits-sample")
     assert (len(named), len(own)) == (5000, 66)
     assert any(f"type .{os.sep}digits-sample" in note for note in named.notes())
+
+
+def test_an_image_that_cannot_be_read_for_the_moment_is_left_out_for_the_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = classes(tmp_path / "mine")
+    first = next(path for path in sorted(folder.rglob("*")) if path.is_file())
+    read = Path.read_bytes
+
+    def badly(path: Path) -> bytes:
+        if path == first:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return read(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", badly)
+        without = load_dataset(folder, data_dir=tmp_path / "data")
+    assert without.meta["skipped_files"] == [
+        f"{first.relative_to(folder).as_posix()}: cannot be read: Too many open files"
+    ]
+    whole = load_dataset(folder, data_dir=tmp_path / "data")
+    assert len(whole) == len(without) + 1
+    assert "unread" not in whole.meta
