@@ -31,3 +31,7 @@ class RunError(MnistFacesError):
 
 class WorkerError(MnistFacesError):
     """A worker cannot be used: another version, other data, or out of reach."""
+
+
+class DeviceMemoryError(MnistFacesError):
+    """What was to train side by side does not fit into the device's memory."""

@@ -24,6 +24,7 @@ from mnistfaces.engine.snapshots import Pace, Snapshot
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.standing import Standing
 from mnistfaces.engine.transfer import to_host
+from mnistfaces.errors import DeviceMemoryError
 from mnistfaces.progress import Advanced
 
 REPORT_SECONDS = 0.5
@@ -90,6 +91,9 @@ def fit(
 
     Yields:
         Records of K = G * S measures, cell-major.
+
+    Raises:
+        DeviceMemoryError: the device's memory does not hold the stack.
     """
     for event in train_stack(dataset, cells, draws, checkpoints=checkpoints, every=every, device=device):
         if isinstance(event, Epoch):
@@ -144,12 +148,18 @@ def train_model(
 
 @contextlib.contextmanager
 def _own_arithmetic() -> Iterator[None]:
-    """Sets what of torch's arithmetic is the program's, not the run's, and puts it back."""
+    """Sets what of torch's arithmetic is the program's, not the run's, and puts it back.
+
+    Raises:
+        DeviceMemoryError: the device's memory is full.
+    """
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     torch.set_flush_denormal(True)  # a step on small residuals is several times slower without
     try:
         yield
+    except torch.OutOfMemoryError:
+        raise DeviceMemoryError("the device's memory is full: try a smaller --batch-size, or --device cpu") from None
     finally:
         torch.set_flush_denormal(False)
         torch.set_float32_matmul_precision(precision)

@@ -121,6 +121,26 @@ class StackPlan:
             f"{self.epochs[-1]:,} epochs on {self.images:,} images"
         )
 
+    def halves(self, done: int) -> "Iterator[StackPlan]":
+        """Yields two stacks, of half of the draws or else of the cells each, that do what is left to do.
+
+        Args:
+            done: epochs of the last checkpoint that is done; 0 is none.
+        """
+        by_draw = len(self.draws) > 1
+        middle = -(-len(self.draws if by_draw else self.cells) // 2)
+        for part in (slice(0, middle), slice(middle, None)):
+            cells, draws = (self.cells, self.draws[part]) if by_draw else (self.cells[part], self.draws)
+            top, left = (0, part.start) if by_draw else (part.start, 0)
+            trials = {
+                (cell - top, draw - left, epochs): trial
+                for (cell, draw, epochs), trial in self.trials.items()
+                if epochs > done and 0 <= cell - top < len(cells) and 0 <= draw - left < len(draws)
+            }
+            if trials:
+                ahead = tuple(epochs for epochs in self.epochs if epochs > done)
+                yield replace(self, cells=cells, draws=draws, trials=trials, epochs=ahead)
+
     def estimate_seconds(self) -> float:
         """Returns about how long the stack trains on two ordinary cores: a guess for `--dry-run`."""
         steps = count_steps(self.cells[0], self.images)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from mnistfaces.config import DeviceName
 from mnistfaces.devices import processor_name
 from mnistfaces.engine.draws import cell_and_draw
+from mnistfaces.errors import DeviceMemoryError
 from mnistfaces.experiments.plan import Draws, StackPlan
 from mnistfaces.experiments.trials import Row, measured_fields
-from mnistfaces.progress import Advanced
+from mnistfaces.progress import Advanced, Note
 from mnistfaces.runs.predictions import Answers, Predictions
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ class Checkpoint:
 
 def train_planned(
     stack: StackPlan, dataset: "Dataset", draws: Draws, device: DeviceName, *, keep_weights: bool = False
-) -> Iterator[Advanced | Checkpoint]:
+) -> Iterator[Advanced | Note | Checkpoint]:
     """Trains one stack, yielding how far it is, and what its trials came to at each checkpoint.
+
+    One that the device's memory does not hold is trained in halves: a model's numbers do not depend on its stack.
 
     Args:
         stack: from `plan`.
@@ -46,17 +49,33 @@ def train_planned(
         draws: of the dataset.
         device: where to compute.
         keep_weights: whether each trial's weights are kept.
+
+    Raises:
+        DeviceMemoryError: not even one model fits.
     """
     from mnistfaces.engine.training import train_stack
 
     drawn = [draws.of(key) for key in stack.draws]
-    for event in train_stack(dataset, stack.cells, drawn, checkpoints=stack.epochs, device=device):
-        if isinstance(event, Advanced):
-            yield Advanced(amount=stack.size * event.amount)
-            continue
-        checkpoint = _checkpoint(stack, event, dataset, draws, device, keep_weights=keep_weights)
-        if checkpoint.records:
-            yield checkpoint
+    told, done = 0.0, 0
+    try:
+        for event in train_stack(dataset, stack.cells, drawn, checkpoints=stack.epochs, device=device):
+            if isinstance(event, Advanced):
+                told += event.amount
+                yield Advanced(amount=stack.size * event.amount)
+                continue
+            checkpoint = _checkpoint(stack, event, dataset, draws, device, keep_weights=keep_weights)
+            done = event.number
+            if checkpoint.records:
+                yield checkpoint
+    except DeviceMemoryError:
+        if stack.size == 1:
+            raise
+    else:
+        return
+    yield Note(message=f"the device's memory does not hold {stack.size} models at once: half of them at a time")
+    yield Advanced(amount=-stack.size * told)
+    for half in stack.halves(done):
+        yield from train_planned(half, dataset, draws, device, keep_weights=keep_weights)
 
 
 def _checkpoint(

@@ -9,6 +9,7 @@ from mnistfaces.execution.reference import KnownDataset, LoadDataset
 from mnistfaces.execution.tasks import Task
 from mnistfaces.experiments.plan import Draws, StackPlan
 from mnistfaces.experiments.stacks import Checkpoint, train_planned
+from mnistfaces.progress import Advanced, Note
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
@@ -22,7 +23,7 @@ def tasks_of(
     device: DeviceName,
     threads: int,
     keep_weights: bool,
-) -> Iterator[Task[list[Checkpoint]]]:
+) -> Iterator[Task[list[Checkpoint | Note]]]:
     """Yields the task of every stack.
 
     Args:
@@ -50,8 +51,8 @@ def tasks_of(
 
 def train_task(
     known: KnownDataset, stack: StackPlan, device: DeviceName, keep_weights: bool, tell: Callable[[float], None]
-) -> list[Checkpoint]:
-    """Trains one stack on a worker and returns its checkpoints.
+) -> list[Checkpoint | Note]:
+    """Trains one stack on a worker and returns its checkpoints, and what there is to say of it.
 
     Args:
         known: the dataset.
@@ -64,14 +65,15 @@ def train_task(
         WorkerError: the worker has other data.
     """
     dataset = known.open()
-    done, checkpoints = 0.0, []
+    done = 0.0
+    made: list[Checkpoint | Note] = []
     for event in train_planned(stack, dataset, _draws(stack.data, dataset), device, keep_weights=keep_weights):
-        if isinstance(event, Checkpoint):
-            checkpoints.append(event)
-        else:
+        if isinstance(event, Advanced):
             done += event.amount
             tell(done)
-    return checkpoints
+        else:
+            made.append(event)
+    return made
 
 
 @functools.lru_cache(maxsize=1)

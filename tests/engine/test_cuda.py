@@ -1,7 +1,8 @@
 """Training on a GPU against training on the processor. `pytest -m cuda`; skipped, and said, where there is none."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,18 @@ import pytest
 import torch
 from small_data import draw, make_dataset, sample_of
 
-from mnistfaces.config import TrainConfig
+from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
+from mnistfaces.engine import snapshots, training
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.optim import OPTIMIZERS
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.training import Epoch, Measure, fit
+from mnistfaces.experiments.sweep import Sweep, SweepConfig
+from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
+from mnistfaces.experiments.trials import Cell, Grid, Trial
+from mnistfaces.progress import Advanced, Event, Note
+from mnistfaces.runs.runs import Run
 
 pytestmark = [
     pytest.mark.cuda,
@@ -122,3 +129,62 @@ def test_no_step_waits_for_the_gpu() -> None:
             stack.train_epoch()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_training_that_was_cut_off_goes_on_through_its_run_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("EVERY_SHARE", 0.0), ("LEAST_SECONDS", 0.0), ("COST", 0)):
+        monkeypatch.setattr(snapshots, name, value)
+    monkeypatch.setattr(training, "REPORT_SECONDS", 0)
+    digits = sample_of(40)
+    split = SplitConfig(train_per_class=30, val_per_class=5, test_per_class=5)
+    trial = Trial(cell=Cell(training=FACE.with_(epochs=30), split=split), seed=1, split_seed=1)
+
+    def run(name: str) -> Iterator[Event | Run]:
+        return train_and_keep(open_training(digits, trial, device="cuda", every=1, out=tmp_path / name), digits, trial)
+
+    (*_, whole) = run("whole")
+    cut = run("cut")
+    done = 0.0
+    while done < 11:
+        event = next(cut)
+        done += event.amount if isinstance(event, Advanced) else 0
+    cut.close()
+    *said, gone_on = run("cut")
+    assert any(isinstance(event, Note) and "goes on after epoch" in event.message for event in said)
+    assert isinstance(whole, Run)
+    assert isinstance(gone_on, Run)
+    ours, theirs = (load_history(made.path / HISTORY) for made in (gone_on, whole))
+    assert ours["epoch"] == theirs["epoch"]
+    assert ours["train_loss"] == pytest.approx(theirs["train_loss"], abs=1e-4)
+
+
+def test_a_sweep_that_was_cut_off_goes_on_through_its_run_folder(tmp_path: Path) -> None:
+    digits = sample_of(40)
+    split = SplitConfig(train_per_class=30, val_per_class=5, test_per_class=5)
+    cells = tuple(
+        Cell(training=FACE.with_(lr=lr, batch_size=size, epochs=10), split=split)
+        for size in (16, 32)
+        for lr in LEARNING_RATES
+    )
+
+    def job(name: str) -> Sweep:
+        grid = Grid(cells=cells, seeds=(1, 2))
+        return Sweep(
+            SweepConfig(grid=grid, out=tmp_path / name, swept=("lr", "batch_size"), device="cuda"), lambda _: digits
+        )
+
+    whole = job("whole")
+    list(whole.run())
+    running = job("cut").run()
+    next(event for event in running if isinstance(event, dict))
+    running.close()
+    gone_on = job("cut")
+    left = len(gone_on.missing())
+    assert 0 < left < 12
+    assert sum(isinstance(event, dict) for event in gone_on.run()) == left
+    ours, theirs = gone_on.kept.records, whole.kept.records
+    assert ours.keys() == theirs.keys()
+    for key, record in theirs.items():
+        assert ours[key]["train_loss"] == pytest.approx(record["train_loss"], abs=1e-4)
