@@ -194,7 +194,7 @@ def _states(summary: Row, asked: Asked) -> Iterator[tuple[str, Mapping[str, Sequ
             lower = min(_lower(cell, cells[0]["train_n"]) for cell in asked.grid.cells)
             yield "every training diverged", {"lr": [_rounded(lower / 10), lower]}, {}
         return
-    cell = next(one for one in asked.grid.cells if all(best[name] == value for name, value in one.options().items()))
+    cell = asked.grid.own_cells()[next(number for number, row in enumerate(cells) if row["best"])]
     lower = _lower(cell, best["train_n"])
     rates = {"lr": [_rounded(lower / 10), lower]}
     if too_large := _worse_than_guessing(best, asked.dataset):
@@ -217,7 +217,7 @@ def _edges(best: Row, cells: Sequence[Row], cell: Cell, grid: Grid) -> Iterator[
         highest = value == values[-1]
         inner = values[-2] if highest else values[1]
         wanted = {**cell.options(), axis: inner}
-        beside = next((row for row in cells if all(row[name] == one for name, one in wanted.items())), None)
+        beside = next((row for row in cells if all(row.get(name) == one for name, one in wanted.items())), None)
         further = _further(axis, value, inner, best)
         if beside is None or not further or not _is_worse(beside, best):
             continue
