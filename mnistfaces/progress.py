@@ -1,7 +1,7 @@
 """The language of long work: a generator that yields stages, steps of them, notes, and its results."""
 
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -29,12 +29,14 @@ class Advanced:
         detail: what a person may like to see beside the bar, for example a loss; "" leaves what stood there.
         kept: how much of the amount came to something; None in a stage in which nothing is lost.
         size: bytes that came with it.
+        curves: how some numbers went until now, by name, the most important first; a terminal draws them.
     """
 
     amount: float
     detail: str = ""
     kept: int | None = None
     size: int = 0
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,7 +78,7 @@ class Output:
                 elif not isinstance(event, Advanced):
                     yield event
                 elif bar is not None:
-                    bar.advance(event.amount, event.detail or bar.tally(event.kept, event.size))
+                    bar.advance(event.amount, event.detail or bar.tally(event.kept, event.size), event.curves)
 
     def result(self, events: Iterable[Event | Result]) -> Result:
         """Shows each stage and note of long work, and returns the one record of another kind that it came to.

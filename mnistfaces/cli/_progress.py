@@ -4,8 +4,11 @@ import contextlib
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from mnistfaces.cli._sparkline import drawn
 from mnistfaces.text import clean
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ TICK_SECONDS = 1.0
 
 TIMES_WIDTH, BAR_SHOWN_WIDTH, BAR_WIDTH = 80, 50, 20
 """Columns that a window must have for times and for a bar, and those of the bar."""
+
+SHARE_ROOM, TIMES_ROOM = 5, 16
+"""Columns of a percentage and of both times, each with the space before it."""
 
 
 class Progress:
@@ -40,18 +46,28 @@ class Progress:
             return
         if console.is_terminal and sys.stderr.isatty():  # workflows that force colour are no terminal
             self._bar = _bar(console)
+            self._room = _room(console.width, description)
             self._task = self._bar.add_task(description, total=total, detail="")
             self._bar.start()
         else:
             self._ticks = threading.Thread(target=self._tick, daemon=True)
             self._ticks.start()
 
-    def advance(self, amount: float = 1, detail: str = "") -> None:
-        """Counts `amount` more of the total as done; an empty detail leaves what stood there."""
+    def advance(
+        self, amount: float = 1, detail: str = "", curves: Mapping[str, Sequence[float]] = MappingProxyType({})
+    ) -> None:
+        """Counts `amount` more of the total as done; an empty detail leaves what stood there.
+
+        Args:
+            amount: in the unit of the total.
+            detail: what stands beside the bar, or in the plain line.
+            curves: what a terminal with room draws in place of the detail.
+        """
         self._done += amount
         self._detail = clean(detail) or self._detail
         if self._bar is not None:
-            self._bar.update(self._task, advance=amount, detail=self._detail)
+            beside = drawn(curves, self._room) if curves else ""
+            self._bar.update(self._task, advance=amount, detail=beside or self._detail)
         elif self._ticks is not None:
             self._speak_when_due()
 
@@ -85,6 +101,13 @@ class Progress:
             share = f" {self._done / self._total:.0%}" if self._total else f" {self._done:g}" if self._done else ""
             line = f"{self._description}:{share} after {now - self._started:.0f} s {self._detail}"
             print(line.rstrip(), file=sys.stderr, flush=True)
+
+
+def _room(width: int, description: str) -> int:
+    """Returns how many characters of a window are left for the detail."""
+    bar = BAR_WIDTH + 1 if width >= BAR_SHOWN_WIDTH else 0
+    times = TIMES_ROOM if width >= TIMES_WIDTH else 0
+    return width - len(description) - bar - SHARE_ROOM - times - 1
 
 
 def _bar(console: "Console") -> Any:  # noqa: ANN401  rich's type, which costs its import

@@ -129,10 +129,16 @@ def _train(
         elif isinstance(event, Snapshot):
             unfinished.keep(event, history)
         else:
-            yield replace(event, detail=_loss_of(last))
+            yield replace(event, detail=_loss_of(last), curves=_curves(history))
     if last is None:
         raise AssertionError("the last epoch is always measured")
     return history, last
+
+
+def _curves(history: Sequence[Row]) -> dict[str, list[float]]:
+    """Returns the losses until now as a terminal draws them beside the bar."""
+    sides = {"loss": "train_loss", "val": "val_loss"}
+    return {name: [row[field] for row in history if row[field] is not None] for name, field in sides.items()}
 
 
 def _loss_of(measure: Measure | None) -> str:
