@@ -72,7 +72,7 @@ def faces(
 def _draw(path: Path, finished: "Finished") -> None:
     """Draws some of the faces that were kept; nothing if none were."""
     from mnistfaces.plots import figures
-    from mnistfaces.plots.training import image_sheet
+    from mnistfaces.plots.mosaic import image_sheet
 
     for dataset in list(finished.datasets.values())[:1]:
         title = f"{dataset.name}: some of {len(dataset)} crops of {dataset.shape[0]} x {dataset.shape[1]} pixels"

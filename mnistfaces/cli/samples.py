@@ -59,7 +59,7 @@ def samples(
     streams.rows(_counts(images), COLUMNS)
     if plot is not None:
         from mnistfaces.plots import figures
-        from mnistfaces.plots.training import image_sheet
+        from mnistfaces.plots.mosaic import image_sheet
 
         figures.save(image_sheet(images.draw_images(per_class, seed), f"{images.name}: random images"), plot)
         streams.wrote(plot)

@@ -87,9 +87,19 @@ def wrapped(text: str, inches: float, points: float = 12) -> str:
     return "\n".join(line for broken in lines for line in broken).replace("$", r"\$")
 
 
-def set_title(figure: Figure, title: str) -> None:
-    """Writes a title above a figure, in as many lines as its width asks for."""
-    figure.suptitle(wrapped(title, figure.get_figwidth() - 0.3, STYLE["figure.titlesize"]))  # type: ignore[arg-type]
+def set_title(figure: Figure, title: str, inches_down: float | None = None) -> None:
+    """Writes a title above a figure, in as many lines as its width asks for; so far down, or where its layout wants."""
+    place = {} if inches_down is None else {"y": 1 - inches_down / figure.get_figheight()}
+    figure.suptitle(_title_lines(title, figure.get_figwidth()), **place)
+
+
+def title_inches(title: str, width: float) -> float:
+    """Returns the height that a title takes above a figure of some width, with room above and below."""
+    return 0.3 + 0.25 * len(_title_lines(title, width).split("\n"))
+
+
+def _title_lines(title: str, width: float) -> str:
+    return wrapped(title, width - 0.3, STYLE["figure.titlesize"])  # type: ignore[arg-type]
 
 
 def save(figure: Figure, path: Path) -> None:

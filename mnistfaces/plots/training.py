@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mnistfaces.experiments.train import lowest_val_loss
 from mnistfaces.plots.colors import LIGHT
-from mnistfaces.plots.figures import literal, plain_axes, set_title, styled
+from mnistfaces.plots.figures import plain_axes, set_title, styled
 from mnistfaces.plots.profile import SIDES
 from mnistfaces.plots.sheet import Tile, best_columns, draw_sheet
 from mnistfaces.plots.ticks import mark_counts, mark_evenly, scale_costs
@@ -94,26 +94,6 @@ def _limits(values: NDArray[Any], epochs: NDArray[Any]) -> tuple[float, float]:
 def _with_room(low: float, high: float) -> tuple[float, float]:
     room = ROOM * max(high - low, 1.0)
     return low - room, high + room
-
-
-def image_sheet(images: Mapping[str, NDArray[np.uint8]], title: str) -> Figure:
-    """Draws a sheet of images, a row per class.
-
-    Args:
-        images: by class, (n, H, W) or (n, H, W, 3) uint8.
-        title: what they are.
-    """
-    columns = max(len(rows) for rows in images.values())
-    figure = Figure(figsize=(0.75 * columns + 1.6, 0.75 * len(images) + 0.5), layout="constrained")
-    grid = figure.subplots(len(images), columns, squeeze=False)
-    for axes, (name, rows) in zip(grid, images.items(), strict=True):
-        for column, cell in enumerate(axes):
-            cell.axis("off")
-            if column < len(rows):
-                cell.imshow(rows[column], cmap="gray", vmin=0, vmax=255)
-        axes[0].text(-0.25, 0.5, literal(name), transform=axes[0].transAxes, ha="right", va="center")
-    figure.suptitle(literal(title))
-    return figure
 
 
 @styled

@@ -14,7 +14,7 @@ from mnistfaces.inspection.gradcheck import SoftmaxCost, check_forward, check_gr
 from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
 from mnistfaces.pages.weights import weights_part
 from mnistfaces.plots import figures
-from mnistfaces.plots.training import image_sheet
+from mnistfaces.plots.mosaic import image_sheet
 from mnistfaces.plots.weights import save_weight_figures
 from mnistfaces.progress import Advanced, Event, Stage
 from mnistfaces.reproduce.models import describe_curve, draw_curve, train_model

@@ -25,7 +25,8 @@ from mnistfaces.landscape import (
 )
 from mnistfaces.plots.evaluation import confusion_figure, mistakes_figure
 from mnistfaces.plots.landscape import contour_figure, paths_figure
-from mnistfaces.plots.training import image_sheet, learning_curve
+from mnistfaces.plots.mosaic import image_sheet
+from mnistfaces.plots.training import learning_curve
 from mnistfaces.plots.weights import weight_figure, weights_figure
 
 NAME = r"$\wrong{$ \x1b $x^2$".replace(r"\x1b", "\x1b") + "\u202e"

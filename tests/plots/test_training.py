@@ -87,15 +87,6 @@ def test_a_set_without_numbers_is_not_drawn() -> None:
     assert labels == ["training", "test"]
 
 
-def test_a_sheet_shows_each_class_in_its_row_pixel_by_pixel() -> None:
-    rng = np.random.default_rng(0)
-    images = {name: rng.integers(0, 256, (count, 4, 4), dtype=np.uint8) for name, count in (("zero", 3), ("one", 2))}
-    figure = plots.image_sheet(images, "sheet")
-    shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
-    assert [array.tolist() for array in shown] == [image.tolist() for rows in images.values() for image in rows]
-    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["zero", "one"]
-
-
 @pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_the_ending_chooses_the_format(tmp_path: Path, ending: str, start: bytes) -> None:
     path = tmp_path / f"curve.{ending.upper()}"
