@@ -1,7 +1,9 @@
 """How far reading is, whatever the layout; and that watching it changes nothing."""
 
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 from own_data import DIGITS, LAYOUTS, PER_CLASS, csv, parquet, splits
 
@@ -9,7 +11,7 @@ from mnistfaces.config import DataConfig
 from mnistfaces.datasets import load_dataset, read_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.layouts import table
-from mnistfaces.progress import Advanced, Stage
+from mnistfaces.progress import Advanced, Stage, drained
 
 TOTAL = DIGITS * sum(PER_CLASS.values())
 
@@ -57,3 +59,33 @@ def test_tables_say_how_much_of_the_file_is_read(tmp_path: Path, monkeypatch: py
     assert 0.9 * size < done <= size  # all but the header
     path = parquet(tmp_path)
     assert watched(path, tmp_path / "data")[1]["reading the rows of mine.parquet"] == (TOTAL, TOTAL)
+
+
+def test_a_table_of_bytes_takes_little_more_memory_than_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "ROWS_AT_ONCE", 50)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (1000, 784))
+    lines = [",".join(["label", *(f"pixel{i}" for i in range(784))])]
+    lines += [",".join(map(str, [number % 2, *row])) for number, row in enumerate(pixels.tolist())]
+    (tmp_path / "mine.csv").write_text("\n".join(lines))
+    tracemalloc.start()
+    found = drained(table.read(tmp_path / "mine.csv", DataConfig()))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(found.inputs, pixels)
+    assert peak < 4 * pixels.size  # it was 16 times, of floats and of their copy
+
+
+def test_numbers_that_are_no_bytes_make_the_whole_table_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "ROWS_AT_ONCE", 2)
+    for odd in ("-1", "0.5", "256", "1e300"):
+        rows = [f"{number % 2},{number},7,8,9" for number in range(6)]
+        rows[3] = f"1,{odd},7,8,9"
+        (tmp_path / "mine.csv").write_text("\n".join(["label,pixel0,pixel1,pixel2,pixel3", *rows]))
+        found = drained(table.read(tmp_path / "mine.csv", DataConfig()))
+        assert found.shape is None
+        assert np.asarray(found.inputs)[:, 0].tolist() == [0, 1, 2, float(odd), 4, 5]
