@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 from mnistfaces.cli._columns import Column, Row, column_of
 from mnistfaces.cli._progress import Progress
 from mnistfaces.cli._tables import build_table, print_latex, print_markdown, print_window
-from mnistfaces.cli._window import link, set_command, set_lines
+from mnistfaces.cli._window import set_command, set_file, set_lines
 from mnistfaces.progress import Advanced, Event, Note, Stage
 from mnistfaces.text import clean, clean_json, csv_cell
 
@@ -47,7 +47,7 @@ class Output:
         """Names the files that were written, a line each: the last that a command says; None was not asked for."""
         for path in paths:
             if path is not None and not self.quiet:
-                print(f"wrote {link(path, sys.stderr)}", file=sys.stderr, flush=True)
+                print(set_file("wrote", path, sys.stderr), file=sys.stderr, flush=True)
 
     def detail(self, message: str) -> None:
         """Tells what only --verbose asks for."""

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TextIO
 
-from mnistfaces.text import clean, wrapped
+from mnistfaces.text import clean, display_width, wrapped
 
 USUAL_WIDTH = 80
 """Of a terminal that does not say how wide it is."""
@@ -42,7 +42,10 @@ def set_command(lead: str, command: str, stream: TextIO) -> str:
     return "\n".join([*wrapped(f"{lead}:".split(" "), width), *wrapped(words, width, indent="  ", end=" \\")])
 
 
-def link(path: Path, stream: TextIO) -> str:
-    """Returns a file's name; on a terminal it is a link (OSC 8), which those that know no links do not show."""
-    name = clean(str(path))
-    return name if width_of(stream) is None else f"\x1b]8;;{path.absolute().as_uri()}\x1b\\{name}\x1b]8;;\x1b\\"
+def set_file(lead: str, path: Path, stream: TextIO) -> str:
+    """Returns a word and the name of a file, which on a terminal is a link to it (OSC 8) and is never broken."""
+    name, width = clean(str(path)), width_of(stream)
+    if width is None:
+        return f"{lead} {name}"
+    linked = f"\x1b]8;;{path.absolute().as_uri()}\x1b\\{name}\x1b]8;;\x1b\\"
+    return f"{lead} {linked}" if display_width(f"{lead} {name}") <= width else f"{lead}\n{linked}"

@@ -63,5 +63,5 @@ def test_quiet_names_nothing(trained: Trained) -> None:
 def test_a_terminal_can_open_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(_window, "width_of", lambda _: 80)
-    linked = _window.link(Path("a b.png"), None)  # type: ignore[arg-type]
-    assert linked == f"\x1b]8;;{tmp_path.as_uri()}/a%20b.png\x1b\\a b.png\x1b]8;;\x1b\\"
+    linked = _window.set_file("wrote", Path("a b.png"), None)  # type: ignore[arg-type]
+    assert linked == f"wrote \x1b]8;;{tmp_path.as_uri()}/a%20b.png\x1b\\a b.png\x1b]8;;\x1b\\"
