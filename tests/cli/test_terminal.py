@@ -48,7 +48,7 @@ LINES: tuple[tuple[int, str, int, str], ...] = (
     (60, "mnf train --plot curve.gif", 2, "must end in .png, .svg, .pdf"),
     (80, "mnf train --lr", 2, "requires an argument"),
     (40, "mnf fetch mnist", 2, "did you mean mnf fetch digits?"),
-    (40, "mnf evaluate", 1, "no finished run of mnf train"),
+    (40, "mnf visualize-weights runs/zebra", 1, "is not a run directory"),
     (60, "mnf train nothing.npz", 2, "a folder or file that is there"),
     (60, "mnf train digits-full", 1, "mnf fetch digits"),
     (60, "mnf train faces", 1, "mnf fetch faces --res 32"),
