@@ -15,6 +15,9 @@ WRITING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "samples": (("samples", "digits-sample", "--per-class", "1", "--plot", "a.png"), ("a.png",)),
     "train": (("train", *QUICK, "--plot", "a.svg"), ("a.svg",)),
     "diverged": (("train", *QUICK, "--lr", "1e300", "--plot", "a.svg"), ("a.svg",)),
+    "sweep": (("sweep", *QUICK, "--lr", "1e-3,1e-4", "--plot", "s.svg"), ("s.svg",)),
+    "compare": (("compare", "last", "last", "--plot", "d.svg"), ("d.svg",)),
+    "report": (("report", "last", "--out", "report.html"), ("report.html",)),
     "contour": (("contour", *QUICK, "--step", "5", "--plot", "a.html"), ("a.html",)),
     "trajectory": (("trajectory", "--plot", "b.svg"), ("b.svg",)),
     "evaluate": (
@@ -42,7 +45,7 @@ def test_every_command_that_writes_a_file_by_name_is_tested_here() -> None:
     group = typer.main.get_command(app)
     commands = dict(group.commands)  # type: ignore[attr-defined]
     commands |= {f"fetch {name}": one for name, one in commands.pop("fetch").commands.items()}
-    assert {name for name, one in commands.items() if _writes(one)} == WRITING.keys() - {"diverged"}
+    assert {name for name, one in commands.items() if _writes(one)} == WRITING.keys() - {"diverged", "report"}
 
 
 def test_files_are_named_once_and_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
