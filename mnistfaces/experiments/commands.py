@@ -74,10 +74,17 @@ def line_of(run: Run) -> str:
     if run.command != "sweep" or not several:
         raise RunError(f"{run.path} does not say all that mnf {run.command} was asked")
     rows = run.rows()
-    lists = {name: list(dict.fromkeys(row[name] for row in rows)) for name in OPTIONS if name in run.config["swept"]}
+    swept = {name: _asked_in(rows, name) for name in OPTIONS if name in run.config["swept"]}
+    lists = {name: values for name, values in swept.items() if values}
     common = _cell_of({**run.config["fixed"], **{name: values[0] for name, values in lists.items()}})
     seeds = max(row["n"] + row["n_failed"] for row in rows) // (common.split.folds or 1)
     return sweep_line(_place_of(several[0]), several[0]["kind"], lists, common, seeds=seeds)
+
+
+def _asked_in(rows: Sequence[Row], name: str) -> list[Any]:
+    """Returns the values of an option, each once; null is one only where a word stands for it, as `full` does."""
+    values = dict.fromkeys(row[name] for row in rows)
+    return [value for value in values if value is not None or OPTIONS[name].declaration.word is not None]
 
 
 def _cell_of(values: Mapping[str, Any]) -> Cell:

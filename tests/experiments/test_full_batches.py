@@ -4,6 +4,10 @@ import json
 from pathlib import Path
 
 from kept_surface import mnf_here
+from typed_lines import cells_of
+
+from mnistfaces.experiments.commands import line_of
+from mnistfaces.runs.runs import load_run
 
 QUICK = ("digits-sample", "--train-per-class", "5", "--epochs", "4")
 
@@ -42,6 +46,15 @@ def test_batch_sizes_up_to_the_number_of_images_and_other_options_stay_apart(tmp
 def test_two_models_share_no_hidden_units(tmp_path: Path) -> None:
     rows, _ = swept(tmp_path, "--model", "softmax,mlp", "--hidden", "20,50")
     assert [(row["model"], row["hidden"]) for row in rows] == [("softmax", None), ("mlp", 20), ("mlp", 50)]
+
+
+def test_the_line_that_repeats_a_sweep_of_two_models_asks_for_the_same_cells(tmp_path: Path) -> None:
+    words = ("--model", "softmax,mlp", "--hidden", "2,3", "--batch-size", "full,10")
+    rows, _ = swept(tmp_path, *words)
+    line = line_of(load_run(tmp_path / str(rows[0]["run"])))
+    cells, _ = cells_of(line, "digits")
+    assert [cell.options()["hidden"] for cell in cells] == [row["hidden"] for row in rows]
+    assert [cell.training.batch_size for cell in cells] == [row["batch_size"] for row in rows]
 
 
 def test_one_training_says_that_its_batch_is_the_full_one(tmp_path: Path) -> None:
