@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -177,16 +177,6 @@ def _as_csv(rows: Sequence[Row]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def lowest_val_loss(history: Mapping[str, Sequence[float | None]]) -> int | None:
-    """Returns the first epoch at which the validation cost is lowest; None where nothing was validated."""
-    known = [
-        (loss, int(epoch or 0))
-        for epoch, loss in zip(history["epoch"], history["val_loss"], strict=True)
-        if loss is not None
-    ]
-    return min(known)[1] if known else None
 
 
 def load_history(path: Path) -> dict[str, list[float | None]]:

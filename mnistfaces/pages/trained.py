@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import MnistFacesError
 from mnistfaces.evaluation.evaluate import Evaluation, Mistake, evaluate, find_mistakes
-from mnistfaces.experiments.train import HISTORY, load_history, lowest_val_loss
+from mnistfaces.experiments.history import lowest_val_loss
+from mnistfaces.experiments.train import HISTORY, load_history
 from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
 from mnistfaces.pages.answered import MISTAKES, calibration_part, classes_part, mistakes_part
 from mnistfaces.pages.asked import asked_section

@@ -1,7 +1,7 @@
 """The colours of figures and pages, on a light ground and on a dark one: each has a name, and this is its home.
 
 Those that meet in one figure differ in lightness too, so that they are told apart in grey and by colour-blind readers;
-each has a contrast of at least 3 against its ground (WCAG 2.2, 1.4.11), letters of at least 4.5 (1.4.3).
+lines have a contrast of at least 3 against their ground (WCAG 2.2, 1.4.11), letters of at least 4.5 (1.4.3).
 """
 
 LIGHT = {

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mnistfaces.experiments.train import lowest_val_loss
+from mnistfaces.experiments.history import lowest_val_loss
 from mnistfaces.plots.colors import LIGHT
 from mnistfaces.plots.figures import plain_axes, set_title, styled
 from mnistfaces.plots.profile import SIDES

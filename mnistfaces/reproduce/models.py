@@ -3,7 +3,8 @@
 from collections.abc import Generator
 
 from mnistfaces.experiments.commands import train_line
-from mnistfaces.experiments.train import HISTORY, load_history, lowest_val_loss, open_training, train_and_keep
+from mnistfaces.experiments.history import lowest_val_loss
+from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
 from mnistfaces.plots import figures
 from mnistfaces.plots.training import learning_curve

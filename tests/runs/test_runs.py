@@ -12,7 +12,7 @@ from small_data import draw, sample_of
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.engine.training import fit
 from mnistfaces.errors import RunError
-from mnistfaces.experiments.train import HISTORY, load_history, lowest_val_loss, open_training, train_and_keep
+from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
 from mnistfaces.files.seals import seal
 from mnistfaces.runs.folder import RunFolder
@@ -165,16 +165,6 @@ def test_a_dash_reads_the_runs_of_rows(tmp_path: Path) -> None:
     for wrong in ("3", '"run"', '[["run"]]', '{"run": 3}', "null"):
         with pytest.raises(RunError):
             find_runs("-", ("train",), [wrong])
-
-
-def test_the_lowest_validation_cost_is_found_at_its_first_epoch() -> None:
-    def lowest(*losses: float | None) -> int | None:
-        return lowest_val_loss({"epoch": [10.0 * number for number in range(len(losses))], "val_loss": losses})
-
-    assert lowest(3, 2, 1, 1.5, 0.9, 9) == 40  # where it first rises is noise
-    assert lowest(3, 2, 2, 2.5) == 10
-    assert lowest(None, None) is None
-    assert lowest(3, None, 4, 2) == 30
 
 
 def test_the_history_is_read_back_with_what_is_missing(tmp_path: Path) -> None:
