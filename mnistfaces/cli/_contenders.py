@@ -10,6 +10,14 @@ from mnistfaces.cli._output import Output
 if TYPE_CHECKING:
     from mnistfaces.evaluation.contenders import Field
 
+
+def _verdict(row: Row) -> str:
+    """Returns the verdict in the letters of the table, which has the names beside it; its caution is a note."""
+    said = str(row["verdict"]).partition(" (")[0]
+    letter = next((letter for letter in ("a", "b") if said.startswith(f"{row[letter]} is ")), None)
+    return said if letter is None else letter + said.removeprefix(str(row[letter]))
+
+
 COLUMNS: tuple[Column, ...] = (
     text("a"),
     text("b"),
@@ -18,7 +26,7 @@ COLUMNS: tuple[Column, ...] = (
     number("n", "images", rank=3),
     number("discordant", rank=3),
     percent("a_above_b", "P(a > b)", rank=4),
-    text("verdict", role="result"),
+    Column("verdict", _verdict, "result", number=False),
 )
 BOARD_COLUMNS: tuple[Column, ...] = (
     number("rank", role="result"),
@@ -41,6 +49,9 @@ def show_pairs(streams: Output, field: "Field", margin: float | None) -> Sequenc
             streams.note(f"{contender.name}: {contender.note}")
     rows = list(comparing.compare(contenders, margin=margin))
     streams.rows(rows, COLUMNS)
+    if streams.format == "table":
+        for said in dict.fromkeys(str(row["verdict"]) for row in rows if " (" in str(row["verdict"])):
+            streams.note(said)
     if len(rows) > 1:
         streams.note(f"p is adjusted for {len(rows)} pairs (Holm); each interval stands for its pair alone")
     advice = comparing.advice(contenders)

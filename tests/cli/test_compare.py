@@ -9,6 +9,7 @@ import pytest
 from conftest import Mnf, Trained
 from scipy.stats import binomtest
 
+from mnistfaces.cli._contenders import COLUMNS
 from mnistfaces.runs.predictions import load_predictions
 
 FIELDS = ["a", "b", "difference", "low", "high", "p", "n", "discordant", "a_above_b", "verdict"]
@@ -133,3 +134,11 @@ def test_differences_and_boards_are_drawn_and_the_file_is_named(pair: Mnf) -> No
     assert (pair.folder / "differences.svg").read_bytes().startswith(b"<?xml")
     assert (pair.folder / "board.pdf").read_bytes().startswith(b"%PDF")
     assert "must end in .png" in pair("compare", "one", "nowhere", "--plot", "a.html", code=2).complaint
+
+
+def test_a_table_says_a_or_b_where_the_names_stand_beside_it() -> None:
+    (verdict,) = [column for column in COLUMNS if column.title == "verdict"]
+    names = {"a": "runs/train-0123", "b": "runs/train-4567"}
+    assert verdict.text({**names, "verdict": "runs/train-0123 is better (one seed)"}) == "a is better"
+    assert verdict.text({**names, "verdict": "runs/train-4567 is better"}) == "b is better"
+    assert verdict.text({**names, "verdict": "cannot be told apart"}) == "cannot be told apart"
