@@ -58,10 +58,8 @@ def heatmap_figure(cells: Sequence[Row], options: Sequence[Swept], title: str) -
     numbered = columns * len(across.values) <= NUMBERED
     width, height = CELL_INCHES if numbered else SMALL_CELL_INCHES
     rows = math.ceil(len(shown) / columns)
-    size = (
-        max(columns * (width * len(across.values) + 0.5) + 2.6, 7),
-        rows * (max(height * len(up.values), LEAST_INCHES / rows) + (0.9 if others else 0.4)) + 2.3,
-    )
+    panel = (width * len(across.values), max(height * len(up.values), LEAST_INCHES / rows) + (0.9 if others else 0.4))
+    size = (max(columns * (panel[0] + 0.5) + 2.6, 7), rows * panel[1] + 2.3)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     norm = _norm(cells)
@@ -71,7 +69,7 @@ def heatmap_figure(cells: Sequence[Row], options: Sequence[Swept], title: str) -
         _draw_panel(axes, inside, (across, up), norm, numbered=numbered)
         if others:
             told = ", ".join(said(option.name, value) for option, value in zip(others, values, strict=True))
-            axes.set_title(wrapped(told, max(width * len(across.values), 1.6), 11), fontsize=11)
+            axes.set_title(wrapped(told, max(panel[0], 1.6), 11), fontsize=11)
     _label(grid, (across, up), len(shown))
     bar = figure.colorbar(
         ScalarMappable(norm, COLORS), ax=grid.ravel().tolist(), extend=_extend(cells, norm), aspect=25
