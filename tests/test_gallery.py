@@ -13,6 +13,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 MOST_BYTES = 1_500_000
 
+PAGES = "page-"
+"""How pictures of whole pages begin, which another script takes in a browser."""
+
 
 @pytest.fixture(scope="module")
 def gallery() -> ModuleType:
@@ -30,7 +33,8 @@ def test_the_page_is_what_the_script_writes(gallery: ModuleType) -> None:
 
 def test_every_picture_is_drawn_by_the_line_beside_it_and_no_other_is_there(gallery: ModuleType) -> None:
     names = [f"{plate.name}.png" for plate in gallery.PLATES]
-    assert sorted(path.name for path in (DOCS / "gallery").iterdir()) == sorted(names)
+    drawn = [path.name for path in (DOCS / "gallery").iterdir() if not path.name.startswith(PAGES)]
+    assert sorted(drawn) == sorted(names)
     for plate, name in zip(gallery.PLATES, names, strict=True):
         words = shlex.split(plate.line)
         assert words[0] == "mnf"
@@ -43,7 +47,7 @@ def test_pictures_are_small_and_whole(gallery: ModuleType) -> None:
     for path in pictures:
         with Image.open(path) as picture:
             picture.load()
-            assert picture.width == gallery.WIDTH or picture.width > 700
+            assert picture.width <= gallery.WIDTH or path.name.startswith(PAGES)
             colors = picture.convert("RGB").getcolors(1 << 20)
             assert colors is not None
             assert len(colors) > 16
