@@ -70,7 +70,8 @@ def drawn(seed: int, height: int, width: int, *, dark: bool) -> Gray:
     for _ in range(3):
         ends = [(int(rng.integers(width)), int(rng.integers(height))) for _ in range(2)]
         pen.line(ends, fill=int(rng.integers(0, 80)) if dark else int(rng.integers(170, 255)), width=2)
-    return np.asarray(image)
+    shade = rng.integers(-9, 10, (height, width))  # paper that is not one gray
+    return (np.asarray(image).astype(int) + shade).clip(0, 255).astype(np.uint8)
 
 
 @settings(max_examples=12, deadline=None)
