@@ -6,7 +6,6 @@ import typer
 
 from mnistfaces.cli._columns import Column, text
 from mnistfaces.cli._options import OutputOptions, flat
-from mnistfaces.cli._schema import SCHEMA
 
 COLUMNS: tuple[Column, ...] = tuple(map(text, ("command", "field", "type", "unit", "meaning")))
 
@@ -26,6 +25,8 @@ def schema(
 
     List every field of the result rows: its type, its unit, and what it means.
     """
+    from mnistfaces.cli._schema import SCHEMA
+
     asked = " ".join(command or ())
     found = {name: fields for name, fields in SCHEMA.items() if not asked or name.split(" --")[0] == asked}
     if not found:

@@ -51,7 +51,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         eps: stop when the steps of weights and of biases have norms of at most this; 0 is never.
         drop_last: leave out an incomplete last batch.
         select: keep the `last` epoch's weights, or those of the `best` loss on rows held out.
-        validation_fraction: the rows held out for `select="best"`, a share of each class.
+        patience: end when the loss on rows held out has not improved for so many epochs, and keep the best; None is
+            never.
+        validation_fraction: the rows held out for `select="best"` and for patience, a share of each class.
         dtype: of weights and training, `float32` or `float64`.
         device: `cpu`, `cuda`, `mps` or `auto`.
         random_state: an int is the seed, as that of `mnf train --seed`; of a `RandomState` or None it is drawn.
@@ -60,7 +62,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         classes_: (C,) the labels, sorted.
         n_features_in_: D.
         n_iter_: epochs that were trained.
-        status_: `ok`, `stopped` by eps, or `collapsed`: some class is never predicted on the training rows.
+        status_: `ok`, `stopped` by eps, `early` by patience, or `collapsed`: some class is never predicted on the
+            training rows.
         loss_curve_: mean loss on the training rows, nats per row, from before the first epoch to after the last,
             at most about 100 values; empty where a search trained the model.
         loss_epochs_: the epochs of these values.
@@ -83,6 +86,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         eps: float = FACES_TRAINING.eps,
         drop_last: bool = FACES_TRAINING.drop_last,
         select: Selection = FACES_TRAINING.select,
+        patience: int | None = None,
         validation_fraction: float = 0.2,
         dtype: DtypeName = FACES_TRAINING.dtype,
         device: DeviceName = "cpu",
@@ -101,6 +105,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         self.eps = eps
         self.drop_last = drop_last
         self.select = select
+        self.patience = patience
         self.validation_fraction = validation_fraction
         self.dtype = dtype
         self.device = device
@@ -173,7 +178,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
     def _validation(self, labels: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
         """Returns which rows are held out: of each class its share, drawn by the seed; none unless they choose."""
         held = np.zeros(len(labels), bool)
-        if self.select != "best":
+        if self.select != "best" and self.patience is None:
             return held
         if not 0 < self.validation_fraction < 1:
             raise ValueError(f"validation_fraction must lie between 0 and 1, not {self.validation_fraction:g}")
@@ -182,5 +187,5 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             own = np.flatnonzero(labels == number)
             held[generator.permutation(own)[: round(self.validation_fraction * len(own))]] = True
         if not held.any() or len(np.unique(labels[~held])) < len(np.unique(labels)):
-            raise ValueError('select="best" needs more rows per class, some to train on and some held out')
+            raise ValueError("choosing an epoch needs more rows per class, some to train on and some held out")
         return held

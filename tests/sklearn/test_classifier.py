@@ -83,6 +83,13 @@ def test_rows_held_out_choose_the_epoch(digits: tuple[Rows, NDArray[np.int64]]) 
     assert loss(chosen) < loss(last)
 
 
+def test_patience_ends_a_training_and_keeps_its_best(digits: tuple[Rows, NDArray[np.int64]]) -> None:
+    patient = Classifier(lr=0.05, epochs=300, patience=5).fit(*digits)
+    assert (patient.status_, patient.n_iter_ < 300) == ("early", True)
+    best = Classifier(lr=0.05, epochs=patient.n_iter_, select="best").fit(*digits)
+    assert (patient.predict_proba(digits[0]) == best.predict_proba(digits[0])).all()
+
+
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [

@@ -30,12 +30,12 @@ def test_a_row_is_read_with_or_without_header_mark_and_carriage_returns() -> Non
     plain = line()
     for text in (plain, plain + "\n", f"{HEADER}\n{plain}", f"{HEADER}\r\n{plain}\r\n", f"\n\n{plain}\n\n"):
         for content in (text.encode(), b"\xef\xbb\xbf" + text.encode()):
-            assert [row.key for row in good(content)] == [expected.unit]
+            assert [row.key for row in good(content)] == [expected.key]
 
 
 def test_a_header_tells_the_order_of_the_columns() -> None:
     text = f"sha256\tname\tface_id\timage_id\tbbox\turl\n{SHA}\tBill Hader\t1\t7\t1,2,3,4\thttp://a.example/1.jpg"
-    assert good(text)[0].unit == good(line())[0].unit
+    assert good(text)[0].key == good(line())[0].key
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_bad_rows_belong_to_their_actor_or_to_nobody() -> None:
 
 
 def test_a_row_keeps_its_identity_wherever_it_stands() -> None:
-    assert good(line())[0].unit == good(f"{HEADER}\n\n{line(face_id=9)}\n{line()}")[1].unit
-    assert good(line())[0].unit != good(line(box="1,2,3,5"))[0].unit
+    assert good(line())[0].key == good(f"{HEADER}\n\n{line(face_id=9)}\n{line()}")[1].key
+    assert good(line())[0].key != good(line(box="1,2,3,5"))[0].key
 
 
 @pytest.mark.long
