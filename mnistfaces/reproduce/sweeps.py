@@ -199,7 +199,7 @@ def _repeated(figure: Published, answer: Answer, row: Row, part: int) -> Finding
 
 def _caution(figure: Published, row: Row) -> str:
     """Returns why the interval of a test accuracy holds too seldom; "" where nothing is known."""
-    caution = row["caution"] if figure.quantity == "test_accuracy" else ""
+    caution = row.get("caution", "") if figure.quantity == "test_accuracy" else ""  # earlier sweeps say none
     return f"{caution[0].upper()}{caution[1:]}." if caution else ""
 
 

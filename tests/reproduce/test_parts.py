@@ -1,6 +1,7 @@
 import pytest
 
 from mnistfaces.errors import UsageError
+from mnistfaces.reproduce import sweeps
 from mnistfaces.reproduce.parts import PARTS, read_parts
 from mnistfaces.reproduce.published import load_published
 
@@ -38,3 +39,9 @@ def test_parts_have_a_title_and_a_method_of_two_sentences() -> None:
         assert part.title
         assert part.method.count(". ") == 1
         assert part.method.endswith(".")
+
+
+def test_rows_of_earlier_sweeps_say_nothing_of_a_caution() -> None:
+    (figure, *_) = (figure for figure in load_published() if figure.quantity == "test_accuracy")
+    assert sweeps._caution(figure, {}) == ""
+    assert sweeps._caution(figure, {"caution": "two trials"}) == "Two trials."
