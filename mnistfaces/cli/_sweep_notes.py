@@ -52,9 +52,9 @@ def conclude(streams: Output, job: "Sweep") -> None:
         streams.note(summed_rate(best["lr"], min(best["batch_size"] or best["train_n"], best["train_n"])))
     for line in _judgement(job.summary):
         streams.note(line)
+    _hint(streams, job)
     chosen = f"best by validation ({best['val_accuracy']:.1%})" if len(job.summary["cells"]) > 1 else "the same again"
     streams.suggest(chosen, job.summary["best_command"])
-    _hint(streams, job)
 
 
 def _hint(streams: Output, job: "Sweep") -> None:

@@ -89,7 +89,7 @@ def told(folder: Path, *words: str) -> tuple[str, str, float]:
     said, _, line = done.stderr.partition("; try: ")
     losses = [json.loads(row)["val_loss"] for row in done.stdout.splitlines()]
     lowest = min((loss for loss in losses if loss is not None), default=math.inf)
-    return said.splitlines()[-1] if line else "", " ".join(line.split()), lowest
+    return said.splitlines()[-1] if line else "", line.partition("\n")[0], lowest
 
 
 @pytest.mark.parametrize(("words", "said", "options"), BROKEN.values(), ids=BROKEN)
