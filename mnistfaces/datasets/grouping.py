@@ -34,6 +34,9 @@ near SAME_FEATURES: five deviations of slack miss no pair in practice, and each 
 
 ROWS_AT_ONCE = 1024
 
+MOST_PAIRS = 20
+"""Pairs per row after which it is asked whether they tell rows apart at all."""
+
 Pairs = Sequence[tuple[int, int]]
 
 
@@ -115,7 +118,10 @@ def look_pairs(thumbnails: NDArray[np.uint8]) -> Iterator[Event | tuple[Pairs, l
 
 
 def feature_pairs(features: NDArray[Any]) -> Pairs:
-    """Returns the pairs of rows, (N, F), whose cosine is above SAME_FEATURES."""
+    """Returns the pairs of rows, (N, F), whose cosine is above SAME_FEATURES.
+
+    Where these are so many that `tells_apart` denies them, some of them, enough for that.
+    """
     count, width = features.shape
     norms = np.maximum(np.linalg.norm(features, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     small, threshold = features, SAME_FEATURES
@@ -124,13 +130,23 @@ def feature_pairs(features: NDArray[Any]) -> Pairs:
         small, threshold = _rows_times(features, plane), SAME_FEATURES - PROJECTED_SLACK
     unit = small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     pairs: list[tuple[int, int]] = []
+    checked = 0
     for top in range(0, count, ROWS_AT_ONCE):
-        rows, columns = np.nonzero(unit[top : top + ROWS_AT_ONCE] @ unit.T > threshold)
-        rows += top
-        later = rows < columns
-        for i, j in zip(rows[later].tolist(), columns[later].tolist(), strict=True):
-            if float(features[i] @ features[j]) > SAME_FEATURES * float(norms[i, 0] * norms[j, 0]):
-                pairs.append((i, j))
+        near = unit[top : top + ROWS_AT_ONCE] @ unit[top:].T > threshold  # (rows, those from `top` on)
+        if alike_to_many := np.flatnonzero(near.sum(axis=1) > max(2, MOST_ALIKE * (count - top))).tolist():
+            row = top + alike_to_many[0]  # in few dimensions almost everything points the same way
+            cosines = features @ features[row] / (norms[:, 0] * norms[row, 0])
+            group = np.flatnonzero(cosines > SAME_FEATURES)
+            if len(group) > max(2, MOST_ALIKE * count):
+                return [(row, int(other)) for other in group if other != row]
+        for i, j in zip(*(found.tolist() for found in np.nonzero(np.triu(near, 1))), strict=True):
+            first, second = top + i, top + j
+            if float(features[first] @ features[second]) > SAME_FEATURES * float(norms[first, 0] * norms[second, 0]):
+                pairs.append((first, second))
+        if len(pairs) > checked + MOST_PAIRS * count:
+            if not tells_apart(pairs, count):
+                return pairs
+            checked = len(pairs)
     return pairs
 
 

@@ -5,7 +5,7 @@ set, n images in all, C classes, R rows of activations.
 
 Everything but the products is one operation for many models, and what comes out is brought to the host in one
 transfer. A product is another matter on the processor: a batch of more models, or a wider product, gives other last
-bits than a model alone has (tried over 420 shapes each: 224 agree in a batch, 360 as one wide product). So each model
+bits than a model alone has (tried over 420 shapes each: 308 agree in a batch, 264 as one wide product). So each model
 is multiplied by itself, into its part of the common memory: for the last bits to be the same by construction. The sum
 of the losses of a large set depends on the number of threads and of rows in the same way, and is taken model by model.
 On a GPU, where last digits depend on the company anyway, all models of a draw are one product.
