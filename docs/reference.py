@@ -4,7 +4,8 @@ from pathlib import Path
 
 import typer
 
-from mnistfaces.cli._schema import SCHEMA, Field
+from mnistfaces.cli._field import Field
+from mnistfaces.cli._schema import SCHEMA
 from mnistfaces.cli.index import app
 
 PAGE = Path(__file__).parent / "reference.md"

@@ -63,6 +63,16 @@ def read_numbers(token: str, count: int, option: str) -> tuple[float, ...]:
     return tuple(_number(piece.strip(), token, option) for piece in pieces)
 
 
+def read_box(token: str) -> tuple[int, int, int, int]:
+    """Returns the corners of a box, `X1,Y1,X2,Y2` in pixels."""
+    x1, y1, x2, y2 = read_numbers(token, 4, "--box")
+    if any(value != int(value) for value in (x1, y1, x2, y2)) or not (0 <= x1 < x2 and 0 <= y1 < y2):
+        raise typer.BadParameter(
+            f"{token!r} must be whole numbers with 0 <= X1 < X2 and 0 <= Y1 < Y2", param_hint="--box"
+        )
+    return int(x1), int(y1), int(x2), int(y2)
+
+
 def read_integers(tokens: Sequence[str], option: str) -> tuple[int, ...]:
     """Returns the whole numbers of a list such as `1,10` or `log:10:10000:4`, each once, in the order given."""
     values: list[int] = []

@@ -1,63 +1,13 @@
 """What every field of a result row is: the one place that says so, beside the options' own declarations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import replace
+from typing import get_args
 
+from mnistfaces.cli._field import Field, of_option, scores
 from mnistfaces.config import Status
 from mnistfaces.experiments.trials import OPTIONS
 from mnistfaces.fetching.web.states import MEANINGS
-from mnistfaces.options import Option
-
-Type = Literal["string", "integer", "number", "boolean", "list"]
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a row.
-
-    Attributes:
-        name: as rows carry it.
-        type: of its value; an integer is a number, too.
-        unit: of a number; "" where it has none.
-        meaning: in a sentence.
-        null: whether it can be null.
-    """
-
-    name: str
-    type: Type
-    meaning: str
-    unit: str = ""
-    null: bool = False
-
-
-TYPES: Mapping[str, Type] = {
-    "number": "number",
-    "whole": "integer",
-    "name": "string",
-    "flag": "boolean",
-    "text": "string",
-    "layers": "string",
-}
-
-
-def _of_option(option: Option) -> Field:
-    """Returns the field of an option; null is its word for all there is, or that no model uses it."""
-    return Field(option.name, TYPES[option.kind], option.declaration.help, null=True)
-
-
-def _scores(std: bool) -> tuple[Field, ...]:
-    """Returns losses and accuracies of the three sides, each with its deviation over trials where asked for."""
-    sides = {"train": "training", "val": "validation", "test": "test"}
-    fields = []
-    for what, unit, meaning in (("loss", "nats per image", "Mean loss"), ("accuracy", "fraction", "Share told right")):
-        for side, name in sides.items():
-            fields.append(Field(f"{side}_{what}", "number", f"{meaning}, {name} images.", unit, null=True))
-            if std:
-                about = f"Standard deviation of {side}_{what} over trials."
-                fields.append(Field(f"{side}_{what}_std", "number", about, unit, null=True))
-    return tuple(fields)
-
 
 STATUSES = ", ".join(get_args(Status))
 LOW = Field("low", "number", "Lower end of the 95 % interval.", "fraction", null=True)
@@ -78,7 +28,7 @@ BOUNDS = (
     replace(HIGH, name="test_high", meaning="Upper end of the 95 % interval of test_accuracy, for new images."),
 )
 ASKED = (
-    *map(_of_option, OPTIONS.values()),
+    *map(of_option, OPTIONS.values()),
     Field("dataset", "string", "The resolved name of the dataset."),
     Field("seed", "integer", "Of subset, split, initial weights and minibatches; of several trials the first."),
 )
@@ -119,7 +69,7 @@ SCHEMA: Mapping[str, tuple[Field, ...]] = {
     ),
     "train": (
         *ASKED,
-        *_scores(std=False),
+        *scores(std=False),
         *COUNTS,
         TESTED,
         *BOUNDS,
@@ -130,7 +80,7 @@ SCHEMA: Mapping[str, tuple[Field, ...]] = {
     ),
     "sweep": (
         *ASKED,
-        *_scores(std=True),
+        *scores(std=True),
         *BOUNDS,
         *(replace(count, null=True) for count in COUNTS),
         TESTED,
@@ -146,7 +96,7 @@ SCHEMA: Mapping[str, tuple[Field, ...]] = {
     "sweep --per-seed": (
         *ASKED,
         Field("fold", "integer", "Which fold tested, from 0.", null=True),
-        *_scores(std=False),
+        *scores(std=False),
         *(replace(count, null=True) for count in COUNTS),
         TESTED,
         *BOUNDS,

@@ -4,12 +4,26 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mnistfaces.cli._columns import Column, number, option_columns, percent, seconds, text
 from mnistfaces.cli._grid import GRADIENT_STEPS, summed_rate
 from mnistfaces.cli._output import Output
+from mnistfaces.experiments.trials import OPTIONS
 
 if TYPE_CHECKING:
     from mnistfaces.experiments.sweep import Sweep
     from mnistfaces.experiments.trials import Row
+
+COLUMNS: tuple[Column, ...] = (
+    Column("", lambda row: "*" if row.get("best") else "~" if row.get("tied") else "", number=False),
+    text("dataset", role="setting"),
+    *option_columns(OPTIONS),
+    *(number(field, role="setting") for field in ("fold", "n")),
+    percent("train_accuracy", "train", rank=4),
+    percent("val_accuracy", "val", rank=2),
+    percent("test_accuracy", "test [95 %]", "test_low", "test_high"),
+    seconds(),
+    text("status", role="result", rank=2),
+)
 
 
 def sweep_rows(streams: Output, job: "Sweep", *, per_seed: bool) -> "Iterator[Row]":

@@ -10,7 +10,7 @@ import typer
 
 from mnistfaces.cli._columns import Column, Row, percent, text
 from mnistfaces.cli._completion import offer_runs
-from mnistfaces.cli._lists import read_numbers
+from mnistfaces.cli._lists import read_box
 from mnistfaces.cli._model import find_model
 from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
 from mnistfaces.cli._output import Output
@@ -18,7 +18,6 @@ from mnistfaces.errors import DataError
 
 if TYPE_CHECKING:
     from mnistfaces.evaluation.predict import Prediction
-    from mnistfaces.images import Box
 
 COLUMNS: tuple[Column, ...] = (
     text("image"),
@@ -68,7 +67,7 @@ def predict(
     """
     if run == "-" and "-" in images:
         raise typer.BadParameter("- can stand for the run or for the images, not for both", param_hint="IMAGE")
-    area = None if box is None else _read_box(box)
+    area = None if box is None else read_box(box)
     from mnistfaces.evaluation import predict as predicting
 
     streams = output.open()
@@ -82,15 +81,6 @@ def predict(
         dark = f"; {tally['dark']} of {tally['ok']} had dark strokes and were inverted" if tally["dark"] else ""
         streams.note(f"each image: {prepare.told}{dark}{'' if as_is else ' (--as-is only resizes)'}")
     _conclude(tally)
-
-
-def _read_box(token: str) -> "Box":
-    x1, y1, x2, y2 = read_numbers(token, 4, "--box")
-    if any(value != int(value) for value in (x1, y1, x2, y2)) or not (0 <= x1 < x2 and 0 <= y1 < y2):
-        raise typer.BadParameter(
-            f"{token!r} must be whole numbers with 0 <= X1 < X2 and 0 <= Y1 < Y2", param_hint="--box"
-        )
-    return int(x1), int(y1), int(x2), int(y2)
 
 
 def _rows(streams: Output, predictions: "Iterable[Prediction]", tally: Counter[str]) -> Iterator[Row]:

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from mnistfaces.cli._columns import Column, number, option_columns, percent, seconds, text
 from mnistfaces.cli._grid import read_cells
 from mnistfaces.cli._options import (
     DataDirOption,
@@ -22,22 +21,10 @@ from mnistfaces.cli._options import (
     flat,
 )
 from mnistfaces.cli._seeds import SeedsOptions
-from mnistfaces.cli._sweep_notes import conclude, show_plan, sweep_rows
+from mnistfaces.cli._sweep_notes import COLUMNS, conclude, show_plan, sweep_rows
 from mnistfaces.cli._workers import ShardOption, WorkersOptions, read_shard
 from mnistfaces.datasets import NAMES, kind_of
-from mnistfaces.experiments.trials import OPTIONS, Grid
-
-COLUMNS: tuple[Column, ...] = (
-    Column("", lambda row: "*" if row.get("best") else "~" if row.get("tied") else "", number=False),
-    text("dataset", role="setting"),
-    *option_columns(OPTIONS),
-    *(number(field, role="setting") for field in ("fold", "n")),
-    percent("train_accuracy", "train", rank=4),
-    percent("val_accuracy", "val", rank=2),
-    percent("test_accuracy", "test [95 %]", "test_low", "test_high"),
-    seconds(),
-    text("status", role="result", rank=2),
-)
+from mnistfaces.experiments.trials import Grid
 
 
 @flat
