@@ -88,8 +88,6 @@ class PathsFigure:
         """
         check_plot(self.plot, PAGES if request.mode == "restricted" else FIGURES)
         self._box()
-        if self._is_page() and request.optimizers != ("gd",):
-            raise typer.BadParameter("a page descends by gd alone: give --plot a png, svg or pdf", param_hint="--plot")
 
     def draw(self, contour: "Contour", paths: "list[DescentPath]") -> None:
         """Writes the figure or the page that was asked for, if any."""

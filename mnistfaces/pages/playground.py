@@ -9,11 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
+from mnistfaces.config import (
+    ADAGRAD_EPS,
+    ADAM_BETAS,
+    ADAM_EPS,
+    OPTIMIZER_DEFAULTS,
+    RMSPROP_ALPHA,
+    RMSPROP_EPS,
+)
 from mnistfaces.datasets.base import FULL_INTENSITY
 from mnistfaces.errors import UsageError
 from mnistfaces.files import write_text
 from mnistfaces.landscape import Descent, Plane, Surface, window
 from mnistfaces.landscape.plane import Floats
+from mnistfaces.landscape.trajectories import OWN_LENGTHS
 from mnistfaces.pages.page import Section, build_page, template
 from mnistfaces.pages.parts import data, packed
 
@@ -25,6 +34,9 @@ DRAWN_POINTS = 192
 
 REPORT_SETTINGS = ((0.001, 0.9), (0.003, 0.9), (0.003, 0.99))
 """Learning rate of the summed cost and momentum, as the report drew them."""
+
+MOMENTOUS = [name for name, own in OPTIMIZER_DEFAULTS.items() if own.momentum is not None]
+"""Optimizers that take a momentum; their learning rate goes with the gradient, that of the others is a length."""
 
 LEVELS = 25
 SCRIPTS = ("playground",)
@@ -103,7 +115,10 @@ def _description(surface: Surface, descents: Sequence[Descent], levels: int) -> 
     """Returns what the page's script calls SURFACE."""
     plane = surface.plane
     offered = list(descents) or [Descent(lr=lr / surface.scale, momentum=momentum) for lr, momentum in REPORT_SETTINGS]
-    opening = next((descent for descent in offered if descent.momentum), offered[0])
+    tried = [descent for descent in offered if descent.momentum or descent.optimizer != "gd"]
+    opening = tried[0] if tried else offered[0]
+    gradual = [descent.lr for descent in (opening, *offered) if descent.optimizer in MOMENTOUS]
+    own = [descent.lr for descent in (opening, *offered) if descent.optimizer not in MOMENTOUS]
     name = f"{surface.origin.dataset}, " if surface.origin.dataset else ""
     return {
         "title": title_of(surface),
@@ -122,12 +137,31 @@ def _description(surface: Surface, descents: Sequence[Descent], levels: int) -> 
         **_images(plane),
         "initial": {
             "start": [float(weight) for weight in opening.start],
-            "lr": opening.lr,
+            "optimizer": opening.optimizer,
+            "lr": gradual[0] if gradual else REPORT_SETTINGS[0][0] / surface.scale,
+            "own": own[0] if own else OWN_LENGTHS[0],
             "momentum": opening.momentum,
             "steps": opening.steps,
         },
-        "presets": [{"lr": descent.lr, "momentum": descent.momentum} for descent in offered if descent.momentum],
+        "presets": [_preset(descent) for descent in tried],
+        "momentous": MOMENTOUS,
+        "usual": {
+            "nesterov": OPTIMIZER_DEFAULTS["nesterov"].momentum,
+            "rmspropAlpha": RMSPROP_ALPHA,
+            "rmspropEps": RMSPROP_EPS,
+            "adagradEps": ADAGRAD_EPS,
+            "adamBetas": ADAM_BETAS,
+            "adamEps": ADAM_EPS,
+            "adamwDecay": OPTIMIZER_DEFAULTS["adamw"].weight_decay,
+        },
     }
+
+
+def _preset(descent: Descent) -> dict[str, object]:
+    """Returns what a button of the page sets: a learning rate of the gradient, or one that is a length of its own."""
+    if descent.optimizer in MOMENTOUS:
+        return {"optimizer": descent.optimizer, "lr": descent.lr, "momentum": descent.momentum}
+    return {"optimizer": descent.optimizer, "own": descent.lr}
 
 
 def _images(plane: Plane) -> dict[str, object]:

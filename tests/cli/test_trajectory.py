@@ -71,7 +71,14 @@ def test_the_page_offers_the_asked_settings(kept: Path) -> None:
     rows(mnf("trajectory", "--lr", "0.002", "--momentum", "0,0.5", "--start", "1,2", "--plot", "page.html", cwd=kept))
     page = (kept / "page.html").read_text()
     initial = json.loads(page.partition('"initial":')[2].partition("}")[0] + "}")
-    assert initial == {"start": [1.0, 2.0], "lr": 0.002, "momentum": 0.5, "steps": 30}
+    assert initial == {
+        "start": [1.0, 2.0],
+        "optimizer": "gd",
+        "lr": 0.002,
+        "own": 0.1,
+        "momentum": 0.5,
+        "steps": 30,
+    }
 
 
 def test_every_optimizer_has_its_paths_on_one_figure_kept_and_found_again(kept: Path) -> None:
@@ -107,9 +114,9 @@ def test_a_momentum_is_for_the_optimizers_that_take_one(kept: Path) -> None:
         refused = mnf_here(*ask, names, "--momentum", "0.5", cwd=kept)
         assert refused.returncode == 2
         assert said in " ".join(refused.stderr.replace("│", " ").split())
-    refused = mnf_here(*ask, "gd,adam", "--plot", "page.html", cwd=kept)
-    assert refused.returncode == 2
-    assert "a page descends by gd alone" in " ".join(refused.stderr.replace("│", " ").split())
+    rows(mnf(*ask, "gd,adam", "--plot", "both.html", cwd=kept))
+    presets = json.loads((kept / "both.html").read_text().partition('"presets":')[2].partition("]")[0] + "]")
+    assert [preset["own"] for preset in presets if preset["optimizer"] == "adam"] == [0.1, 0.3]
 
 
 def test_a_surface_comes_from_the_rows_of_contour(kept: Path) -> None:

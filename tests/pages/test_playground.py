@@ -4,13 +4,13 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from browser import Browser, needs_browser, open_browser
 
-from mnistfaces.config import Reduction
+from mnistfaces.config import OPTIMIZER_DEFAULTS, OptimizerName, Reduction
 from mnistfaces.errors import UsageError
 from mnistfaces.landscape import (
     Axis,
@@ -134,9 +134,14 @@ def read(browser: Browser) -> dict[str, Any]:
 
 def assert_paths_are_the_commands(browser: Browser, shown: Surface) -> dict[str, Any]:
     state = read(browser)
-    for name, momentum in (("vanilla", 0.0), ("momentum", state["momentum"])):
+    optimizer = state["optimizer"]
+    other = {"lr": state["lr"], "momentum": state["momentum"]}
+    if OPTIMIZER_DEFAULTS[optimizer].momentum is None:
+        other = {"lr": state["own"]}
+    vanilla = {"optimizer": "gd", "lr": state["lr"], "momentum": 0.0}
+    for name, asked in (("vanilla", vanilla), ("momentum", {"optimizer": optimizer, **other})):
         start = (float(state["start"][0]), float(state["start"][1]))
-        descent = Descent(start=start, lr=state["lr"], momentum=momentum, steps=state["steps"])
+        descent = Descent(start=start, steps=state["steps"], **asked)
         path = restricted_path(shown, descent)
         points = np.array(state["paths"][name]["points"])
         assert np.abs(points - path.points).max() < 1e-9
@@ -161,6 +166,43 @@ def test_the_pages_paths_are_the_commands(browser: Browser, tmp_path: Path, show
     show(browser, tmp_path, shown, Descent(lr=lr, momentum=0.99, steps=100))
     state = assert_paths_are_the_commands(browser, shown)
     assert (state["start"], state["lr"], state["momentum"], state["steps"]) == ([-5.5, 5.0], lr, 0.99, 100)
+    assert browser.errors() == []
+
+
+@needs_browser
+@pytest.mark.parametrize("optimizer", get_args(OptimizerName))
+def test_every_optimizer_descends_as_the_command_does_and_its_lines_repeat_both_paths(
+    browser: Browser, tmp_path: Path, optimizer: OptimizerName
+) -> None:
+    shown = surface_of(classes=(1, 2))
+    lr = 0.003 if OPTIMIZER_DEFAULTS[optimizer].momentum is not None else 0.3
+    show(browser, tmp_path, shown, Descent(optimizer=optimizer, lr=lr, steps=60))
+    state = assert_paths_are_the_commands(browser, shown)
+    assert (state["optimizer"], state["steps"]) == (optimizer, 60)
+    command = browser.run(f"return {element('command')}.textContent")
+    assert optimizer == "gd" or f"--optimizer {optimizer} --lr {lr}" in command
+    assert command.count("mnf trajectory") == (1 if optimizer == "gd" else 2)
+    assert browser.run(f"return {element('momentum')}.disabled") == (OPTIMIZER_DEFAULTS[optimizer].momentum is None)
+    assert browser.errors() == []
+
+
+@needs_browser
+def test_the_other_descent_is_chosen_and_has_a_rate_of_its_own(browser: Browser, tmp_path: Path) -> None:
+    shown = surface_of()
+    show(browser, tmp_path, shown, Descent(lr=0.001, momentum=0.0))
+    for name in get_args(OptimizerName):
+        browser.run(
+            f"const chosen = {element('optimizer')}; chosen.value = '{name}'; chosen.dispatchEvent(new Event('change'))"
+        )
+        state = assert_paths_are_the_commands(browser, shown)
+        assert (state["optimizer"], state["lr"]) == (name, 0.001)
+        assert name != "nesterov" or state["momentum"] == 0.9
+        label = "momentum" if name == "gd" else name
+        assert browser.run(f"return {element('other-name')}.textContent") == label
+    before = read(browser)["own"]
+    browser.drag(browser.at(named("lr"), 0.5, 0.5), browser.at(named("lr"), 0.75, 0.5))
+    state = assert_paths_are_the_commands(browser, shown)
+    assert (state["own"] > before, state["lr"]) == (True, 0.001)
     assert browser.errors() == []
 
 

@@ -77,19 +77,66 @@ function startPlayground(root, SURFACE) {
     return [SURFACE.scale * cost, SURFACE.scale * slope1, SURFACE.scale * slope2];
   }
 
-  // v <- momentum v + lr gradient, w <- w - v.
-  function descend(start, lr, momentum, steps) {
+  // What each optimizer steps, w <- w - step, from the weights and the slopes; each remembers its own past. The formulas
+  // and their numbers are those of the command's rules.
+  const USUAL = SURFACE.usual;
+  const each = (make) => [0, 1].map(make);
+  const RULES = {
+    gd(lr, momentum) {
+      let v = [0, 0];
+      return (w, g) => (v = each((n) => momentum * v[n] + lr * g[n]));
+    },
+    nesterov(lr, momentum) {
+      let v = [0, 0];
+      return (w, g) => {
+        v = each((n) => momentum * v[n] + g[n]);
+        return each((n) => lr * (g[n] + momentum * v[n]));
+      };
+    },
+    rmsprop(lr) {
+      let s = [0, 0];
+      return (w, g) => {
+        s = each((n) => USUAL.rmspropAlpha * s[n] + (1 - USUAL.rmspropAlpha) * g[n] ** 2);
+        return each((n) => (lr * g[n]) / (Math.sqrt(s[n]) + USUAL.rmspropEps));
+      };
+    },
+    adagrad(lr) {
+      let s = [0, 0];
+      return (w, g) => {
+        s = each((n) => s[n] + g[n] ** 2);
+        return each((n) => (lr * g[n]) / (Math.sqrt(s[n]) + USUAL.adagradEps));
+      };
+    },
+    adam(lr) {
+      const [beta1, beta2] = USUAL.adamBetas;
+      let [m, s, steps] = [[0, 0], [0, 0], 0];
+      return (w, g) => {
+        steps += 1;
+        m = each((n) => beta1 * m[n] + (1 - beta1) * g[n]);
+        s = each((n) => beta2 * s[n] + (1 - beta2) * g[n] ** 2);
+        return each((n) => (lr * m[n]) / (1 - beta1 ** steps) / (Math.sqrt(s[n] / (1 - beta2 ** steps)) + USUAL.adamEps));
+      };
+    },
+    adamw(lr) {
+      const adam = RULES.adam(lr);
+      return (w, g) => {
+        const step = adam(w, g);
+        return each((n) => lr * USUAL.adamwDecay * w[n] + step[n]);
+      };
+    },
+  };
+  const takesMomentum = (optimizer) => SURFACE.momentous.includes(optimizer);
+
+  function descend(start, rule, steps) {
     let [w1, w2] = start;
-    let [v1, v2] = [0, 0];
     const path = { points: [], loss: [] };
     for (let step = 0; step <= steps; step++) {
       const [cost, slope1, slope2] = costAndGradient(w1, w2);
       path.points.push([w1, w2]);
       path.loss.push(cost);
-      v1 = momentum * v1 + lr * slope1;
-      v2 = momentum * v2 + lr * slope2;
-      w1 -= v1;
-      w2 -= v2;
+      const [step1, step2] = rule([w1, w2], [slope1, slope2]);
+      w1 -= step1;
+      w2 -= step2;
     }
     return path;
   }
@@ -98,9 +145,13 @@ function startPlayground(root, SURFACE) {
 
   const state = { ...SURFACE.initial, start: [...SURFACE.initial.start], shown: Infinity };
   const BETAS = [...Array(10).keys()].map((n) => n / 10);
-  BETAS.push(0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.999, ...SURFACE.presets.map((p) => p.momentum), state.momentum);
+  BETAS.push(0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.999, ...SURFACE.presets.map((p) => p.momentum ?? 0), USUAL.nesterov, state.momentum);
   const MOMENTA = [...new Set(BETAS)].sort((x, y) => x - y);
   const WHOLE = SURFACE.range;
+  // Optimizers that divide by the size of the gradient have a learning rate of their own: the length of a step.
+  const rateName = () => (takesMomentum(state.optimizer) ? "lr" : "own");
+  const rate = () => state[rateName()];
+  const otherName = () => (state.optimizer === "gd" ? "momentum" : state.optimizer);
   const say = announcer(element("said"));
   let view = [...WHOLE];
   let paths = {};
@@ -108,8 +159,8 @@ function startPlayground(root, SURFACE) {
 
   function recompute() {
     paths = {
-      vanilla: descend(state.start, state.lr, 0, state.steps),
-      momentum: descend(state.start, state.lr, state.momentum, state.steps),
+      vanilla: descend(state.start, RULES.gd(state.lr, 0), state.steps),
+      momentum: descend(state.start, RULES[state.optimizer](rate(), state.momentum), state.steps),
     };
     state.shown = Infinity;
     showNumbers();
@@ -131,7 +182,7 @@ function startPlayground(root, SURFACE) {
   // For whoever looks at the page from outside.
   root.read = () => {
     if (pending) recompute();
-    return { start: state.start, lr: state.lr, momentum: state.momentum, steps: state.steps, shown: state.shown, paths, view };
+    return { start: state.start, lr: state.lr, own: state.own, optimizer: state.optimizer, momentum: state.momentum, steps: state.steps, shown: state.shown, paths, view };
   };
   root.recompute = recompute;
 
@@ -430,14 +481,17 @@ function startPlayground(root, SURFACE) {
 
   const shortly = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(7))) : "not finite");
 
-  function showSlider(name, place) {
-    element(`${name}-value`).textContent = String(state[name]);
+  function showSlider(name, place, value = state[name]) {
+    element(`${name}-value`).textContent = String(value);
     element(name).value = place;
-    element(name).setAttribute("aria-valuetext", String(state[name]));
+    element(name).setAttribute("aria-valuetext", String(value));
   }
 
   function showNumbers() {
-    showSlider("lr", Math.round(20 * Math.log10(state.lr / SURFACE.initial.lr)));
+    element("optimizer").value = state.optimizer;
+    element("momentum").disabled = !takesMomentum(state.optimizer);
+    element("other-name").textContent = otherName();
+    showSlider("lr", Math.round(20 * Math.log10(rate() / SURFACE.initial[rateName()])), rate());
     showSlider("momentum", MOMENTA.indexOf(state.momentum));
     showSlider("steps", state.steps);
     for (const [axis, name] of ["start-1", "start-2"].entries()) {
@@ -455,15 +509,19 @@ function startPlayground(root, SURFACE) {
     map.setAttribute("aria-valuetext", `${state.start[0]} and ${state.start[1]}, cost ${shortly(paths.vanilla.loss[0])}`);
     const gain = paths.vanilla.loss[state.steps] - paths.momentum.loss[state.steps];
     const steps = state.steps === 1 ? "step" : "steps";
-    const said = `After ${state.steps} ${steps} momentum is ${shortly(Math.abs(gain))} nats ${gain < 0 ? "above" : "below"} vanilla.`;
+    const said = `After ${state.steps} ${steps} ${otherName()} is ${shortly(Math.abs(gain))} nats ${gain < 0 ? "above" : "below"} vanilla.`;
     element("verdict").textContent =
       IMAGES === 0
         ? "No image uses either pixel: the surface is flat, and nothing descends."
         : `${said} Trained (+): ${shortly(SURFACE.trainedLoss)}; minimum of the grid (×): ${shortly(SURFACE.minimum[0])}.`;
     say(IMAGES === 0 ? element("verdict").textContent : said);
+    const line = (options) =>
+      `mnf trajectory ${quoted(SURFACE.source)} --start=${state.start.join(",")} ${options} --steps ${state.steps}`;
+    const momentum = takesMomentum(state.optimizer) ? ` --momentum ${state.momentum}` : "";
     element("command").textContent =
-      `mnf trajectory ${quoted(SURFACE.source)} --start=${state.start.join(",")} --lr ${state.lr} ` +
-      `--momentum ${state.momentum ? `0,${state.momentum}` : "0"} --steps ${state.steps}`;
+      state.optimizer === "gd"
+        ? line(`--lr ${state.lr} --momentum ${state.momentum ? `0,${state.momentum}` : "0"}`)
+        : `${line(`--lr ${state.lr} --momentum 0`)} && ${line(`--optimizer ${state.optimizer} --lr ${rate()}${momentum}`)}`;
   }
 
   // Returns a word as a shell takes it.
@@ -519,11 +577,16 @@ function startPlayground(root, SURFACE) {
     event.preventDefault();
   });
   element("lr").addEventListener("input", (event) => {
-    state.lr = Number((SURFACE.initial.lr * 10 ** (event.target.value / 20)).toPrecision(2));
+    state[rateName()] = Number((SURFACE.initial[rateName()] * 10 ** (event.target.value / 20)).toPrecision(2));
+    schedule();
+  });
+  element("optimizer").addEventListener("change", (event) => {
+    state.optimizer = event.target.value;
+    if (state.optimizer === "nesterov" && !state.momentum) state.momentum = USUAL.nesterov;
     schedule();
   });
   element("momentum").addEventListener("input", (event) => {
-    state.momentum = MOMENTA[event.target.value];
+    state.momentum = MOMENTA[event.target.value] || (state.optimizer === "nesterov" ? MOMENTA[1] : 0);
     schedule();
   });
   element("steps").addEventListener("input", (event) => {
@@ -594,10 +657,13 @@ function startPlayground(root, SURFACE) {
   element("map").setAttribute("aria-label", `Where both descents start. ${SURFACE.title}`);
   element("momentum").max = MOMENTA.length - 1;
   element("steps").max = Math.max(300, state.steps);
+  for (const name of Object.keys(RULES)) element("optimizer").append(new Option(name));
   for (const preset of SURFACE.presets) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = `lr ${preset.lr}, β ${preset.momentum}`;
+    const named = preset.optimizer === "gd" ? "" : `${preset.optimizer}, `;
+    const beta = takesMomentum(preset.optimizer) ? `, β ${preset.momentum}` : "";
+    button.textContent = `${named}lr ${preset.lr ?? preset.own}${beta}`;
     button.addEventListener("click", () => {
       Object.assign(state, preset);
       schedule();
