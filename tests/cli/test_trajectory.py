@@ -116,7 +116,7 @@ def test_a_momentum_is_for_the_optimizers_that_take_one(kept: Path) -> None:
         assert said in " ".join(refused.stderr.replace("│", " ").split())
     rows(mnf(*ask, "gd,adam", "--plot", "both.html", cwd=kept))
     presets = json.loads((kept / "both.html").read_text().partition('"presets":')[2].partition("]")[0] + "]")
-    assert [preset["own"] for preset in presets if preset["optimizer"] == "adam"] == [0.1, 0.3]
+    assert [preset["own"] for preset in presets if preset["optimizer"] == "adam"] == [0.01]
 
 
 def test_a_surface_comes_from_the_rows_of_contour(kept: Path) -> None:
