@@ -134,4 +134,10 @@ def test_a_mirror_on_the_loopback_gives_the_full_mnist(shared: Path, tmp_path: P
     assert done.returncode == 0
     assert json.loads(done.stdout)["source"] == url
     assert len(done.stderr.splitlines()) == 4
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".digits.lock", "cache", "digits.json", "digits.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".digits.lock",
+        "cache",
+        "digits-order.npz",
+        "digits.json",
+        "digits.npz",
+    ]

@@ -102,7 +102,10 @@ def test_rows_go_to_stdout_and_the_next_command_is_the_last_line(
     assert all(sum(row[state] for state in STATES) == row["listed"] for row in rows)
     assert (rows[1]["bad_row"], rows[0]["http_error"]) == (1, 2)
     assert "photographs of real people" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("next: mnf fetch faces --res 16,24 --list '")
+    said = done.stderr.splitlines()
+    following = next(place for place, line in enumerate(said) if line.startswith("next: mnf fetch faces --res 16,24"))
+    assert " --list '" in said[following]
+    assert all(line.startswith("wrote ") for line in said[following + 1 :])
     with (tmp_path / "r.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 9
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")

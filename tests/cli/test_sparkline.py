@@ -56,7 +56,7 @@ def seen_on_a_terminal(mnf: Mnf, columns: int) -> str:
     return seen.decode()
 
 
-@pytest.mark.parametrize(("columns", "curves"), [(120, ("loss", "val")), (80, ("loss",)), (60, ("loss",)), (40, ())])
+@pytest.mark.parametrize(("columns", "curves"), [(120, ("loss", "val")), (80, ("loss",)), (60, ("loss",))])
 def test_a_terminal_sees_the_losses_beside_the_bar(mnf: Mnf, columns: int, curves: tuple[str, ...]) -> None:
     seen = seen_on_a_terminal(mnf, columns)
     found = set(re.findall(r"(loss|val) [▁-█]{2,} [\d.e-]+", seen))

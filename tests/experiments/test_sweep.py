@@ -322,7 +322,8 @@ def test_a_finished_sweep_is_done_again_with_force_and_goes_on_after_a_kill(whol
 
 def test_a_sweep_given_where_weights_are_needed_names_the_command_that_trains(whole: Sweep) -> None:
     with pytest.raises(
-        RunError, match=r"a sweep keeps predictions only; get one model with `mnf train small "
+        RunError,
+        match=r"a sweep keeps predictions only, unless --keep-weights best; get one model with `mnf train small ",
     ) as caught:
         load_run(whole.folder.path).weights()
     assert whole.summary["best_command"] in str(caught.value)
