@@ -131,7 +131,7 @@ class _Tasks:
             task = last.task(rows, labels)
         except ValueError:
             return None
-        key: str = task.key()
+        key: str = task.key
         self._tasks[key] = task
         return key
 

@@ -4,6 +4,7 @@ Legend: N rows, D inputs, C classes.
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,13 +51,19 @@ class Task:
         """Returns C."""
         return int(self.labels.max()) + 1
 
-    def key(self) -> str:
-        """Returns a hash of everything that decides what comes out."""
-        asked = [self.config.to_dict(), self.seed, self.device, str(self.inputs.dtype), self.inputs.shape]
-        digest = hashlib.sha256(json.dumps(asked).encode())
+    @functools.cached_property
+    def rows_key(self) -> str:
+        """Returns a hash of the rows, their labels, and which of them validate."""
+        digest = hashlib.sha256(f"{self.inputs.dtype} {self.inputs.shape}".encode())
         for array in (self.inputs, self.labels, self.validation):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Returns a hash of everything that decides what comes out."""
+        asked = [self.config.to_dict(), self.seed, self.device, self.rows_key]
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +101,7 @@ def prepared(found: Mapping[str, Trained]) -> Iterator[None]:
 def train(task: Task) -> Trained:
     """Trains one model, or finds it among those that were prepared."""
     known = _PREPARED.get()
-    if known and (found := known.get(task.key())) is not None:
+    if known and (found := known.get(task.key)) is not None:
         return found
     every = max(1, task.config.epochs // CURVE_POINTS)
     draw = Draw(split=_split(task, 0), seed=task.seed)
@@ -117,7 +124,7 @@ def train_side_by_side(tasks: Sequence[Task]) -> dict[str, Trained]:
 def _train_alike(tasks: Sequence[Task]) -> dict[str, Trained]:
     """Returns what tasks with the same inputs and classes come to."""
     owners: dict[str, Task] = {}  # of distinct rows
-    by_rows = [_rows_key(task) for task in tasks]
+    by_rows = [task.rows_key for task in tasks]
     for rows, task in zip(by_rows, tasks, strict=True):
         owners.setdefault(rows, task)
     number_of = {rows: number for number, rows in enumerate(owners)}
@@ -128,7 +135,7 @@ def _train_alike(tasks: Sequence[Task]) -> dict[str, Trained]:
     for rows, task in zip(by_rows, tasks, strict=True):
         cell = Cell(training=task.config, split=SplitConfig(), data=DataConfig())
         trial = Trial(cell=cell, seed=task.seed, split_seed=0, fold=number_of[rows])
-        by_trial.setdefault(trial, []).append(task.key())
+        by_trial.setdefault(trial, []).append(task.key)
     found: dict[str, Trained] = {}
     for stack in plan(list(by_trial), {DataConfig(): dataset}, draws):
         for trial, trained in _train_stack(stack, dataset, draws, tasks[0].device):
@@ -169,14 +176,6 @@ class _Given(Draws):
 
     def of(self, key: DrawKey) -> Draw:
         return Draw(split=self._splits[key.fold], seed=key.seed)
-
-
-def _rows_key(task: Task) -> str:
-    """Returns a hash of a task's rows, and of which of them validate."""
-    digest = hashlib.sha256()
-    for array in (task.inputs, task.labels, task.validation):
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def _split(task: Task, start: int) -> Split:
