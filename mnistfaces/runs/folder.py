@@ -1,6 +1,7 @@
 """The run directory as its writer sees it: opened for a configuration, held by one process, finished with proof."""
 
 import contextlib
+import itertools
 import os
 import platform
 import re
@@ -20,6 +21,9 @@ from mnistfaces.runs.configuration import CONFIG, name_of, read_config
 RUNS = Path("runs")
 LOCK = ".lock"
 WAIT_SECONDS = 0.2
+LOOKS = 5
+"""How often a folder is looked at before it counts as in use: a process that only asks who holds it is gone by then."""
+LOOK_SECONDS = 0.05
 
 
 class RunFolder:
@@ -170,29 +174,36 @@ class RunFolder:
 
     def _take(self, part: str) -> Iterator[Note]:
         """Takes the folder's lease, or that of a part, once no other process is in the way."""
-        lease, told = Lease(self.path / (f"{LOCK}-{part}" if part else LOCK)), False
-        while (holder := self._try_to_take(lease, part)) is not None:
-            if self._force or holder.is_this_process:
+        lease = Lease(self.path / (f"{LOCK}-{part}" if part else LOCK))
+        for look in itertools.count(1):
+            if (holder := self._try_to_take(lease, part)) is None:
+                break
+            if holder.is_this_process or (self._force and look >= LOOKS):
                 raise RunError(f"{self.path} is in use by {holder}: wait for its end, or choose another --out")
-            if not told:
+            if look == LOOKS:
                 yield Note(message=f"waiting for {self.path}: it is in use by {holder}")
-                told = True
-            time.sleep(WAIT_SECONDS)
-            self._look()
+            time.sleep(LOOK_SECONDS if look < LOOKS else WAIT_SECONDS)
         self._lease = lease
 
     def _try_to_take(self, lease: Lease, part: str) -> Holder | None:
-        """Takes the lease unless a process is in the way; returns that process, or None."""
+        """Takes the lease unless a process is in the way; returns that process, or None.
+
+        Who is in the way is looked for before the lease is taken as well as after, so that a process that waits does
+        not stand in the way of others.
+        """
         try:
-            holder = lease.take()
-            others = [self.path / LOCK] if part else self.path.glob(f"{LOCK}-*")
-            for other in others if holder is None else ():
-                if re.fullmatch(rf"{LOCK}(-\w+)*", other.name) and (holder := Lease(other).holder()) is not None:
-                    lease.release()
-                    return holder
+            if (holder := self._other_holder(part) or lease.take()) is None and (holder := self._other_holder(part)):
+                lease.release()
         except OSError as error:
             raise FileError(f"cannot write {lease.path}: {error.strerror or error}") from error
         return holder
+
+    def _other_holder(self, part: str) -> Holder | None:
+        """Returns a process that has a lease which shuts this one out: the whole's, or for the whole that of a part."""
+        for path in [self.path / LOCK] if part else self.path.glob(f"{LOCK}-*"):
+            if re.fullmatch(rf"{LOCK}(-\w+)*", path.name) and (holder := Lease(path).holder()) is not None:
+                return holder
+        return None
 
     def _make_room(self) -> Iterator[Note]:
         """Removes what is to be replaced, and sets aside what nothing tells of."""

@@ -1,11 +1,13 @@
 """Kept runs that were damaged, altered, killed or shared: nothing altered goes unnoticed, nothing finished is lost."""
 
+import contextlib
 import hashlib
 import json
 import os
 import random
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -226,11 +228,20 @@ LONG = (
 
 
 def begun(mnf: Mnf, *words: object, env: dict[str, str]) -> "subprocess.Popen[str]":
-    """Starts a command and returns once its folder has a configuration."""
-    process = mnf.start(*words, env=env)
-    while not (mnf.folder / "out" / "config.json").exists() and process.poll() is None:
-        os.sched_yield()
+    """Starts a command and returns once it has its folder's lease, and the folder a configuration."""
+    process, out = mnf.start(*words, env=env), mnf.folder / "out"
+    while process.poll() is None and not ((out / "config.json").exists() and holds(process.pid, out)):
+        time.sleep(0.01)
     return process
+
+
+def holds(pid: int, folder: Path) -> bool:
+    """Returns whether a process has a lease on a folder."""
+    for path in folder.glob(".lock*"):
+        with contextlib.suppress(OSError):  # it may be gone by now
+            if f'"pid": {pid},' in path.read_text(encoding="utf-8"):
+                return True
+    return False
 
 
 def test_force_beside_a_running_sweep_is_refused_and_says_who_is_at_work(mnf: Mnf, env: dict[str, str]) -> None:

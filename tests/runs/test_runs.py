@@ -14,8 +14,9 @@ from mnistfaces.engine.training import fit
 from mnistfaces.errors import RunError
 from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
+from mnistfaces.files.locks import Holder, Lease
 from mnistfaces.files.seals import seal
-from mnistfaces.runs.folder import RunFolder
+from mnistfaces.runs.folder import LOOKS, RunFolder
 from mnistfaces.runs.runs import Run, find_runs, load_run
 
 DIGITS = sample_of(8)
@@ -174,3 +175,26 @@ def test_the_history_is_read_back_with_what_is_missing(tmp_path: Path) -> None:
     assert history["val_loss"][0] == pytest.approx(np.log(10), rel=1e-6)
     (tmp_path / "gaps.csv").write_text("epoch,val_loss\n1,\n2,0.5\n")
     assert load_history(tmp_path / "gaps.csv") == {"epoch": [1, 2], "val_loss": [None, 0.5]}
+
+
+@pytest.mark.parametrize(("times", "told"), [(LOOKS - 1, 0), (LOOKS, 1), (LOOKS + 1, 1)])
+@pytest.mark.parametrize("part", ["", "1"])
+def test_a_folder_that_is_held_for_a_moment_is_not_said_to_be_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, times: int, told: int
+) -> None:
+    real, answers = Lease.take, iter([Holder(pid=1, host="elsewhere", since="now")] * times)
+    monkeypatch.setattr(Lease, "take", lambda lease: next(answers, None) or real(lease))
+    with RunFolder({"command": "x"}, [], out=tmp_path) as folder:
+        notes = [note.message for note in folder.claim(part)]
+    assert sum("waiting" in note for note in notes) == len(notes) == told
+
+
+def test_a_process_that_waits_does_not_stand_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard said that it waits for the whole sweep, which was itself waiting for another shard."""
+    taken: list[str] = []
+    monkeypatch.setattr(Lease, "take", lambda lease: taken.append(lease.path.name))
+    monkeypatch.setattr(Lease, "holder", lambda _: Holder(pid=1, host="elsewhere", since="now"))
+    (tmp_path / ".lock-1").touch()
+    waiting = RunFolder({"command": "x"}, [], out=tmp_path).claim()
+    assert "waiting" in next(waiting).message
+    assert taken == []
