@@ -18,8 +18,9 @@ class ExtractConfig:
         backbone: the network, torchvision's; or `pixels`, the dataset as it is.
         layer: of the network, by name (`conv2`) or by torchvision's (`features.3`); `features` is all convolutions.
         weights: `imagenet`, `random`, or a file: .pth, .safetensors or .npz.
-        preprocess: `course` (minus the image's mean, over its largest absolute value) or `imagenet` (channel means
-            and deviations); None is what the weights were trained with.
+        preprocess: `course` (minus the image's mean, over its largest absolute value), `imagenet` (channel means
+            and deviations) or `caffe` (BGR of 0 to 255 minus channel means); None is what torchvision's weights were
+            trained with.
         res: pixels per side of what the network sees, or of the pixels; None is 227, for pixels 32.
         color: RGB (True) or gray (False), of pixels.
         dtype: of the network's arithmetic; features are stored as float32.
@@ -34,7 +35,8 @@ class ExtractConfig:
     weights: str = option("imagenet", "imagenet, random, or a file: .pth, .safetensors or .npz.")
     preprocess: PreprocessName | None = option(
         None,
-        "course: each image minus its mean, over its largest absolute value",
+        "course: each image minus its mean, over its largest absolute value; imagenet: channels minus their means, "
+        "over their deviations; caffe: BGR of 0 to 255 minus its means, for weights that come from Caffe",
         unset="what the weights were trained with: imagenet",
     )
     res: int | None = option(None, "Pixels per side.", unset="227; pixels 32")

@@ -11,6 +11,10 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 """Of the R, G and B of ImageNet's training images, in [0, 1], as torchvision's weights expect them."""
 
+CAFFE_MEAN = (104.00698793, 116.66876762, 122.67891434)
+"""Of the B, G and R of ImageNet's training images, 0 to 255: the mean over the pixels of the mean image that Caffe
+brings along for its AlexNet, CaffeNet and, rounded, SqueezeNet (`ilsvrc_2012_mean.npy`)."""
+
 
 def preprocess(pixels: Tensor, name: PreprocessName, dtype: torch.dtype = torch.float32) -> Tensor:
     """Returns a batch as a network takes it, (B, 3, S, S), channels last in memory.
@@ -18,7 +22,8 @@ def preprocess(pixels: Tensor, name: PreprocessName, dtype: torch.dtype = torch.
     Args:
         pixels: (B, S, S, 3) uint8; rows are the image's height.
         name: `course`: each image minus its own mean, over its own largest absolute value (0 for a constant image);
-            `imagenet`: each channel of [0, 1] minus its mean over ImageNet, over its deviation.
+            `imagenet`: each channel of [0, 1] minus its mean over ImageNet, over its deviation; `caffe`: B, G, R of
+            0 to 255, each minus its mean over ImageNet.
         dtype: of the result; the arithmetic is float32.
     """
     values = pixels.to(torch.float32)
@@ -42,16 +47,25 @@ def _centre(values: Tensor, pixels: Tensor) -> None:
 
 def _standardise(values: Tensor, pixels: Tensor) -> None:
     """Takes ImageNet's mean off each channel of `values`, and divides by its deviation over ImageNet."""
-    side = pixels.shape[2]
-    mean, deviation = (
-        (torch.tensor(channels, device=pixels.device) * 255).repeat(side)  # a row of pixels: long runs are fast
-        for channels in (IMAGENET_MEAN, IMAGENET_DEVIATION)
-    )
-    values.view(-1, 3 * side).sub_(mean).div_(deviation)  # (B S, 3 S)
+    mean, deviation = (_row_of(pixels, channels) * 255 for channels in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+    values.view(-1, len(mean)).sub_(mean).div_(deviation)  # (B S, 3 S)
+
+
+def _reverse(values: Tensor, pixels: Tensor) -> None:
+    """Puts the channels of `values` in the order that Caffe reads files in, and takes ImageNet's mean off each."""
+    values.copy_(pixels.flip(3))  # (B, S, S, 3): B, G, R
+    mean = _row_of(pixels, CAFFE_MEAN)
+    values.view(-1, len(mean)).sub_(mean)  # (B S, 3 S)
+
+
+def _row_of(pixels: Tensor, channels: tuple[float, ...]) -> Tensor:
+    """Returns three numbers over and over, as many as a row of pixels has, (3 S,): long runs are fast."""
+    return torch.tensor(channels, device=pixels.device).repeat(pixels.shape[2])
 
 
 PREPROCESSINGS: Mapping[PreprocessName, Callable[[Tensor, Tensor], None]] = {
     "course": _centre,
     "imagenet": _standardise,
+    "caffe": _reverse,
 }
 """What each of them does to the pixels as floats, (B, S, S, 3), in place, and from the pixels as bytes."""

@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 from pictures import make_folder
+from PIL import Image
+
+from mnistfaces.features.backbones import build_backbone
 
 COMMAND = [sys.executable, "-m", "mnistfaces", "extract-features"]
 FIELDS = ["images", "features", "skipped", "images_per_second", "file"]
@@ -97,6 +100,26 @@ def test_a_pickle_with_code_in_it_is_one_line_and_does_not_run(tmp_path: Path) -
     assert done.returncode == 1
     assert "w.pth" in complaint(done)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pets", "w.pth"]
+
+
+def test_weights_from_caffe_see_blue_first_and_no_mean(tmp_path: Path) -> None:
+    (tmp_path / "pets" / "cats").mkdir(parents=True)
+    (tmp_path / "pets" / "dogs").mkdir()
+    for name, color in (("cats/red", (200, 0, 0)), ("dogs/blue", (0, 0, 250))):
+        Image.new("RGB", (32, 32), color).save(tmp_path / "pets" / f"{name}.png")
+    shapes = build_backbone("squeezenet1_1", "features").shapes
+    state = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    state["features.0.weight"][[0, 1, 2], [0, 1, 2], 1, 1] = 1  # a filter for each channel hands on its middle pixel
+    np.savez(tmp_path / "w.npz", **state)  # type: ignore[arg-type]
+    options = ["--backbone", "squeezenet1_1", "--layer", "conv1", "--weights", "w.npz", "--res", "32"]
+    done = mnf_extract_features("pets", *options, "--preprocess", "caffe", "--out", "f.npz", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "f.npz") as kept:
+        features = kept["features"].reshape(2, 64, -1)[:, :3]  # (2, 3, positions)
+        assert json.loads(str(kept["meta"]))["recipe"]["preprocess"] == "caffe"
+    means = np.array([104.00698793, 116.66876762, 122.67891434])
+    by_hand = np.array([[0, 0, 200], [250, 0, 0]]) - means  # blue, green, red
+    np.testing.assert_allclose(features, np.repeat(by_hand[:, :, None], features.shape[2], 2), atol=1e-4)
 
 
 def kill_somewhere(folder: Path, arguments: list[str], after_s: float) -> None:

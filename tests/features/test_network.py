@@ -181,6 +181,16 @@ def test_imagenet_preprocessing_equals_torchvisions_transform() -> None:
     torch.testing.assert_close(preprocess(seen, "imagenet"), theirs, rtol=1e-6, atol=2e-6)
 
 
+def test_caffe_preprocessing_of_a_pixel_worked_by_hand() -> None:
+    seen = torch.tensor([[10, 20, 30], [0, 255, 128]], dtype=torch.uint8).view(1, 1, 2, 3)  # two pixels: R, G, B
+    ours = preprocess(seen, "caffe")[0, :, 0].T  # (2, 3)
+    blue_green_red = [
+        [30 - 104.00698793, 20 - 116.66876762, 10 - 122.67891434],
+        [128 - 104.00698793, 255 - 116.66876762, 0 - 122.67891434],
+    ]
+    torch.testing.assert_close(ours, torch.tensor(blue_green_red), rtol=0, atol=1e-5)
+
+
 def test_random_weights_come_from_the_seed_alone() -> None:
     state = torch.random.get_rng_state()
     one, again, other = (
