@@ -20,6 +20,12 @@ INHERITED = ("PATH", "HOME", "LANG", "SYSTEMROOT", "TEMP", "TMPDIR", "LD_LIBRARY
 IMPORT_LINE = re.compile(r"^import time:.*\| *([\w.]+)$")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("timed"):
+            item.add_marker(pytest.mark.flaky(reruns=2))
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the program said. `rows` reads stdout as NDJSON."""

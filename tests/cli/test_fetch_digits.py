@@ -82,6 +82,7 @@ def test_an_array_with_too_few_images_is_one_line_and_exit_1(tmp_path: Path) -> 
     assert [path.name for path in (tmp_path / "data").iterdir()] == [".digits.lock"]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_ends_the_wait_for_a_silent_server_within_two_seconds(
     tmp_path: Path, sent: int, code: int

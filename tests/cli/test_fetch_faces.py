@@ -151,6 +151,7 @@ def test_a_dry_run_asks_and_writes_nothing(web: RudeServer, faces_list: Path, tm
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_within_two_seconds_and_finished_work_stays(
     web: RudeServer, faces_list: Path, tmp_path: Path, number: signal.Signals, code: int

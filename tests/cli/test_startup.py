@@ -76,6 +76,7 @@ def test_help_is_plain_text_where_workflows_force_colour(mnf: Mnf) -> None:
     assert "\x1b" not in plain.stdout
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("command", [(), ("sweep",)], ids=" ".join)
 def test_help_takes_less_than_three_tenths_of_a_second(mnf: Mnf, command: tuple[str, ...]) -> None:
     """Processor time always; wall time, too, unless others keep the machine busy."""

@@ -183,6 +183,7 @@ def signal_after(mnf: Mnf, count: int, sent: int, rng: random.Random) -> tuple[i
     return process.returncode, err
 
 
+@pytest.mark.timed
 def test_a_sweep_that_is_killed_terminated_and_finished_in_shards_ends_with_the_same_rows(
     mnf: Mnf, undisturbed: list[dict[str, Any]]
 ) -> None:

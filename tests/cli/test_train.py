@@ -172,6 +172,7 @@ def test_a_full_disk_is_one_line_that_names_the_file_and_nothing_is_left(mnf: Mn
     assert [path.name for path in (mnf.folder / "run").iterdir()] == ["config.json"]
 
 
+@pytest.mark.timed
 def test_an_interrupt_ends_a_training_within_two_seconds_with_one_line(mnf: Mnf) -> None:
     process = mnf.start("train", "digits-sample", "--epochs", 10**7, "--out", "run", "--quiet")
     config = mnf.folder / "run" / "config.json"

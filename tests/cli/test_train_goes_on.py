@@ -40,6 +40,7 @@ def end_after_a_snapshot(mnf: Mnf, how: int, code: int) -> str:
     return said
 
 
+@pytest.mark.timed
 def test_killed_and_stopped_in_the_middle_it_goes_on_to_the_same_bits(mnf: Mnf, whole: dict[str, bytes]) -> None:
     end_after_a_snapshot(mnf, signal.SIGKILL, -signal.SIGKILL)
     said = end_after_a_snapshot(mnf, signal.SIGINT, 130)

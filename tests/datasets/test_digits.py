@@ -167,6 +167,7 @@ def test_many_mutated_idx_files_are_refused_or_unharmed(tiny: TinyMnist) -> None
     fuzz(tiny, range(2000, 42_000))
 
 
+@pytest.mark.timed
 def test_the_real_files_give_the_pinned_dataset_which_opens_fast(tmp_path: Path) -> None:
     if not SHARED.is_dir():
         pytest.skip(f"the full MNIST is not at {SHARED}")

@@ -106,6 +106,7 @@ def test_an_array_that_claims_more_than_memory_is_refused(tmp_path: Path) -> Non
     refused(tmp_path / "a.mat", "array train0 cannot be read: MemoryError")
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -167,6 +167,7 @@ def test_no_image_at_all_is_no_dataset(tmp_path: Path) -> None:
         open_dataset(tmp_path / "a.npz")
 
 
+@pytest.mark.timed
 def test_seventy_thousand_images_open_well_under_a_tenth_of_a_second(tmp_path: Path) -> None:
     size = 70_000
     save_dataset(

@@ -66,6 +66,7 @@ def wait_for(records: int, ledger: Path, process: "subprocess.Popen[str]") -> No
         time.sleep(0.02)
 
 
+@pytest.mark.timed
 def test_no_finished_trial_is_lost_when_a_worker_is_killed_and_then_the_scheduler(mnf: Mnf) -> None:
     whole = mnf(*LONG, "--out", "whole")
     ledger = mnf.folder / "cut" / "trials.ndjson"

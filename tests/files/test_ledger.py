@@ -202,6 +202,7 @@ def test_a_ledger_that_cannot_be_opened_is_one_line_that_names_it(tmp_path: Path
         read_records(tmp_path / "nothing.ndjson", Unit)
 
 
+@pytest.mark.timed
 def test_twenty_thousand_lines_are_read_in_well_under_a_second(tmp_path: Path) -> None:
     path = tmp_path / "ledger.ndjson"
     path.write_bytes(b"".join(seal_line({"unit": unit, "name": "x" * 400, "loss": 0.5}) for unit in range(20_000)))

@@ -359,6 +359,7 @@ def test_contours_share_the_map_evenly(browser: Browser, tmp_path: Path) -> None
     assert sum(count > 0.015 * sum(tones) for count in tones) >= 20
 
 
+@pytest.mark.timed
 @needs_browser
 def test_300_steps_of_both_descents_take_a_few_times_what_their_exponentials_do(
     browser: Browser, tmp_path: Path

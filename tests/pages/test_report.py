@@ -184,6 +184,7 @@ def test_a_table_that_is_cut_says_so(browser: Browser, pages: dict[str, Path]) -
         )
 
 
+@pytest.mark.timed
 @needs_browser
 def test_a_sweep_of_a_thousand_cells_is_small_and_sorted_within_a_tenth_of_a_second(
     browser: Browser, tmp_path: Path, pages: dict[str, Path]

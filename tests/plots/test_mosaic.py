@@ -47,6 +47,7 @@ def test_the_picture_in_the_file_has_the_dots_of_the_mosaic() -> None:
     assert np.mean(np.abs(found.astype(int) - seen).max(axis=2) <= 1) > 0.99
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "counts",
     [

@@ -105,6 +105,7 @@ def test_images_that_a_cell_did_not_test_are_left_out_for_all() -> None:
         Board.of([[one], [trial(np.ones(20), numbers + 50)]])
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("trials", [1, 3])
 def test_thousands_of_cells_take_seconds(trials: int) -> None:
     rng = np.random.default_rng(0)

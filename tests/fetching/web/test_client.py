@@ -43,6 +43,7 @@ def test_a_whole_reply_comes_back_with_its_headers(server: RudeServer, client: C
     assert USER_AGENT.encode() in server.heads[0]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "behaviour",
     [
@@ -66,6 +67,7 @@ def test_a_server_that_drips_or_is_silent_ends_at_the_deadline(
     assert time.monotonic() - began < DEADLINE + 0.5
 
 
+@pytest.mark.timed
 def test_a_silent_server_ends_after_the_silence_that_was_allowed(server: RudeServer, client: Client) -> None:
     server.routes["/a"] = silence()
     began = time.monotonic()
@@ -74,6 +76,7 @@ def test_a_silent_server_ends_after_the_silence_that_was_allowed(server: RudeSer
     assert time.monotonic() - began < 1
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "behaviour",
     [
@@ -159,6 +162,7 @@ def test_a_request_is_over_only_when_the_server_has_hung_up(server: RudeServer, 
     assert server.most_in_flight == 1
 
 
+@pytest.mark.timed
 def test_a_server_that_never_hangs_up_is_not_waited_for(server: RudeServer, client: Client) -> None:
     server.routes["/a"] = silence(reply(b"hello"))
     began = time.monotonic()
@@ -214,6 +218,7 @@ def test_a_closed_port_is_refused_and_an_unknown_name_is_dns(client: Client) -> 
     assert failure(client, "http://no-such-host.invalid/").state == "dns"
 
 
+@pytest.mark.timed
 def test_a_name_that_is_looked_up_for_too_long_is_dns(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2) or [])
     began = time.monotonic()
@@ -310,6 +315,7 @@ def test_a_certificate_that_nobody_signed_is_tls(tls_port: tuple[int, list[str]]
     assert failure(client, f"https://rude.example:{tls_port[0]}/").state == "tls"
 
 
+@pytest.mark.timed
 def test_a_handshake_that_never_comes_ends_at_the_deadline(client: Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         began = time.monotonic()
@@ -355,6 +361,7 @@ def test_a_far_host_behind_a_tunnel_may_take_its_time(
     assert names == ["rude.example"]
 
 
+@pytest.mark.timed
 def test_a_far_host_behind_a_tunnel_that_never_answers_ends_at_the_deadline(
     server: RudeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -434,6 +441,7 @@ def test_a_connection_that_was_not_checked_is_not_read_from(
         client.get(server.url("/a"), limit_bytes=LIMIT, deadline_s=5)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("way", ["get", "stream"])
 def test_the_deadline_counts_over_all_redirects(server: RudeServer, client: Client, way: str) -> None:
     def slow_loop(connection: socket.socket) -> None:

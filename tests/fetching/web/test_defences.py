@@ -212,6 +212,7 @@ def fresh() -> Iterator[RudeServer]:
     made.close()
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(("check", "switch_off"), DEFENCES, ids=[check.__name__ for check, _ in DEFENCES])
 def test_a_defence_holds_and_without_it_the_harm_is_done(
     server: RudeServer, fresh: RudeServer, tmp_path: Path, check: Check, switch_off: Switch

@@ -81,6 +81,7 @@ def test_retry_after_is_waited_for_by_the_whole_host(proxied: RudeServer, tmp_pa
     assert proxied.times[1] - proxied.times[0] > 0.95
 
 
+@pytest.mark.timed
 def test_a_retry_after_of_more_than_two_minutes_is_not_waited_for(proxied: RudeServer, tmp_path: Path) -> None:
     proxied.routes["http://a.example/1"] = send(reply(b"", "503 Busy", Retry_After="121"))
     began = time.monotonic()
@@ -106,6 +107,7 @@ def test_a_host_that_fails_for_some_addresses_gives_the_others_all_the_same(
     assert states(run(tmp_path, urls)).count("ok") == 3
 
 
+@pytest.mark.timed
 def test_a_silent_host_holds_up_nobody_else(proxied: RudeServer, tmp_path: Path) -> None:
     slow = [f"http://silent.example/{number}" for number in range(3)]
     quick = [f"http://host{number}.example/1" for number in range(30)]
