@@ -87,7 +87,8 @@ def test_a_retry_after_of_more_than_two_minutes_is_not_waited_for(proxied: RudeS
     began = time.monotonic()
     found = run(tmp_path, ["http://a.example/1", "http://a.example/2"])
     assert states(found) == ["http_error", "host_left"]
-    assert (len(proxied.targets), time.monotonic() - began < 1) == (1, True)
+    assert time.monotonic() - began < 1
+    assert len(proxied.targets) == 1
 
 
 def test_a_dead_host_is_left_and_asked_six_times_at_most(proxied: RudeServer, tmp_path: Path) -> None:
