@@ -8,6 +8,7 @@ import pytest
 
 from mnistfaces import config
 from mnistfaces.datasets import DATASETS, NAMES, kind_of
+from mnistfaces.datasets.augmentation import CHANGES
 from mnistfaces.datasets.normalisation import NORMALISATIONS
 from mnistfaces.engine.layers import HIDDEN
 from mnistfaces.engine.models import MODELS
@@ -34,6 +35,7 @@ REGISTRIES: list[tuple[Any, Mapping[Any, object]]] = [
     (config.Activation, network.ACTIVATIONS),
     (config.BackboneName, BACKBONES),
     (config.PreprocessName, PREPROCESSINGS),
+    (config.ChangeName, CHANGES),
     (config.NormalisationName, NORMALISATIONS),
     (config.Criterion, CRITERIA),
     (config.Criterion, SCORES),

@@ -18,7 +18,11 @@ STATUS = Field("status", "string", f"How it ended: {STATUSES}.")
 FILE = Field("file", "string", "What was written, from the working directory.")
 CLASS = Field("class", "string", "Name of the class.")
 COUNTS = (
-    Field("train_n", "integer", "Training images."),
+    Field(
+        "train_n",
+        "integer",
+        "Training images; copies of --augment, over which training losses are means, too, are not counted.",
+    ),
     Field("val_n", "integer", "Validation images."),
     Field("test_n", "integer", "Test images."),
 )

@@ -79,8 +79,8 @@ def sweep(
         force=force,
     )
     job = Sweep(config, DatasetReference(dataset, data_dir, streams.result))
-    for equal in job.equals:
-        streams.note(equal)
+    for remark in job.remarks:
+        streams.note(remark)
     if dry_run:
         show_plan(streams, job)
         return

@@ -81,10 +81,11 @@ def train(
     folder = open_training(images, trial, device=device, every=every, out=out, force=force)
     row = streams.result(train_and_keep(folder, images, trial)).row
     streams.rows([row], COLUMNS)
+    trained_on = row["train_n"] * cell.training.copies
     if row["reduction"] == "sum" and row["optimizer"] in GRADIENT_STEPS:
-        streams.note(summed_rate(row["lr"], min(row["batch_size"] or math.inf, row["train_n"])))
-    if (row["batch_size"] or 0) > row["train_n"]:
-        streams.note(f"batch size {row['batch_size']} is the full batch: {row['train_n']} images train")
+        streams.note(summed_rate(row["lr"], min(row["batch_size"] or math.inf, trained_on)))
+    if (row["batch_size"] or 0) > trained_on:
+        streams.note(f"batch size {row['batch_size']} is the full batch: {trained_on} images train")
     if not row["val_n"]:
         streams.note("no images were left to validate on: val_accuracy and val_loss are null")
     history = load_history(folder.path / HISTORY)

@@ -1,5 +1,6 @@
 """What a run is asked to do: closed names, frozen configurations, and the one home of every default."""
 
+from mnistfaces.config.augmentation import Change, read_augment
 from mnistfaces.config.checks import MAX_SEED, MOST, MOST_HIDDEN, MOST_TRIALS
 from mnistfaces.config.data import FACES_RES, FOLDS_ARITHMETIC, MAX_RES, DataConfig, SplitConfig
 from mnistfaces.config.defaults import (
@@ -17,6 +18,7 @@ from mnistfaces.config.names import (
     STATUS_SEVERITY,
     Activation,
     BackboneName,
+    ChangeName,
     Criterion,
     DatasetKind,
     DeviceName,
@@ -77,6 +79,8 @@ __all__ = [
     "STATUS_SEVERITY",
     "Activation",
     "BackboneName",
+    "Change",
+    "ChangeName",
     "Criterion",
     "DataConfig",
     "DatasetKind",
@@ -103,5 +107,6 @@ __all__ = [
     "check_momentum",
     "default_split",
     "default_training",
+    "read_augment",
     "read_hidden",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from mnistfaces.config.augmentation import read_augment
 from mnistfaces.config.checks import REMEMBERED, require, require_bounded, require_known_names
 from mnistfaces.config.names import Activation, DtypeName, ModelName, OptimizerName, Reduction, Selection
 from mnistfaces.options import option
@@ -68,7 +69,7 @@ def read_hidden(text: str) -> int | str:
     return int(text) if len(layers) == 1 else "x".join(str(int(layer)) for layer in layers)
 
 
-LATER = ("patience",)
+LATER = ("patience", "augment")
 """Fields that release 0.1.0 did not have: at their default they are no part of a run's hash."""
 
 
@@ -94,6 +95,7 @@ class TrainConfig:
         select: keep the weights of the `last` epoch or of the epoch with the `best` validation loss.
         patience: ends a training whose validation loss has not improved for so many epochs, and keeps the best; None
             never does.
+        augment: changes of the training images, each of which adds a copy of every one; None adds none.
         dtype: of the weights and of all arithmetic.
     """
 
@@ -112,6 +114,12 @@ class TrainConfig:
     select: Selection = option("last", "Keep the last epoch's weights, or those of the best validation loss.")
     patience: int | None = option(
         None, "End when the validation loss has not improved for so many epochs; keep the best weights.", unset="off"
+    )
+    augment: str | None = option(
+        None,
+        "Changes of the training images, such as mirror,shift:2,rotate:10: each adds a copy of every one, mirrored, "
+        "moved by up to so many pixels or turned by up to so many degrees. Drawn once from the seed, not every epoch.",
+        unset="none",
     )
     dtype: DtypeName = option("float32", "Of weights and arithmetic.")
 
@@ -134,6 +142,8 @@ class TrainConfig:
         )
         require(math.isfinite(self.eps) and self.eps >= 0, f"--eps must not be negative, not {self.eps:g}")
         require(self.patience is None or self.patience >= 1, "--patience must be at least 1")
+        if self.augment is not None:
+            object.__setattr__(self, "augment", ",".join(map(str, read_augment(self.augment))))
         if self.patience is not None:
             object.__setattr__(self, "select", "best")
         check_momentum(self.optimizer, self.momentum)
@@ -148,6 +158,11 @@ class TrainConfig:
             inherited = {"momentum": own.momentum or 0.0, "weight_decay": own.weight_decay}
             changes = {name: None for name, value in inherited.items() if getattr(self, name) == value} | changes
         return type(self)(**{**vars(self), **changes})
+
+    @property
+    def copies(self) -> int:
+        """Returns how often each training image stands in the training set: once, and once per change."""
+        return 1 if self.augment is None else 1 + len(read_augment(self.augment))
 
     @property
     def hidden_layers(self) -> tuple[int, ...]:

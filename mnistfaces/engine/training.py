@@ -6,7 +6,7 @@ Legend: K models of a stack, G cells, S draws.
 import contextlib
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from mnistfaces.config import COLLAPSE_EPOCHS, DeviceName, Status, TrainConfig, default_split, default_training
+from mnistfaces.datasets.augmentation import with_copies
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import draw_split
 from mnistfaces.devices import choose_device
@@ -113,7 +114,7 @@ def train_stack(
     cells = cells or [default_training(dataset.kind)]
     draws = draws or [Draw(split=draw_split(dataset, default_split(dataset.kind), seed=0), seed=0)]
     with _own_arithmetic():
-        session = _Session(Stack(dataset, cells, draws, choose_device(device)))
+        session = _Session(_stack(dataset, cells, draws, device))
         for event in session.run(set(checkpoints) or {cell.epochs for cell in cells}, every):
             if not isinstance(event, Snapshot):
                 yield event
@@ -140,10 +141,21 @@ def train_model(
         DataError: `start` is of another training.
     """
     with _own_arithmetic():
-        session = _Session(Stack(dataset, [config], [draw], choose_device(device)))
+        session = _Session(_stack(dataset, [config], [draw], device))
         if start is not None:
             session.go_on(start)
         yield from session.run({config.epochs}, every, Pace(config.epochs, session.epoch))
+
+
+def _stack(dataset: Dataset, cells: Sequence[TrainConfig], draws: Sequence[Draw], device: DeviceName) -> Stack:
+    """Returns the models of a stack; copies that an augmentation adds are training images like any."""
+    if (augment := cells[0].augment) is not None:
+        dataset, trains = with_copies(dataset, augment, [(draw.split.train, draw.seed) for draw in draws])
+        draws = [
+            Draw(split=replace(draw.split, train=train), seed=draw.seed)
+            for draw, train in zip(draws, trains, strict=True)
+        ]
+    return Stack(dataset, cells, draws, choose_device(device))
 
 
 @contextlib.contextmanager

@@ -37,7 +37,8 @@ def without_equals(grid: Grid, draws: Draws) -> tuple[Grid, list[str]]:
 def _most_images(grid: Grid, draws: Draws) -> int | None:
     """Returns the most images that any trial trains on, or None where a split cannot be drawn: it is told later."""
     try:
-        return max(len(draws.of(draw_key(trial)).split.train) for trial in grid.trials())
+        trials = grid.trials()
+        return max(len(draws.of(draw_key(trial)).split.train) * trial.cell.training.copies for trial in trials)
     except DataError:
         return None
 

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from mnistfaces.config import DataConfig, SplitConfig, TrainConfig
+from mnistfaces.config import MOST_TRIALS, DataConfig, SplitConfig, TrainConfig
 from mnistfaces.engine.draws import Draw, count_steps, is_full_batch
 from mnistfaces.engine.layers import Layers
 from mnistfaces.errors import DataError
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 STACK_BYTES = 256 << 20
 """Weights, gradients, moments and activations of a stack stay under this; larger stacks are cut."""
+
+COPIES_BYTES = 512 << 20
+"""Every draw has copies of its own where training images are augmented: a stack takes as many draws as have their
+training sets in this, to train on and to measure, and one at least."""
 
 FLOPS_PER_WEIGHT = 4  # a multiplication and an addition, forward and back
 FLOPS_PER_SECOND = 1e11
@@ -90,7 +94,7 @@ class StackPlan:
         epochs: the checkpoints.
         draws: what decides each of the S draws.
         trials: which trial a cell, a draw and a checkpoint are; some may be missing.
-        images: that the first draw trains on.
+        images: that the first draw trains on, copies included.
         weights: of a model.
         kept: validation and test images of the first draw.
     """
@@ -174,7 +178,7 @@ def plan(
     stacks: dict[DataConfig, dict[Hashable, dict[DrawKey, list[Trial]]]] = {}
     for trial in trials:
         key, training = draw_key(trial), trial.cell.training
-        images = len(draws.of(key).split.train)
+        images = len(draws.of(key).split.train) * training.copies
         alike = tuple(getattr(training, name) for name in SHARED)
         alone = key if is_full_batch(training, images) else None
         stack = stacks.setdefault(key.data, {}).setdefault((alike, count_steps(training, images), alone), {})
@@ -186,19 +190,20 @@ def plan(
             dataset, training = datasets[data], first.cell.training
             layers = Layers.of(training, dataset.inputs.shape[1], len(dataset.classes))
             most = 1 if isolated else _most_models(dataset, training, layers)
-            shape = {"images": len(draw.split.train), "weights": layers.weights}
+            shape = {"images": len(draw.split.train) * training.copies, "weights": layers.weights}
             shape["kept"] = len(draw.split.val) + len(draw.split.test)
-            yield from _groups(by_draw, most, parts, shape)
+            widest = _most_draws(dataset, training, shape["images"])
+            yield from _groups(by_draw, (most, widest), parts, shape)
 
 
 def _groups(
-    by_draw: Mapping[DrawKey, Sequence[Trial]], most: int, parts: int, shape: Mapping[str, int]
+    by_draw: Mapping[DrawKey, Sequence[Trial]], most: tuple[int, int], parts: int, shape: Mapping[str, int]
 ) -> Iterator[StackPlan]:
     """Yields stacks in which every cell has every draw: draws with the same trials to do go together.
 
     Args:
         by_draw: trials that could train side by side.
-        most: models that fit into memory.
+        most: models, and draws, that fit into memory.
         parts: into how many stacks they are cut at least, where there are models enough.
         shape: the further fields of every stack.
     """
@@ -210,8 +215,8 @@ def _groups(
         longest = {_rates(training): training for training in sorted(wanted, key=lambda training: training.epochs)}
         rates = sorted(longest)
         number_of = {rate: number for number, rate in enumerate(rates)}
-        models = min(most, -(-len(rates) * len(keys) // parts))
-        width = min(len(keys), models)
+        models = min(most[0], -(-len(rates) * len(keys) // parts))
+        width = min(len(keys), models, most[1])
         height = max(1, models // width)
         blocks: dict[tuple[int, int], dict[tuple[int, int, int], Trial]] = defaultdict(dict)
         for column, key in enumerate(keys):
@@ -239,6 +244,20 @@ def _rates(training: TrainConfig) -> tuple[float, float, float]:
 
 def _most_models(dataset: "Dataset", training: TrainConfig, layers: Layers) -> int:
     """Returns how many models fit into a stack: weights, two gradients, two moments, a step, activations."""
-    batch = min(training.batch_size or len(dataset), len(dataset))
+    images = len(dataset) * training.copies
+    batch = min(training.batch_size or images, images)
     numbers = 6 * layers.weights + 3 * batch * sum(layers.widths[1:])
-    return max(1, STACK_BYTES // (numbers * (8 if training.dtype == "float64" else 4)))
+    return max(1, STACK_BYTES // (numbers * _bytes_of(training)))
+
+
+def _most_draws(dataset: "Dataset", training: TrainConfig, images: int) -> int:
+    """Returns how many draws a stack can hold, each of so many training images: any number, unless each has its own."""
+    if training.augment is None:
+        return MOST_TRIALS
+    inputs: int = dataset.inputs.shape[1]
+    return max(1, COPIES_BYTES // (2 * images * inputs * _bytes_of(training)))
+
+
+def _bytes_of(training: TrainConfig) -> int:
+    """Returns the size of a number that a training computes with."""
+    return 8 if training.dtype == "float64" else 4

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mnistfaces.config import DeviceName
 from mnistfaces.datasets import NAMES
+from mnistfaces.datasets.augmentation import notes_on, require_images
 from mnistfaces.datasets.splits import settled
 from mnistfaces.errors import DataError, WorkerError
 from mnistfaces.execution.dispatch import Done, Lost, Workers, dispatch
@@ -73,7 +74,7 @@ class Sweep:
         config: what is asked for.
         datasets: by their form.
         grid: what is asked for, each distinct training once.
-        equals: what is to be said of cells that were equal.
+        remarks: what is to be said of the grid: cells that were equal, changed images that are no digits.
         worklist: every trial that this process is to do.
         folder: the run directory.
         kept: what of it is done.
@@ -87,12 +88,20 @@ class Sweep:
 
         Raises:
             DataError: a dataset is not there.
+            UsageError: images are to be changed where there are none.
             RunError: another configuration's results are in the directory.
         """
         self.config, self.grid, self._load = config, config.grid, load
         self.datasets = {data: load(data) for data in dict.fromkeys(cell.data for cell in self.grid.cells)}
         self._draws = Draws(self.datasets)
-        self.grid, self.equals = without_equals(self.grid, self._draws) if config.merges else (self.grid, [])
+        self.grid, equals = without_equals(self.grid, self._draws) if config.merges else (self.grid, [])
+        changes = list(dict.fromkeys((cell.data, cell.training.augment) for cell in self.grid.cells))
+        for data, augment in changes:
+            require_images(self.datasets[data], augment)
+        self.remarks = [
+            *equals,
+            *(note for data, augment in changes for note in notes_on(self.datasets[data], augment)),
+        ]
         self.worklist = Worklist(self.grid, self.datasets, config.device)
         files = [RESULTS, PREDICTIONS, SUMMARY]
         self.folder = RunFolder(self._asked(), files, out=config.out, force=config.force, grows=LEDGERS)

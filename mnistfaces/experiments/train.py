@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistfaces.config import DataConfig, DeviceName
+from mnistfaces.datasets.augmentation import notes_on, require_images
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.normalisation import normalisation_of
 from mnistfaces.datasets.splits import draw_split, settled
@@ -48,8 +49,9 @@ def open_training(
 
     Raises:
         RunError: another configuration's results are there.
-        UsageError: the device is not there.
+        UsageError: the device is not there, or images are to be changed where there are none.
     """
+    require_images(dataset, trial.cell.training.augment)
     asked = configuration(
         "train",
         dataset=describe(dataset),
@@ -89,7 +91,8 @@ def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterato
         if folder.finished:
             yield Note(message=f"{folder.path} holds this run already: it is not trained again")
         else:
-            yield from (Note(message=line) for line in dataset.notes())
+            lines = [*dataset.notes(), *notes_on(dataset, trial.cell.training.augment)]
+            yield from (Note(message=line) for line in lines)
             yield Note(message=f"training on {dataset.name}, seed {trial.seed}, into {folder.path}")
             yield from _fill(folder, dataset, trial, Draw(split=split, seed=trial.seed))
     yield load_run(folder.path)

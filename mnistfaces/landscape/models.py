@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from mnistfaces.config import DatasetKind, DeviceName, SplitConfig, default_split, default_training
+from mnistfaces.datasets.augmentation import with_copies
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import RunError
 from mnistfaces.experiments.train import open_training, train_and_keep
@@ -62,7 +63,7 @@ def train_model(dataset: Dataset, trial: Trial, device: DeviceName) -> Iterator[
 
 
 def problem_of(model: Run, dataset: Dataset) -> SoftmaxProblem:
-    """Returns a kept model and the images that it was trained on, as a surface needs them.
+    """Returns a kept model and the images that it was trained on, copies included, as a surface needs them.
 
     Raises:
         RunError: the run keeps no weights, or was made with other images.
@@ -74,7 +75,10 @@ def problem_of(model: Run, dataset: Dataset) -> SoftmaxProblem:
             f"{model.path} was made with {known.get('name', 'other images')} of other content than {dataset.name} "
             "has here: name its dataset, or make the run again"
         )
-    return softmax_problem(dataset, split_of(model, dataset).train, model.weights())
+    train, augment = split_of(model, dataset).train, model.training.augment
+    if augment is not None:
+        dataset, (train,) = with_copies(dataset, augment, [(train, model.config["seed"])])
+    return softmax_problem(dataset, train, model.weights())
 
 
 def model_of(surface: Surface) -> Run:

@@ -106,6 +106,20 @@ def test_a_stack_that_would_not_fit_into_memory_is_cut(monkeypatch: pytest.Monke
     assert sorted(map(repr, covered(cut))) == sorted(map(repr, covered(whole)))
 
 
+def test_draws_with_copies_of_their_own_are_as_many_as_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def draws_of(augment: str | None) -> list[int]:
+        grid = Grid(cells=cells(lr=[0.1, 0.2], batch_size=[4], augment=[augment]), seeds=tuple(range(5)))
+        return [len(stack.draws) for stack in stacks(grid)]
+
+    assert draws_of(None) == draws_of("mirror") == [5]
+    of_a_draw = 2 * 4 * (21 + 21) * 20  # twice float32, 21 images and their copies, 20 inputs
+    monkeypatch.setattr("mnistfaces.experiments.plan.COPIES_BYTES", 2 * of_a_draw)
+    assert draws_of(None) == [5]  # which share the images
+    assert draws_of("mirror") == [2, 2, 1]
+    monkeypatch.setattr("mnistfaces.experiments.plan.COPIES_BYTES", 1)
+    assert draws_of("mirror") == [1] * 5
+
+
 def test_a_fixed_split_is_that_of_the_first_seed() -> None:
     drawn = [trial.split_seed for trial in Grid(cells=(CELL,), seeds=(4, 5, 6)).trials()]
     fixed = [trial.split_seed for trial in Grid(cells=(CELL,), seeds=(4, 5, 6), fixed_split=True).trials()]
