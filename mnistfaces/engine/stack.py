@@ -21,6 +21,7 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine.arrangement import Arrangement, Tile, arrange
 from mnistfaces.engine.batches import Batch, Minibatches
 from mnistfaces.engine.draws import Draw, cell_and_draw, is_full_batch
+from mnistfaces.engine.exponentials import Exponentials
 from mnistfaces.engine.models import Model, build_model
 from mnistfaces.engine.optim import Optimizer
 from mnistfaces.engine.replay import Replayed
@@ -81,6 +82,8 @@ class Stack:
         placed = [cell_and_draw(model, len(draws)) for model in self.arrangement.models()]
         self.parameters = _initial(self.model, [draws[draw].seed for _, draw in placed], self.whole.weight)
         self.optimizer = Optimizer([cells[cell] for cell, _ in placed], self.parameters)
+
+        self._exponentials = Exponentials(self.whole.weight)
 
         # Memory for gradients, for activations by their shape, and the passes that the next step may start from.
         self._grads = [torch.zeros_like(parameter) for parameter in self.parameters]
@@ -201,7 +204,8 @@ class Stack:
             self._more = [torch.zeros_like(grad) for grad in self._grads]
         parameters, out = tiled(self.parameters, width), tiled(self._grads if first else self._more, width)
         activations, log_probs = self._forward(SHARED, parameters, batch)
-        self.model.backward(parameters, batch.inputs, activations, _residual(log_probs, batch, width), out)
+        residual = _residual(self._exponentials(log_probs), batch, width)
+        self.model.backward(parameters, batch.inputs, activations, residual, out)
         if not first:
             for grad, more in zip(self._grads, self._more, strict=True):
                 grad.add_(more)
@@ -215,7 +219,7 @@ class Stack:
             activations, log_probs = made or self._pass(SHARED, group, piece, self.parameters)
             parameters = self._of_group(group, len(piece.labels), self.parameters)
             partial = self._partial(parameters)
-            residual = _residual(log_probs, piece, self.arrangement.width)
+            residual = _residual(self._exponentials(log_probs), piece, self.arrangement.width)
             self.model.backward(parameters, piece.inputs, activations, residual, partial)
             for grad, part in zip(grads, partial, strict=True):
                 _add_in_order(grad, part, first=blocks.start == 0)
@@ -273,9 +277,9 @@ def _initial(model: Model, seeds: Sequence[int], like: Tensor) -> list[Tensor]:
     return parameters
 
 
-def _residual(log_probs: Tensor, batch: Batch, width: int) -> Tensor:
-    """Returns dC/dlogits = weight * (p - y), (T * M, C, B), in the place of the log-probabilities."""
-    probs = log_probs.exp_().view(-1, len(batch.labels), width, *log_probs.shape[1:])  # (T / S, S, M, C, B)
+def _residual(probs: Tensor, batch: Batch, width: int) -> Tensor:
+    """Returns dC/dlogits = weight * (p - y), (T * M, C, B), in the place of the probabilities."""
+    shape, probs = probs.shape, probs.view(-1, len(batch.labels), width, *probs.shape[1:])  # (T / S, S, M, C, B)
     weight, labels = batch.weight[:, None], batch.labels[:, None]  # (S, 1, 1, B)
     at_label = probs.shape[0], probs.shape[1], width, 1, probs.shape[-1]
-    return probs.mul_(weight).scatter_add_(3, labels.expand(at_label), weight.neg().expand(at_label)).view_as(log_probs)
+    return probs.mul_(weight).scatter_add_(3, labels.expand(at_label), weight.neg().expand(at_label)).view(shape)
