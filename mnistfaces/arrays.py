@@ -30,6 +30,8 @@ INFLATED_RATIO = 20
 """All compressed members together may take INFLATED_FREE bytes and INFLATED_RATIO times the file's size."""
 
 BLOCK_BYTES = 1 << 24
+DEFLATE_LEVEL = 6
+"""Level 9 takes 4 to 20 times as long for the answers of a sweep (6.4 s against 0.3 s), and saves 5 to 8 % of them."""
 LOCAL_HEADER = 30
 HEADER_LIMIT = 10_000
 ENCRYPTED = 0x1
@@ -114,7 +116,7 @@ def _write_members(file: IO[bytes], plain: "Mapping[str, NDArray[Any] | Rows]", 
             np.lib.format.write_array_header_1_0(header, described)
             if compressed:
                 content = b"".join(block.tobytes() for block in row_blocks(array))
-                archive.writestr(info, header.getvalue() + content, zipfile.ZIP_DEFLATED, 9)
+                archive.writestr(info, header.getvalue() + content, zipfile.ZIP_DEFLATED, DEFLATE_LEVEL)
                 continue
             info.extra = _padding(file.tell() + LOCAL_HEADER + len(info.filename.encode()))
             with archive.open(info, "w", force_zip64=True) as member:

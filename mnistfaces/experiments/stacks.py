@@ -10,7 +10,7 @@ from mnistfaces.devices import processor_name
 from mnistfaces.engine.draws import cell_and_draw
 from mnistfaces.errors import DeviceMemoryError
 from mnistfaces.experiments.plan import Draws, StackPlan
-from mnistfaces.experiments.trials import Row, measured_fields
+from mnistfaces.experiments.trials import Row, counted_fields, measured_fields
 from mnistfaces.progress import Advanced, Note
 from mnistfaces.runs.predictions import Answers, Predictions
 
@@ -83,17 +83,19 @@ def _checkpoint(
 ) -> Checkpoint:
     """Returns what those trials came to for which this epoch is the last."""
     answers, records, weights = [], [], {}
+    drawn = [draws.of(key) for key in stack.draws]
+    counted = [counted_fields(draw, dataset) for draw in drawn]
     where = {"host": platform.node(), "processor": processor_name(device)}
     for k, measure in enumerate(epoch.measures):
         cell, column = cell_and_draw(k, len(stack.draws))
         trial = stack.trials.get((cell, column, epoch.number))
         if trial is None:
             continue
-        key, draw = trial.key(dataset, device), draws.of(stack.draws[column])
+        key, split = trial.key(dataset, device), drawn[column].split
         answers.append(
             Answers(
                 key=key,
-                split=draw.split,
+                split=split,
                 val=measure.val.predicted if measure.val else None,
                 test=measure.test.predicted if measure.test else None,
             ),
@@ -103,7 +105,7 @@ def _checkpoint(
                 "trial": key,
                 "seed": trial.seed,
                 "fold": trial.fold,
-                **measured_fields(measure, draw, dataset),
+                **measured_fields(measure, counted[column]),
                 "seconds": measure.seconds / stack.size,
                 "status": measure.status,
                 "epoch": measure.epoch,

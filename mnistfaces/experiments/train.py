@@ -18,7 +18,7 @@ from mnistfaces.devices import resolve_device
 from mnistfaces.engine.draws import Draw, require_validation
 from mnistfaces.engine.snapshots import Snapshot
 from mnistfaces.engine.training import Epoch, Measure, train_model
-from mnistfaces.experiments.trials import Row, Trial, history_fields, measured_fields
+from mnistfaces.experiments.trials import Row, Trial, counted_fields, history_fields, measured_fields
 from mnistfaces.experiments.unfinished import Unfinished
 from mnistfaces.files import write_text
 from mnistfaces.progress import Event, Note, Stage
@@ -165,7 +165,7 @@ def _row(folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw, measure:
         **options,
         "dataset": dataset.name,
         "seed": trial.seed,
-        **measured_fields(measure, draw, dataset),
+        **measured_fields(measure, counted_fields(draw, dataset)),
         **tested,
         "seconds": measure.seconds,
         "status": measure.status,

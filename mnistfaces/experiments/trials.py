@@ -152,12 +152,16 @@ class Trial:
         return self.seed, self.fold
 
 
-def measured_fields(measure: "Measure", draw: "Draw", dataset: "Dataset") -> Row:
-    """Returns the fields of a row that say how a model did; null where there is no such number."""
+def counted_fields(draw: "Draw", dataset: "Dataset") -> Row:
+    """Returns the fields of a row that say how many images a draw has: the same for all its models."""
     split = draw.split
     counts = {"train_n": len(split.train), "val_n": len(split.val), "test_n": len(split.test)}
-    counts["test_groups"] = dataset.count_groups(split.test)
-    return {**_score_fields(measure), **counts}
+    return {**counts, "test_groups": dataset.count_groups(split.test)}
+
+
+def measured_fields(measure: "Measure", counted: Row) -> Row:
+    """Returns the fields of a row that say how a model did; null where there is no such number."""
+    return {**_score_fields(measure), **counted}
 
 
 def history_fields(measure: "Measure") -> Row:
