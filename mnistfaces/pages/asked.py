@@ -6,11 +6,15 @@ from typing import Any
 
 from mnistfaces.errors import RunError
 from mnistfaces.experiments.commands import line_of
+from mnistfaces.experiments.trials import OPTIONS
 from mnistfaces.pages.page import Section
-from mnistfaces.pages.parts import facts, folded, line, number, shown
+from mnistfaces.pages.parts import NOT_THERE, Cell, facts, folded, line, number, shown
 from mnistfaces.runs.runs import Run
 
 LISTED_CLASSES = 20
+NAMES = {"swept": "options that were given"}
+"""What a fact is called where its field's name would be misread."""
+
 Facts = dict[str, str]
 
 
@@ -30,7 +34,7 @@ def asked_section(run: Run, again: str | None = None) -> Section:
         if isinstance(config.get(name), dict):
             told[name if name != "fixed" else "the same in all cells"] = _options(config[name])
     told |= {
-        name.replace("_", " "): _value(config[name])
+        NAMES.get(name, name.replace("_", " ")): _value(config[name])
         for name in (
             "seed",
             "split_seed",
@@ -76,7 +80,12 @@ def _options(values: Mapping[str, Any]) -> str:
     """Returns the options of a configuration that have a value, most telling ones first, the others folded away."""
     said = {name: value for name, value in values.items() if value not in (None, False, 0, 0.0, [], "")}
     words = ", ".join(f"{name} {_plain(value)}" for name, value in said.items())
-    rest = ", ".join(f"{name} {_plain(value)}" for name, value in values.items() if name not in said)
+    words_of_none = {name: option.declaration.word for name, option in OPTIONS.items()}
+    rest = ", ".join(
+        f"{name} {(value is None and words_of_none.get(name)) or _plain(value)}"
+        for name, value in values.items()
+        if name not in said
+    )
     return shown(words or "as usual") + (
         folded("the other options", f'<p class="quiet">{shown(rest)}</p>') if rest else ""
     )
@@ -96,3 +105,10 @@ def _plain(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_plain, value))
     return "none" if value is None else str(value)
+
+
+def option_cell(name: str, value: object) -> Cell:
+    """Returns the cell of a table that shows an option's value as it is typed."""
+    if isinstance(value, int | float):
+        return Cell.of(value) if isinstance(value, bool) else Cell(number(value), value)
+    return Cell(OPTIONS[name].typed(value) or NOT_THERE, value if isinstance(value, str) else None)

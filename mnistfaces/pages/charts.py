@@ -3,15 +3,19 @@
 A chart is WIDTH units wide and at least as many pixels on a phone's screen, so its text keeps its size.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mnistfaces.evaluation.calibration import Bin
-from mnistfaces.pages.parts import interval, number, percent, shown
+from mnistfaces.pages.parts import number, shown
 
 WIDTH, HEIGHT = 440, 270
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 58, 20, 12, 44
+DECADES = 200.0
+"""An axis by powers of ten whose ends differ by more than this factor has no numbers between the powers."""
+
 MOST_POINTS = 300
 """Points of a drawn curve: of longer ones the lowest and highest of every stretch are drawn."""
 
@@ -67,7 +71,7 @@ def axis_over(
     """Returns an axis that shows all of some values, with a little room, and round numbers on it."""
     low, high = ends or (min(values), max(values))
     if log:
-        low, high = low / 1.1, high * 1.1
+        low, high = ends or (low / 1.1, high * 1.1)
         return Axis(title=title, low=low, high=high, log=True, ticks=_powers(low, high))
     if ends is None:
         room = 0.04 * (high - low) or 0.5
@@ -75,15 +79,17 @@ def axis_over(
     return Axis(title=title, low=low, high=high, ticks=_round_numbers(low, high))
 
 
-def line_chart(curves: Sequence[Curve], x_title: str, y_title: str, *, log: bool = False) -> str:
+def line_chart(curves: Sequence[Curve], x_title: str, y_title: str, *, log: bool = False, log_x: bool = False) -> str:
     """Returns curves over one axis; "" where none has a number. By powers of ten only where all are above zero."""
-    drawn = [(curve, _thinned(curve)) for curve in curves]
-    points = [point for _, stretches in drawn for stretch in stretches for point in stretch]
+    stretched = [(curve, _stretches(curve)) for curve in curves]
+    points = [point for _, stretches in stretched for stretch in stretches for point in stretch]
     if not points:
         return ""
     log = log and min(y for _, y in points) > 0
-    x = axis_over([place for place, _ in points], x_title, ends=_ends([place for place, _ in points]))
+    places = [place for place, _ in points]
+    x = axis_over(places, x_title, log=log_x and min(places) > 0, ends=_ends(places))
     y = axis_over([value for _, value in points], y_title, log=log)
+    drawn = [(curve, [_thinned(stretch, x) for stretch in stretches]) for curve, stretches in stretched]
     lines = [
         f'<polyline style="color:var({curve.color})"{_dash(curve)} points="'
         + " ".join(f"{_x(x, at):.1f},{_y(y, value):.1f}" for at, value in stretch)
@@ -109,7 +115,7 @@ def key(curves: Sequence[Curve]) -> str:
 def reliability(bins: Sequence[Bin]) -> str:
     """Returns the share of right answers by the probability that they were given, with 95 % intervals and counts."""
     x = axis_over([0, 1], "probability that the answer was given", ends=(0, 1))
-    y = axis_over([0, 1], "share of such answers that are right", ends=(0, 1))
+    y = axis_over([0, 1], "share that is right", ends=(0, 1))
     most = max(one.count for one in bins)
     marks = [_line((_x(x, 0), _y(y, 0)), (_x(x, 1), _y(y, 1)), 'class="axis" stroke-dasharray="5 4"')]
     for one in bins:
@@ -124,45 +130,9 @@ def reliability(bins: Sequence[Bin]) -> str:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """A difference of two accuracies with its interval, and what it is of."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-
-
-def forest(differences: Sequence[Difference]) -> str:
-    """Returns differences of accuracies with their intervals below each other, beside a line at none."""
-    reach = max(abs(end) for one in differences for end in (one.low, one.high)) or 0.01
-    x = axis_over([-reach, reach], "difference in test accuracy (points)")
-    step, bottom = 44, TOP + 44 * len(differences)
-    parts = [
-        _line((_flat(x, tick), TOP), (_flat(x, tick), bottom), f'class="{"axis" if tick == 0 else "grid"}"')
-        + f'<text x="{_flat(x, tick):.1f}" y="{bottom + 16}" text-anchor="middle">{number(round(100 * tick, 6))}</text>'
-        for tick in x.ticks
-    ]
-    for place, one in enumerate(differences):
-        y = TOP + step * place + 30
-        parts.append(
-            f'<text x="6" y="{y - 12}">{shown(one.name)}</text>'
-            + _line((_flat(x, one.low), y), (_flat(x, one.high), y), 'stroke="var(--bar)" stroke-width="3"')
-            + f'<circle cx="{_flat(x, one.value):.1f}" cy="{y}" r="5" fill="var(--bar)"/>'
-        )
-    parts.append(f'<text x="{WIDTH / 2}" y="{bottom + 36}" text-anchor="middle" class="quiet">{shown(x.title)}</text>')
-    said = "; ".join(f"{one.name}: {percent(one.value)} {interval(one.low, one.high)}" for one in differences)
-    return _chart(f"Differences in test accuracy: {said}", "".join(parts), bottom + 46)
-
-
 def _line(start: tuple[float, float], end: tuple[float, float], look: str) -> str:
     """Returns a line from one point to another."""
     return f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}" {look}/>'
-
-
-def _flat(x: Axis, value: float) -> float:
-    return 12 + x.at(value) * (WIDTH - 24)
 
 
 def _x(axis: Axis, value: float) -> float:
@@ -218,7 +188,7 @@ def _round_numbers(low: float, high: float, most: int = 5) -> tuple[float, ...]:
 def _powers(low: float, high: float) -> tuple[float, ...]:
     """Returns 1, 2 and 5 times the powers of ten between two ends, or the powers alone where these are many."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    factors = (1, 2, 5) if len(powers) <= 3 else (1,)  # noqa: PLR2004  two decades
+    factors = (1, 2, 5) if high / low <= DECADES else (1,)
     return tuple(value for power in powers for factor in factors if low <= (value := factor * 10.0**power) <= high)
 
 
@@ -231,23 +201,23 @@ def _dash(curve: Curve) -> str:
     return f' stroke-dasharray="{curve.dash}"' if curve.dash else ""
 
 
-def _thinned(curve: Curve) -> list[list[tuple[float, float]]]:
-    """Returns the unbroken stretches of a curve as points: of many, the lowest and highest of every few."""
+def _stretches(curve: Curve) -> list[list[tuple[float, float]]]:
+    """Returns the unbroken stretches of a curve as points."""
     stretches: list[list[tuple[float, float]]] = [[]]
     for x, y in zip(curve.x, curve.y, strict=True):
         if x is None or y is None:
             stretches.append([])
         else:
             stretches[-1].append((x, y))
-    return [_fewer(stretch) for stretch in stretches if stretch]
+    return [stretch for stretch in stretches if stretch]
 
 
-def _fewer(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _thinned(points: list[tuple[float, float]], x: Axis) -> list[tuple[float, float]]:
+    """Returns a stretch as few points: of many, the lowest and highest in every short piece of the axis."""
     if len(points) <= MOST_POINTS:
         return points
-    size = math.ceil(2 * len(points) / MOST_POINTS)
-    kept = [points[0]]
-    for start in range(0, len(points), size):
-        few = points[start : start + size]
+    kept = []
+    for _, piece in itertools.groupby(points, key=lambda point: int(x.at(point[0]) * MOST_POINTS / 2)):
+        few = list(piece)
         kept += sorted({min(few, key=lambda point: point[1]), max(few, key=lambda point: point[1])})
-    return [*kept, points[-1]]
+    return sorted({points[0], *kept, points[-1]})

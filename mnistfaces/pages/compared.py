@@ -1,4 +1,4 @@
-"""The page of several runs: how each did, their learning curves over each other, and whether they differ."""
+"""The page of several runs: how each did, whether they differ, and their curves over each other."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,18 +9,21 @@ from mnistfaces.evaluation.contenders import load_contender
 from mnistfaces.experiments.commands import line_of
 from mnistfaces.experiments.train import HISTORY, load_history
 from mnistfaces.experiments.trials import OPTIONS
-from mnistfaces.pages.charts import Curve, Difference, forest, key, line_chart
+from mnistfaces.pages.asked import option_cell
+from mnistfaces.pages.charts import Curve, key, line_chart
+from mnistfaces.pages.drawn import PAGE_INCHES, drawn_part
 from mnistfaces.pages.page import Section
 from mnistfaces.pages.parts import MINUS, Cell, cannot, facts, figure, interval, line, number, shown, table
 from mnistfaces.plots.colors import PATHS
 from mnistfaces.runs.runs import Run
 
 Row = Mapping[str, Any]
+History = Mapping[str, Sequence[float | None]]
 
 DASHES = ("", "7 4", "2 3", "10 3 2 3")
 MOST_CURVES = 8
-MOST_DRAWN = 15
-"""Pairs whose differences are drawn below each other; all stand in the table."""
+APART = 10
+"""Of trainings whose lengths differ by this factor, the epochs are drawn by powers of ten: the short ones are seen."""
 
 
 def title_of(runs: Sequence[Run]) -> str:
@@ -30,18 +33,26 @@ def title_of(runs: Sequence[Run]) -> str:
 
 
 def compared_sections(runs: Sequence[Run]) -> list[Section]:
-    """Returns the sections of a page of several trainings and sweeps.
+    """Returns the sections of a page of several trainings and sweeps: curves of those that there are.
 
     Raises:
         RunError: a run is not finished.
     """
-    rows = [_row(run) for run in runs]
-    return [
-        Section(title="The runs", inside=_runs(runs, rows), name="runs"),
-        Section(title="Do they differ?", inside=_differences(runs), name="differences"),
-        Section(title="How they learned", inside=_curves(runs), name="learning"),
-        Section(title="What was asked", inside=_lines(runs), name="asked"),
+    from mnistfaces.plots.comparison import short_names
+
+    short = short_names([str(run.path) for run in runs])
+    named = {short[str(run.path)]: run for run in runs}
+    sweeps = {name: run for name, run in named.items() if run.command == "sweep"}
+    trainings = {name: run for name, run in named.items() if run.command != "sweep"}
+    sections = [
+        Section(title="The runs", inside=_runs(named), name="runs"),
+        Section(title="Do they differ?", inside=_differences(named), name="differences"),
     ]
+    if sweeps:
+        sections.append(Section(title="By what was swept", inside=_swept(sweeps), name="swept"))
+    if trainings:
+        sections.append(Section(title="How they learned", inside=_curves(trainings), name="learning"))
+    return [*sections, Section(title="What was asked", inside=_lines(named), name="asked")]
 
 
 def _row(run: Run) -> Row:
@@ -53,49 +64,40 @@ def _row(run: Run) -> Row:
     return chosen
 
 
-def name_of(run: Run) -> str:
-    """Returns a run's name in tables and keys: its folder."""
-    return run.path.name or str(run.path)
-
-
-def _runs(runs: Sequence[Run], rows: Sequence[Row]) -> str:
+def _runs(named: Mapping[str, Run]) -> str:
+    rows = [_row(run) for run in named.values()]
     varying = [name for name in OPTIONS if len({str(row.get(name)) for row in rows}) > 1]
     head = ["run", "test, 95 %", "validation", "train", "test images", "seconds", "status"]
     head += [OPTIONS[name].title for name in varying]
     cells = (
         [
-            Cell(name_of(run), name_of(run), "the chosen cell of a sweep" if run.command == "sweep" else ""),
+            Cell(name, name, "the chosen cell of a sweep" if run.command == "sweep" else ""),
             Cell.share(row["test_accuracy"], row["test_low"], row["test_high"]),
             Cell.share(row["val_accuracy"]),
             Cell.share(row["train_accuracy"]),
             Cell.of(row["test_n"]),
             Cell(number(row["seconds"], 3), row["seconds"]),
             Cell.of(row["status"]),
-            *(Cell.of(row.get(name)) for name in varying),
+            *(option_cell(option, row.get(option)) for option in varying),
         ]
-        for run, row in zip(runs, rows, strict=True)
+        for (name, run), row in zip(named.items(), rows, strict=True)
     )
     return table("The runs, and the options in which they differ", head, cells, sortable=True)
 
 
-def _differences(runs: Sequence[Run]) -> str:
+def _differences(named: Mapping[str, Run]) -> str:
     """Returns the paired comparison of every two runs, or why there is none."""
     try:
-        contenders = [load_contender(run) for run in runs]
+        contenders = [load_contender(run) for run in named.values()]
         rows = list(compare(contenders))
         hint = advice(contenders)
     except MnistFacesError as error:
         return cannot("The paired comparison", error)
-    names = {str(run.path): name_of(run) for run in runs}
-    drawn = [
-        Difference(
-            name=f"{names[row['a']]} {MINUS} {names[row['b']]}",
-            value=row["difference"],
-            low=row["low"],
-            high=row["high"],
-        )
-        for row in rows[:MOST_DRAWN]
-    ]
+    from mnistfaces.plots.comparison import differences_figure
+    from mnistfaces.plots.figures import inline_svg
+
+    picture = inline_svg(differences_figure(rows, width=PAGE_INCHES), "Paired differences; the numbers stand below")
+    names = {str(run.path): name for name, run in named.items()}
     cells = (
         [
             Cell(f"{names[row['a']]} {MINUS} {names[row['b']]}"),
@@ -115,7 +117,7 @@ def _differences(runs: Sequence[Run]) -> str:
     )
     return (
         "<p>Paired on the same test images; an interval that spans none leaves it open which is the better one.</p>"
-        f'<div class="charts">{figure(forest(drawn), "Right of the line the first of the pair is ahead.")}</div>'
+        + drawn_part(picture, "Paired differences")
         + table("Every pair", head, cells, sortable=True)
         + f'<p class="quiet">{shown(adjusted + hint[:1].upper() + hint[1:])}.</p>'
     )
@@ -125,45 +127,74 @@ def _points(value: float) -> str:
     return f"{100 * value:+.1f}".replace("-", MINUS)
 
 
-def _curves(runs: Sequence[Run]) -> str:
-    """Returns validation cost and accuracy of every training by epoch; of the training images where none validate."""
-    histories: dict[str, dict[str, list[float | None]]] = {}
+def _swept(sweeps: Mapping[str, Run]) -> str:
+    """Returns sweeps over one axis of numbers over each other, a figure per axis, and which are not drawn."""
+    from mnistfaces.plots.figures import inline_svg
+    from mnistfaces.plots.overlay import MOST_SWEEPS, axis_of, overlay_figure
+    from mnistfaces.plots.swept import swept_options
+
+    drawn: dict[str, dict[str, Row]] = {}
     said = []
-    for run in runs:
-        if run.command != "train":
-            said.append(cannot(f"The learning curve of {name_of(run)}", "a sweep keeps none"))
-            continue
+    for name, run in sweeps.items():
+        summary = run.summary()
+        if axis := axis_of(summary):
+            drawn.setdefault(axis.title, {})[name] = summary
+        else:
+            over = " and ".join(option.title for option in swept_options(summary["cells"])) or "nothing"
+            said.append(cannot(f"{name}, swept over {over},", "a curve is along one axis of numbers; its page has it"))
+    figures = []
+    for title, summaries in drawn.items():
+        shown_ones = dict(list(summaries.items())[:MOST_SWEEPS])
+        name = f"Test accuracy by {title}"
+        figures.append(drawn_part(inline_svg(overlay_figure(shown_ones, PAGE_INCHES), name), name))
+        if len(shown_ones) < len(summaries):
+            said.append(f'<p class="quiet">The first {MOST_SWEEPS} of {len(summaries)} sweeps over {shown(title)}.</p>')
+    return f'<div class="charts">{"".join(figures)}</div>{"".join(said)}'
+
+
+def _curves(trainings: Mapping[str, Run]) -> str:
+    """Returns validation cost and accuracy of every training by epoch; of the training images where none validate."""
+    histories: dict[str, History] = {}
+    said = []
+    for name, run in trainings.items():
         try:
-            histories[name_of(run)] = load_history(run.file(HISTORY))
+            histories[name] = load_history(run.file(HISTORY))
         except MnistFacesError as error:
-            said.append(cannot(f"The learning curve of {name_of(run)}", error))
+            said.append(cannot(f"The learning curve of {name}", error))
     if len(histories) > MOST_CURVES:
         said.append(f'<p class="quiet">The first {MOST_CURVES} of {len(histories)} curves.</p>')
     drawn = dict(list(histories.items())[:MOST_CURVES])
-    validated = all(any(value is not None for value in history["val_loss"]) for history in drawn.values())
+    return (_charts(drawn) if drawn else "") + "".join(said)
+
+
+def _charts(histories: Mapping[str, History]) -> str:
+    validated = all(any(value is not None for value in history["val_loss"]) for history in histories.values())
     side, words = ("val", "validation") if validated else ("train", "training")
+    lengths = [history["epoch"][-1] or 1 for history in histories.values()]
+    by_powers = max(lengths) > APART * min(lengths)
     charts, curves = [], []
-    for what, title in (("loss", f"{words} cost (nats per image)"), ("accuracy", f"{words} accuracy")):
+    for what, title in (("loss", f"{words} cost (nats per image)"), ("accuracy", f"{words} accuracy (% of images)")):
+        factor = 100 if what == "accuracy" else 1
         curves = [
             Curve(
                 name=name,
                 color=f"--{PATHS[place]}",
-                x=history["epoch"],
-                y=history[f"{side}_{what}"],
-                dash=DASHES[place % 4],
+                x=[None if by_powers and not epoch else epoch for epoch in history["epoch"]],
+                y=[None if value is None else factor * value for value in history[f"{side}_{what}"]],
+                dash=DASHES[place % len(DASHES)],
             )
-            for place, (name, history) in enumerate(drawn.items())
+            for place, (name, history) in enumerate(histories.items())
         ]
-        if chart := line_chart(curves, "epoch", title, log=what == "loss"):
+        if chart := line_chart(curves, "epoch", title, log=what == "loss", log_x=by_powers):
             charts.append(figure(chart, ""))
-    return (f'{key(curves)}<div class="charts">{"".join(charts)}</div>' if charts else "") + "".join(said)
+    return f'{key(curves)}<div class="charts">{"".join(charts)}</div>' if charts else ""
 
 
-def _lines(runs: Sequence[Run]) -> str:
+def _lines(named: Mapping[str, Run]) -> str:
     told = {}
-    for run in runs:
+    for name, run in named.items():
         try:
-            told[name_of(run)] = line(line_of(run))
+            told[name] = line(line_of(run))
         except MnistFacesError as error:
-            told[name_of(run)] = shown(error)
+            told[name] = shown(error)
     return facts(told)

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,6 +16,7 @@ from mnistfaces.text import clean
 
 NOT_THERE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+UNBROKEN = "\N{NO-BREAK SPACE}"
 FULL_INTENSITY = 255
 
 
@@ -39,7 +41,7 @@ def number(value: float | None, digits: int = 4) -> str:
         return NOT_THERE
     if float(value).is_integer() and abs(value) < 1e15:  # noqa: PLR2004  beyond, the exponent reads better
         return f"{int(value):,}".replace("-", MINUS)
-    return f"{value:.{digits}g}".replace("-", MINUS)
+    return re.sub(r"e([+-])0", r"e\1", f"{value:.{digits}g}").replace("e+", "e").replace("-", MINUS)
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,10 @@ def table(
     return scrolled(caption, f"<thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody>", kind)
 
 
+LONG = 24
+"""Letters of a cell from which on it takes several lines."""
+
+
 def _words(body: Sequence[Sequence[Cell]], column: int) -> str:
     """Returns how the title of a column of words is set; "" for one of numbers."""
     return ' class="words"' if any(isinstance(row[column].value, str) for row in body) else ""
@@ -118,7 +124,8 @@ def _cell(cell: Cell, tag: str, sortable: bool) -> str:
         if sortable and cell.value is not None and str(cell.value) != cell.text
         else ""
     )
-    words = ' class="words"' if tag == "td" and isinstance(cell.value, str) else ""
+    long = " long" if len(cell.text) > LONG else ""
+    words = f' class="words{long}"' if tag == "td" and isinstance(cell.value, str) else ""
     return f"<{tag}{words}{key}>{shown(cell.text)}{small}</{tag.split(maxsplit=1)[0]}>"
 
 
@@ -133,13 +140,16 @@ def scrolled(caption: str, inside: str, attributes: str = "", label: str = "") -
     """
     return (
         f'<div><div class="scroll" role="group" tabindex="0" aria-label="{shown(label or caption)}">'
-        f"<table{attributes}><caption>{shown(caption)}</caption>{inside}</table></div></div>"
+        f"<table{attributes}><caption><span>{shown(caption)}</span></caption>{inside}</table></div></div>"
     )
 
 
 def tiles(values: Mapping[str, str]) -> str:
     """Returns the few numbers that a reader wants first, by what they are."""
-    cells = "".join(f"<div><dt>{shown(name)}</dt><dd>{shown(value)}</dd></div>" for name, value in values.items())
+    cells = "".join(
+        f"<div><dt>{shown(name.replace(' %', UNBROKEN + '%'))}</dt><dd>{shown(value)}</dd></div>"
+        for name, value in values.items()
+    )
     return f'<dl class="tiles">{cells}</dl>'
 
 
@@ -153,8 +163,9 @@ def facts(values: Mapping[str, str]) -> str:
 
 
 def line(command: str) -> str:
-    """Returns a command to copy."""
-    return f"<pre><code>{shown(command)}</code></pre>"
+    """Returns a command to copy, which goes on to the next line between its words only."""
+    words = " ".join(f"<span>{shown(word)}</span>" for word in command.split(" "))
+    return f"<pre><code>{words}</code></pre>"
 
 
 def cannot(what: str, reason: object) -> str:

@@ -103,8 +103,8 @@ def _trained(run: Run, data_dir: Path | None) -> Told:
     )
 
 
-def _swept(run: Run, _data_dir: Path | None) -> Told:
-    return Told(title=swept.title_of(run), lead=swept.lead_of(run), sections=swept.swept_sections(run))
+def _swept(run: Run, data_dir: Path | None) -> Told:
+    return Told(title=swept.title_of(run), lead=swept.lead_of(run), sections=swept.swept_sections(run, data_dir))
 
 
 def _played(run: Run, _data_dir: Path | None) -> Told:

@@ -1,14 +1,15 @@
 """The page of a sweep: its figure, which cell was chosen and which cannot be told from it, and every cell to sort."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mnistfaces.errors import MnistFacesError
 from mnistfaces.experiments.trials import OPTIONS
-from mnistfaces.pages.asked import asked_section
+from mnistfaces.pages.asked import asked_section, option_cell
+from mnistfaces.pages.drawn import PAGE_INCHES, drawn_part
 from mnistfaces.pages.page import Section
 from mnistfaces.pages.parts import (
-    NOT_THERE,
     Cell,
     cannot,
     interval,
@@ -19,9 +20,13 @@ from mnistfaces.pages.parts import (
     table,
     tiles,
 )
+from mnistfaces.pages.trained import looked_at_sections
+from mnistfaces.runs.best import BestModel, best_model_of
 from mnistfaces.runs.runs import Run
 
 Row = Mapping[str, Any]
+
+NO_MODEL = "The sweep kept no weights: with <code>--keep-weights best</code> its best model can be drawn for here."
 
 DRAWN_CELLS = 1000
 """Of a sweep with more cells no figure is drawn."""
@@ -43,20 +48,24 @@ def lead_of(run: Run) -> str:
         told |= {
             "validation accuracy of the chosen cell": percent(best["val_accuracy"]),
             f"its test accuracy, 95 % {interval(best['test_low'], best['test_high'])}": percent(best["test_accuracy"]),
-            "cells that cannot be told from the most accurate": f"{tied:,}",
+            "others that cannot be told from the most accurate": f"{tied - bool(best['tied']):,}",
         }
     return tiles(told)
 
 
-def swept_sections(run: Run) -> list[Section]:
-    """Returns the sections of a sweep's page.
+def swept_sections(run: Run, data_dir: Path | None = None) -> list[Section]:
+    """Returns the sections of a sweep's page; its best model shows itself where the sweep kept weights.
 
     Raises:
         RunError: the sweep is not finished.
     """
     summary = run.summary()
+    best = best_model_of(run)
+    model = looked_at_sections(best, data_dir) if isinstance(best, BestModel) else []
+    lacking = "" if model else f'<p class="quiet">{NO_MODEL}</p>'
     return [
-        Section(title="Which setting", inside=_figure(summary) + _chosen(summary), name="figure"),
+        Section(title="Which setting", inside=_figure(summary) + _chosen(summary) + lacking, name="figure"),
+        *model,
         Section(title="Every cell", inside=_cells(summary), name="cells"),
         *_seeds(summary),
         asked_section(run),
@@ -71,13 +80,12 @@ def _figure(summary: Row) -> str:
     from mnistfaces.plots.figures import inline_svg
     from mnistfaces.plots.sweep import sweep_figure
 
+    title = "Accuracy by what was swept"
     try:
-        drawn = inline_svg(
-            sweep_figure(summary), "Accuracy by what was swept; every number stands in the table of cells"
-        )
+        picture = inline_svg(sweep_figure(summary, PAGE_INCHES), f"{title}; every number stands in the table of cells")
+        return drawn_part(picture, title)
     except MnistFacesError as error:
         return cannot("The figure", error)
-    return f'<div class="scroll drawn" role="group" tabindex="0" aria-label="The figure of the sweep">{drawn}</div>'
 
 
 def _chosen(summary: Row) -> str:
@@ -86,10 +94,12 @@ def _chosen(summary: Row) -> str:
     if best is None:
         return "<p>No cell was chosen: nothing was validated, or no trial ended with a finite loss.</p>"
     count, tied = len(summary["cells"]), sum(bool(row["tied"]) for row in summary["cells"])
+    others = tied - bool(best["tied"])
+    marked = f"; the {others:,} marked ~ cannot be told from it" if others else ""
     told = (
         f"<p>Validation chose the cell marked &#9733; ({percent(best['val_accuracy'])}). "
-        f"{number(summary['tested'])} test images tell {count - tied:,} of {count:,} cells from the most accurate; "
-        f"the {tied:,} marked ~ cannot be told from it.</p>"
+        f"{number(summary['tested'])} test images tell {count - tied:,} of {count:,} cells from the most accurate"
+        f"{marked}.</p>"
     )
     parts = [told]
     if nested is not None and summary.get("redrawn"):
@@ -105,8 +115,9 @@ def _chosen(summary: Row) -> str:
 
 def options_of(cells: Sequence[Row]) -> list[str]:
     """Returns the options that tell cells apart, or the model's name where there is but one."""
-    varying = [name for name in OPTIONS if name in cells[0] and len({str(row.get(name)) for row in cells}) > 1]
-    return varying or ["model"]
+    from mnistfaces.plots.swept import swept_options
+
+    return [option.name for option in swept_options(cells)] or ["model"]
 
 
 def _cells(summary: Row) -> str:
@@ -123,7 +134,7 @@ def _cells(summary: Row) -> str:
     ]
     rows = (
         [
-            *(_option(name, row[name]) for name in options),
+            *(option_cell(name, row[name]) for name in options),
             Cell.share(row["train_accuracy"]),
             _mean(row, "val_accuracy"),
             Cell.share(row["test_accuracy"], row["test_low"], row["test_high"]),
@@ -141,14 +152,6 @@ def _mean(row: Row, field: str) -> Cell:
     spread = row.get(f"{field}_std")
     small = "" if spread is None else f"\N{PLUS-MINUS SIGN} {100 * spread:.1f}"
     return Cell(percent(row[field]), row[field], small)
-
-
-def _option(name: str, value: object) -> Cell:
-    if value is None or isinstance(value, bool):
-        return Cell.of(value)
-    if isinstance(value, float):
-        return Cell(number(value), value)
-    return Cell(OPTIONS[name].typed(value) or NOT_THERE, value if isinstance(value, int) else str(value))
 
 
 MOST_TRIALS = 1000
@@ -177,7 +180,7 @@ def _seeds(summary: Row) -> list[Section]:
     ]
     rows = (
         [
-            *(_option(name, cells[place][name]) for name in options),
+            *(option_cell(name, cells[place][name]) for name in options),
             Cell.of(trial["seed"]),
             *([Cell.of(trial["fold"])] if folded else []),
             *(Cell.share(trial[field]) for field in ("train_accuracy", "val_accuracy", "test_accuracy")),

@@ -35,6 +35,7 @@ from mnistfaces.pages.parts import (
     tiles,
 )
 from mnistfaces.pages.weights import weights_part
+from mnistfaces.runs.best import BestModel
 from mnistfaces.runs.models import classes_of, dataset_of, network_of
 from mnistfaces.runs.network import Network
 from mnistfaces.runs.runs import Run
@@ -135,13 +136,20 @@ def trained_sections(run: Run, data_dir: Path | None = None) -> list[Section]:
     pad = _pad(model, images)
     return [
         pad,
-        _weights(model, data_dir),
+        _weights(run, data_dir),
         _learning(run),
         _answers(model),
         _calibration(model),
         _mistakes(model, first if pad.scripts else None),
         asked_section(run),
     ]
+
+
+def looked_at_sections(run: BestModel, data_dir: Path | None = None) -> list[Section]:
+    """Returns the sections that show a sweep's best model at work: a pad, and its weights."""
+    model = Model.of(run, data_dir)
+    pad = _pad(model, model.to_try()[0])
+    return [replace(pad, inside=f"<p>{shown(run.told)}.</p>{pad.inside}"), _weights(run, data_dir)]
 
 
 def lead_of(run: Run) -> str:
@@ -176,9 +184,15 @@ def _learning(run: Run) -> Section:
 def _curves(history: dict[str, list[float | None]]) -> str:
     """Returns loss and accuracy by epoch, side by side."""
     charts = []
-    for what, title in (("loss", "mean cost (nats per image)"), ("accuracy", "accuracy")):
+    for what, title, factor in (("loss", "mean cost (nats per image)", 1), ("accuracy", "accuracy (% of images)", 100)):
         curves = [
-            Curve(name=name, color=f"--{side}", x=history["epoch"], y=history[f"{side}_{what}"], dash=DASHES[side])
+            Curve(
+                name=name,
+                color=f"--{side}",
+                x=history["epoch"],
+                y=[None if value is None else factor * value for value in history[f"{side}_{what}"]],
+                dash=DASHES[side],
+            )
             for side, name in SIDES.items()
             if any(value is not None for value in history[f"{side}_{what}"])
         ]
@@ -218,11 +232,11 @@ def _mistakes(model: Model, tried: int | None) -> Section:
     return Section(title="Its surest mistakes", inside=inside, name="mistakes")
 
 
-def _weights(model: Model, data_dir: Path | None) -> Section:
+def _weights(run: Run, data_dir: Path | None) -> Section:
     title, name = "What it looks for", "weights"
-    classes = classes_of(model.run)
+    classes = classes_of(run)
     try:
-        drawn = draw_weights(model.run, UnitsRequest(classes=classes[:DRAWN_CLASSES]), data_dir=data_dir)
+        drawn = draw_weights(run, UnitsRequest(classes=classes[:DRAWN_CLASSES]), data_dir=data_dir)
     except MnistFacesError as error:
         return Section(title=title, inside=cannot("Its weights", error), name=name)
     said = f"{drawn.title}. Warm pixels speak for it, cool ones against it."

@@ -17,33 +17,40 @@ from mnistfaces.plots.ticks import mark_evenly
 Row = Mapping[str, Any]
 
 MOST_LINES = 40
-NAME_INCHES = 2.6
+NAMES = 0.28
+"""The share of the width that names may take."""
+
 LINE_INCHES = 0.22
 
 LEVEL = 0.05
 """A difference with a p value below this is told from none."""
 
 
+WIDTH = 9.2
+"""Inches across."""
+
+
 @styled
-def differences_figure(rows: Sequence[Row], margin: float | None = None) -> Figure:
+def differences_figure(rows: Sequence[Row], margin: float | None = None, width: float = WIDTH) -> Figure:
     """Draws the paired differences in accuracy with their intervals, a line per pair: a forest plot.
 
     Args:
         rows: of `mnf compare`; of more than can be drawn, those with the largest differences.
         margin: differences smaller than that count as none; drawn as a band about 0.
+        width: inches across.
     """
     shown = sorted(rows, key=lambda row: -abs(row["difference"]))[:MOST_LINES]
     shown = [row for row in rows if row in shown]
     names = short_names([row[side] for row in rows for side in ("a", "b")])
     labels = [f"{names[row['a']]}\n\N{MINUS SIGN} {names[row['b']]}" for row in shown]
     told = [row["p"] < LEVEL for row in shown]
-    figure, axes = _lines(labels, _columns(shown, "difference"), told)
+    figure, axes = _lines(labels, _columns(shown, "difference"), told, width)
     _write_beside(axes, [_signed(row) for row in shown])
     axes.axvline(0, color=LIGHT["ink"], linewidth=1.2, zorder=1)
     if margin is not None:
         band: dict[str, Any] = {"color": LIGHT["mark"], "alpha": 0.35, "linewidth": 0, "zorder": 0}
         axes.axvspan(-100 * margin, 100 * margin, label=f"counts as none: \N{PLUS-MINUS SIGN}{100 * margin:g}", **band)
-    axes.set_xlabel("difference in accuracy, the first less the second (points), 95 % interval")
+    axes.set_xlabel(wrapped("difference in accuracy, first less second (points), 95 % interval", width - 2.5))
     adjusted = f", adjusted for {len(rows)} pairs" if len(rows) > 1 else ""
     _explain(figure, axes, (f"told apart (p < {LEVEL:g}{adjusted})", "not told apart"))
     images = sorted({row["n"] for row in rows})
@@ -64,7 +71,7 @@ def board_figure(rows: Sequence[Row]) -> Figure:
     names = short_names([row["contender"] for row in judged])
     tied = [bool(row["tied"]) for row in shown]
     labels = [f"{row['rank']}. {names[row['contender']]}" for row in shown]
-    figure, axes = _lines(labels, _columns(shown, "accuracy"), tied)
+    figure, axes = _lines(labels, _columns(shown, "accuracy"), tied, WIDTH)
     _write_beside(axes, [_plain(row) for row in shown])
     axes.set_xlabel("accuracy (% of test images), 95 % interval")
     _explain(figure, axes, ("not told from the most accurate", "told from the most accurate"))
@@ -91,12 +98,14 @@ def _columns(rows: Sequence[Row], field: str) -> NDArray[np.float64]:
     return np.stack([percent([row[name] for row in rows]) for name in ("low", field, "high")])
 
 
-def _lines(labels: Sequence[str], values: NDArray[np.float64], filled: Sequence[bool]) -> tuple[Figure, Axes]:
+def _lines(
+    labels: Sequence[str], values: NDArray[np.float64], filled: Sequence[bool], width: float
+) -> tuple[Figure, Axes]:
     """Draws values with their intervals beside labels, the first at the top; some of the marks are filled."""
-    names = [wrapped(label, NAME_INCHES, 11) for label in labels]
+    names = [wrapped(label, NAMES * width, 11) for label in labels]
     heights = [LINE_INCHES * (name.count("\n") + 1) + 0.16 for name in names]
     places = -np.cumsum([0.0, *heights])[: len(names)] - np.array(heights) / 2
-    figure = Figure(figsize=(9.2, sum(heights) + 2.1), layout="constrained")
+    figure = Figure(figsize=(width, sum(heights) + 2.1), layout="constrained")
     axes = figure.subplots()
     low, middle, high = values
     reach = np.abs(np.stack([middle - low, high - middle]))

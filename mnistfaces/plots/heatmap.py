@@ -22,6 +22,8 @@ COLORS = "YlGnBu"
 """Darker is better, in colour and in grey."""
 
 CELL_INCHES = (0.66, 0.42)
+GAP_INCHES = 0.3
+"""Between two panels."""
 LEAST_INCHES = 1.7
 """Height of all panels together: room for the label of the bar."""
 
@@ -31,8 +33,11 @@ NUMBERED = 16
 
 MOST_PANELS = 24
 MOST_LABELS = 16
-LONG_LABEL = 6
-"""Letters that fit below a cell side by side."""
+LETTER_INCHES = 0.11
+"""Of a label below a cell, with its share of the room between two."""
+
+SIDES_INCHES = 2.0
+"""About what the axis names and the bar take of a figure's width; what is asked for them is more."""
 
 DARK = 0.5
 ON_DARK, ON_LIGHT = "#fdfdfd", "#020202"
@@ -176,14 +181,16 @@ def _number(cell: Row) -> str:
 def _label(grid: Any, along: tuple[Swept, Swept], count: int) -> None:  # noqa: ANN401  array of axes
     """Writes the values along the outer panels, some of them where they are many, and the options' names once."""
     across, up = along
+    columns = grid.shape[1]
+    panel = (grid[0, 0].figure.get_figwidth() - SIDES_INCHES) / columns - GAP_INCHES
+    room = panel / min(len(across.values), MOST_LABELS)
     for axes in grid.flat[:count]:
         for axis, option in ((axes.xaxis, across), (axes.yaxis, up)):
             step = math.ceil(len(option.values) / MOST_LABELS)
             places = range(0, len(option.values), step)
             axis.set_ticks(list(places), [literal(option.labels[place]) for place in places])
-        if max(map(len, across.labels)) > LONG_LABEL:
+        if max(map(len, across.labels)) * LETTER_INCHES > room:
             axes.tick_params(axis="x", rotation=40)
-    columns = grid.shape[1]
     for number, axes in enumerate(grid.flat[:count]):
         if number + columns >= count:  # none below it
             axes.set_xlabel(literal(across.title))

@@ -34,6 +34,8 @@ ENDS = {
 """How a cell can end that is no result: its mark at the edge, and what it means."""
 
 MARGIN = 0.06
+TWO_COLUMNS = 7.5
+"""Inches from which on a legend has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,8 @@ def legend_below(figure: Figure, axes: Axes) -> None:
     first = [label for label in entries if label.startswith("test")]
     last = [label for label in entries if label not in names and label not in first]
     labels = [*first, *(name for name in reversed(names) if name in entries and name not in first), *last]
-    figure.legend([entries[label] for label in labels], labels, loc="outside lower center", ncols=2)
+    columns = 2 if figure.get_figwidth() > TWO_COLUMNS else 1
+    figure.legend([entries[label] for label in labels], labels, loc="outside lower center", ncols=columns)
 
 
 def _mark_chosen(axes: Axes, profile: Profile) -> None:

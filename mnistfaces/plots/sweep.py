@@ -5,7 +5,7 @@ Rows in, Figure out: the rows are those that a sweep keeps in its summary.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullL
 
 from mnistfaces.plots.figures import literal, plain_axes, set_title, styled, wrapped
 from mnistfaces.plots.heatmap import heatmap_figure
-from mnistfaces.plots.profile import Profile, draw_profile, legend_below
+from mnistfaces.plots.profile import TWO_COLUMNS, Profile, draw_profile, legend_below
 from mnistfaces.plots.swept import Row, Swept, label_of, said, swept_options, typed
 from mnistfaces.plots.ticks import mark_evenly
 
@@ -24,8 +24,8 @@ MOST_NAMES = 40
 MOST_TICKS = 12
 """Values that are all written below their axis."""
 
-AXIS_INCHES, LETTER_INCHES = 6.3, 0.1
-"""About the width of a curve's axis between its first and last value, and of a digit below it."""
+AROUND_INCHES, LETTER_INCHES = 2.1, 0.1
+"""About what is left of a curve's figure beside its axis from first to last value, and the width of a digit."""
 
 SHARE = 0.5
 """A product of lists of which no more than this was trained is no table of cells."""
@@ -33,13 +33,18 @@ SHARE = 0.5
 ACCURACY = "accuracy (% of images)"
 
 
+WIDTH = 8.4
+"""Inches across of a curve and of dots."""
+
+
 @styled
-def sweep_figure(summary: Mapping[str, Any]) -> Figure:
+def sweep_figure(summary: Mapping[str, Any], width: float = WIDTH) -> Figure:
     """Returns the figure of a sweep.
 
     Args:
         summary: what only all cells together tell, as `summary.json` of the run says it: `cells`, the `trials` of
             each, and `tested`.
+        width: inches across, where the figure is no table of cells.
     """
     cells = summary["cells"]
     trials: Sequence[Sequence[Row]] = summary.get("trials") or [
@@ -47,17 +52,17 @@ def sweep_figure(summary: Mapping[str, Any]) -> Figure:
     ]  # those of the first release are not listed
     options = swept_options(cells)
     if len(options) == 1 and options[0].places is not None:
-        return _curve(summary, options[0], trials)
+        return _curve(summary, options[0], trials, width)
     if len(options) > 1 and len(cells) > SHARE * math.prod(len(option.values) for option in options):
         return heatmap_figure(cells, options, _title(summary, options))
-    return _dots(summary, options, trials)
+    return _dots(summary, options, trials, width)
 
 
-def _curve(summary: Mapping[str, Any], option: Swept, trials: Sequence[Sequence[Row]]) -> Figure:
+def _curve(summary: Mapping[str, Any], option: Swept, trials: Sequence[Sequence[Row]], width: float) -> Figure:
     """Draws accuracies against the numbers of one option."""
     order = {value: number for number, value in enumerate(option.values)}
     along = sorted(range(len(trials)), key=lambda number: order[summary["cells"][number][option.name]])
-    figure = Figure(figsize=(8.4, 5.4), layout="constrained")
+    figure = Figure(figsize=(width, 5.4 if width > TWO_COLUMNS else 6.4), layout="constrained")
     axes = figure.subplots()
     scale_axis(axes, option)
     profile = Profile(
@@ -97,7 +102,8 @@ def _labels(axes: Axes, option: Swept) -> dict[float, str]:
     for place, label in zip(option.places or (), option.labels, strict=True):
         shared.setdefault(place, []).append(label)
     spread = axes.xaxis.get_transform().transform(np.array(list(shared)))
-    inch = float(np.ptp(spread)) / AXIS_INCHES or 1.0
+    across = cast("Figure", axes.figure).get_figwidth() - AROUND_INCHES
+    inch = float(np.ptp(spread)) / across or 1.0
     labels: dict[float, str] = {}
     reached = -np.inf
     for at, (place, words) in zip(spread.tolist(), shared.items(), strict=True):
@@ -108,12 +114,14 @@ def _labels(axes: Axes, option: Swept) -> dict[float, str]:
     return labels
 
 
-def _dots(summary: Mapping[str, Any], options: Sequence[Swept], trials: Sequence[Sequence[Row]]) -> Figure:
+def _dots(
+    summary: Mapping[str, Any], options: Sequence[Swept], trials: Sequence[Sequence[Row]], width: float
+) -> Figure:
     """Draws accuracies beside names, the most accurate at the top."""
     cells = summary["cells"]
     shown = sorted(range(len(cells)), key=lambda number: _merit(cells[number]))[:MOST_NAMES]
     shown.sort(key=lambda number: -(cells[number]["test_accuracy"] or 0))
-    figure = Figure(figsize=(8.4, 2.6 + 0.36 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(width, (2.6 if width > TWO_COLUMNS else 3.6) + 0.36 * len(shown)), layout="constrained")
     axes = figure.subplots()
     profile = Profile(
         cells=[cells[number] for number in shown],

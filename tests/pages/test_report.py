@@ -26,6 +26,8 @@ from mnistfaces.experiments.trials import Cell, Grid, build_cells
 from mnistfaces.files import sha256_of_file, write_json
 from mnistfaces.files.seals import CHECK, seal
 from mnistfaces.pages.report import build_report, find_subjects
+from mnistfaces.runs.best import best_model_of
+from mnistfaces.runs.models import network_of
 from mnistfaces.runs.runs import Run, load_run
 
 HOSTILE = ("<script>window.hostile = 1</script>", "$\\frac$ \x1b[31m", "<img src=x onerror='window.hostile=1'>\u202e")
@@ -294,7 +296,8 @@ def test_the_line_on_the_page_repeats_the_run(mnf: Mnf, make: str) -> None:
     first = mnf(*asked[make]).rows[0]["run"]
     answer = mnf("report", first)
     page = (mnf.folder / answer.row["file"]).read_text(encoding="utf-8")
-    line = re.search(rf"<code>(mnf {make} [^<]*)</code>", page.split('id="asked"')[1])
+    asked_section = re.sub("</?span>", "", page.split('id="asked"')[1])
+    line = re.search(rf"<code>(mnf {make} [^<]*)</code>", asked_section)
     assert line
     again = mnf(*line[1].replace("&#x27;", "'").split()[1:])
     assert again.rows[0]["run"] == first
@@ -403,6 +406,53 @@ def test_runs_on_other_images_are_not_compared_and_the_page_says_so(kept: dict[s
     said = texts(page_of(kept["mlp"].path, run.path))
     assert "The paired comparison cannot be shown" in said
     assert "How they learned" in said
+
+
+def keep_curve(out: Path, lrs: str, *options: str) -> Run:
+    asked = ("digits-sample", "--lr", lrs, "--epochs", "20", "--train-per-class", "8", "--seeds", "2")
+    done = mnf_here("sweep", *asked, *options, "--out", out, cwd=out.parent.parent)
+    assert done.returncode == 0, done.stderr
+    return load_run(out)
+
+
+@needs_browser
+def test_sweeps_over_one_axis_are_drawn_over_each_other_and_others_are_named(
+    browser: Browser, kept: dict[str, Run], tmp_path: Path
+) -> None:
+    """Two of them lie in folders of one name, which are told apart."""
+    one = keep_curve(tmp_path / "a" / "rates", "1e-5,1e-4,1e-3")
+    other = keep_curve(tmp_path / "b" / "rates", "1e-4,1e-3,1e-2")
+    table = keep_sweep(tmp_path / "table")
+    page = page_of(one.path, other.path, table.path, kept["softmax"].path)
+    figure = page.split('id="swept"')[1].split("</section>")[0]
+    said = texts(figure)
+    assert [name in said for name in ("a/rates", "b/rates", "chosen by validation", "1e-5", "1e-2")] == [True] * 5
+    assert re.search("table, swept over learning rate and training images per class, cannot be shown", said)
+    assert "table" not in texts(figure.split('class="unmade"')[0])
+    assert "sweep" not in texts(page.split('id="learning"')[1].split("</section>")[0])
+    assert len(re.findall("the chosen cell of a sweep", page)) == 3
+    path = tmp_path / "page.html"
+    path.write_text(page, encoding="utf-8")
+    for width, scheme in LOOKS:
+        assert faults(browser, path, width, scheme) == {}, (width, scheme)
+    assert violations(browser) == []
+
+
+@needs_browser
+def test_a_sweep_that_keeps_weights_has_the_pad_of_its_best_model(browser: Browser, tmp_path: Path) -> None:
+    run = keep_curve(tmp_path / "kept", "1e-5,1e-3", "--keep-weights", "best")
+    path = tmp_path / "page.html"
+    path.write_text(page_of(run.path), encoding="utf-8")
+    assert faults(browser, path, 1280, "light") == {}
+    assert violations(browser) == []
+    browser.run("document.querySelector('[data-name=next]').click()")
+    state = browser.run("return document.querySelector('[data-part=pad]').read()")
+    wanted = network_of(best_model_of(run)).probabilities(np.array([state["pixels"]]) / 255)
+    assert state["probabilities"] == pytest.approx(wanted[0], abs=1e-5)
+
+
+def test_a_sweep_without_weights_says_how_to_get_a_pad(pages: dict[str, Path]) -> None:
+    assert "--keep-weights best" in texts(pages["sweep"].read_text(encoding="utf-8"))
 
 
 def test_calibration_is_scikit_learns() -> None:

@@ -113,3 +113,7 @@ def test_a_board_of_nobody_can_be_drawn() -> None:
 )
 def test_folders_that_all_share_are_left_out(given: list[str], wanted: list[str]) -> None:
     assert list(short_names(given).values()) == wanted
+
+
+def test_a_forest_plot_as_narrow_as_a_phone_can_be_read() -> None:
+    assert faults(differences_figure(PAIRS, width=6.2)) == []

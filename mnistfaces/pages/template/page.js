@@ -67,7 +67,7 @@ for (const scroller of document.querySelectorAll(".scroll")) {
   const look = () => {
     const rest = scroller.scrollWidth - scroller.clientWidth;
     hint.classList.toggle("cut", rest > 1);
-    hint.textContent = scroller.scrollLeft > rest - 2 ? "\u2190 The table goes on to the left." : "The table goes on to the right: scroll it sideways \u2192";
+    hint.textContent = scroller.scrollLeft > rest - 2 ? "\u2190 It goes on to the left." : "It goes on to the right: scroll it sideways \u2192";
   };
   new ResizeObserver(look).observe(scroller);
   scroller.addEventListener("scroll", look, { passive: true });
