@@ -43,6 +43,7 @@ def sweep_rows(streams: Output, job: "Sweep", *, per_seed: bool) -> "Iterator[Ro
     for cell in cells[shown:]:
         yield from job.outcomes.trial_rows(cell) if per_seed else [job.outcomes.row(cell)]
     job.finish()
+    yield from job.final_rows(per_seed=per_seed)
 
 
 def conclude(streams: Output, job: "Sweep") -> None:
@@ -66,6 +67,8 @@ def conclude(streams: Output, job: "Sweep") -> None:
         streams.note(summed_rate(best["lr"], min(best["batch_size"] or best["train_n"], best["train_n"])))
     for line in _judgement(job.summary):
         streams.note(line)
+    if (final := job.summary.get("final")) is not None and final["test_accuracy"] is not None:
+        streams.note(f"the best cell, trained on training and validation images together: {_tested(final)}")
     _hint(streams, job)
     chosen = f"best by validation ({best['val_accuracy']:.1%})" if len(job.summary["cells"]) > 1 else "the same again"
     streams.suggest(chosen, job.summary["best_command"])
@@ -82,7 +85,7 @@ def _hint(streams: Output, job: "Sweep") -> None:
 
 def _judgement(summary: "Row") -> Iterator[str]:
     """Yields what the test images can tell, how far they took part in choosing, and which figure to quote."""
-    cells, tested, nested = summary["cells"], summary["tested"], summary["nested"]
+    cells, tested = summary["cells"], summary["tested"]
     if not tested or len(cells) == 1:
         return
     tied = [row["tied"] for row in cells]
@@ -92,7 +95,7 @@ def _judgement(summary: "Row") -> Iterator[str]:
         f"told from the most accurate (~){alone}"
     )
     if summary["redrawn"]:
-        quoted = "" if nested is None else f": quote {_nested(nested)}"
+        quoted = "" if summary["nested"] is None else f": quote {_nested(summary)}"
         yield f"through the other draws the test images took part in choosing{quoted}"
     else:
         yield "the test images took no part in choosing"
@@ -106,11 +109,14 @@ def _judgement(summary: "Row") -> Iterator[str]:
         yield advice_line(read_assumptions(summary["assumed"]), DIFFERENCE, present)
 
 
-def _nested(nested: "Row") -> str:
-    return (
-        f"nested, choosing inside each draw by validation: test accuracy {nested['accuracy']:.1%} "
-        f"[{100 * nested['low']:.1f}, {100 * nested['high']:.1f}]"
-    )
+def _nested(summary: "Row") -> str:
+    nested, again = summary["nested"], "" if summary.get("final") is None else ", then training on all but test images"
+    found = {"test_accuracy": nested["accuracy"], "test_low": nested["low"], "test_high": nested["high"]}
+    return f"nested, choosing inside each draw by validation{again}: {_tested(found)}"
+
+
+def _tested(row: "Row") -> str:
+    return f"test accuracy {row['test_accuracy']:.1%} [{100 * row['test_low']:.1f}, {100 * row['test_high']:.1f}]"
 
 
 def show_plan(streams: Output, job: "Sweep") -> None:

@@ -63,7 +63,8 @@ def sweep(
     grid = Grid(cells=cells, seeds=seeds.read(), fixed_split=seeds.fixed_split, shard=read_shard(shard))
     chosen, processes = workers.choose(device)
     from mnistfaces.execution.reference import DatasetReference
-    from mnistfaces.experiments.sweep import Sweep, SweepConfig
+    from mnistfaces.experiments.sweep import Sweep
+    from mnistfaces.experiments.sweep_config import SweepConfig
 
     config = SweepConfig(
         grid=grid,
@@ -84,7 +85,7 @@ def sweep(
     if dry_run:
         show_plan(streams, job)
         return
-    together = None if per_seed else lambda _: job.summary["cells"]
+    together = None if per_seed else lambda _: [*job.summary["cells"], *job.final_rows(per_seed=False)]
     rows = streams.rows(sweep_rows(streams, job, per_seed=per_seed), COLUMNS, together)
     conclude(streams, job)
     if plot is not None:

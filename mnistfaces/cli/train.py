@@ -86,7 +86,9 @@ def train(
         streams.note(summed_rate(row["lr"], min(row["batch_size"] or math.inf, trained_on)))
     if (row["batch_size"] or 0) > trained_on:
         streams.note(f"batch size {row['batch_size']} is the full batch: {trained_on} images train")
-    if not row["val_n"]:
+    if cell.training.refit:
+        streams.note("validation images train, too: val_accuracy and val_loss are null")
+    elif not row["val_n"]:
         streams.note("no images were left to validate on: val_accuracy and val_loss are null")
     history = load_history(folder.path / HISTORY)
     if plot is not None:

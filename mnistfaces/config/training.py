@@ -69,7 +69,7 @@ def read_hidden(text: str) -> int | str:
     return int(text) if len(layers) == 1 else "x".join(str(int(layer)) for layer in layers)
 
 
-LATER = ("patience", "augment")
+LATER = ("patience", "augment", "refit")
 """Fields that release 0.1.0 did not have: at their default they are no part of a run's hash."""
 
 
@@ -96,6 +96,8 @@ class TrainConfig:
         patience: ends a training whose validation loss has not improved for so many epochs, and keeps the best; None
             never does.
         augment: changes of the training images, each of which adds a copy of every one; None adds none.
+        refit: the validation images train, too, once they have chosen: the epoch, where the best is kept, and in a
+            sweep the cell.
         dtype: of the weights and of all arithmetic.
     """
 
@@ -120,6 +122,11 @@ class TrainConfig:
         "Changes of the training images, such as mirror,shift:2,rotate:10: each adds a copy of every one, mirrored, "
         "moved by up to so many pixels or turned by up to so many degrees. Drawn once from the seed, not every epoch.",
         unset="none",
+    )
+    refit: bool = option(
+        default=False,
+        help="Train the chosen setting again, on training and validation images together: for as many epochs, or up to "
+        "the best one where that is kept. A sweep chooses first, and does so in every draw.",
     )
     dtype: DtypeName = option("float32", "Of weights and arithmetic.")
 
@@ -158,6 +165,12 @@ class TrainConfig:
             inherited = {"momentum": own.momentum or 0.0, "weight_decay": own.weight_decay}
             changes = {name: None for name, value in inherited.items() if getattr(self, name) == value} | changes
         return type(self)(**{**vars(self), **changes})
+
+    def refitted(self, best_epoch: int | None) -> Self:
+        """Returns how validation images train, too: up to the epoch that they chose, where the best was kept."""
+        if self.select == "last":
+            return self.with_(refit=True)
+        return self.with_(refit=True, select="last", patience=None, epochs=best_epoch or self.epochs)
 
     @property
     def copies(self) -> int:

@@ -24,6 +24,10 @@ class Split:
     val: NDArray[np.int64]
     test: NDArray[np.int64]
 
+    def refitted(self) -> "Split":
+        """Returns the division in which the validation images train, too."""
+        return replace(self, train=np.sort(np.concatenate([self.train, self.val])), val=self.val[:0])
+
 
 def settled(config: SplitConfig, dataset: Dataset) -> SplitConfig:
     """Returns a division with the number of test images that its defaults come to for a dataset.

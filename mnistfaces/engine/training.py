@@ -47,6 +47,7 @@ class Measure:
         status: how the training stands.
         seconds: time that the whole stack has trained and been measured so far.
         weights: parameters by their `torch.nn.Sequential` names; None between checkpoints.
+        best_epoch: that of the lowest validation loss so far, 0 where none was finite; None where the last is kept.
     """
 
     epoch: int
@@ -56,6 +57,7 @@ class Measure:
     status: Status
     seconds: float
     weights: Mapping[str, NDArray[Any]] | None
+    best_epoch: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,7 +116,8 @@ def train_stack(
     cells = cells or [default_training(dataset.kind)]
     draws = draws or [Draw(split=draw_split(dataset, default_split(dataset.kind), seed=0), seed=0)]
     with _own_arithmetic():
-        session = _Session(_stack(dataset, cells, draws, device))
+        dataset, draws = _trained_on(dataset, cells[0], draws)
+        session = _Session(Stack(dataset, cells, draws, choose_device(device)))
         for event in session.run(set(checkpoints) or {cell.epochs for cell in cells}, every):
             if not isinstance(event, Snapshot):
                 yield event
@@ -141,21 +144,23 @@ def train_model(
         DataError: `start` is of another training.
     """
     with _own_arithmetic():
-        session = _Session(_stack(dataset, [config], [draw], device))
+        dataset, draws = _trained_on(dataset, config, [draw])
+        session = _Session(Stack(dataset, [config], draws, choose_device(device)))
         if start is not None:
             session.go_on(start)
         yield from session.run({config.epochs}, every, Pace(config.epochs, session.epoch))
 
 
-def _stack(dataset: Dataset, cells: Sequence[TrainConfig], draws: Sequence[Draw], device: DeviceName) -> Stack:
-    """Returns the models of a stack; copies that an augmentation adds are training images like any."""
-    if (augment := cells[0].augment) is not None:
-        dataset, trains = with_copies(dataset, augment, [(draw.split.train, draw.seed) for draw in draws])
+def _trained_on(dataset: Dataset, config: TrainConfig, draws: Sequence[Draw]) -> tuple[Dataset, Sequence[Draw]]:
+    """Returns the images and the draws with all that trains: validation images at a refit, and changed copies."""
+    if config.refit:
+        draws = [replace(draw, split=draw.split.refitted()) for draw in draws]
+    if config.augment is not None:
+        dataset, trains = with_copies(dataset, config.augment, [(draw.split.train, draw.seed) for draw in draws])
         draws = [
-            Draw(split=replace(draw.split, train=train), seed=draw.seed)
-            for draw, train in zip(draws, trains, strict=True)
+            replace(draw, split=replace(draw.split, train=train)) for draw, train in zip(draws, trains, strict=True)
         ]
-    return Stack(dataset, cells, draws, choose_device(device))
+    return dataset, draws
 
 
 @contextlib.contextmanager
@@ -252,4 +257,5 @@ class _Session:
             status=status,
             seconds=seconds,
             weights=self.stack.weights(k, measured.parameters) if train and measured.parameters else None,
+            best_epoch=self.standing.best_at[k] if self.config.select == "best" else None,
         )

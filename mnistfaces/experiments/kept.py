@@ -43,6 +43,7 @@ class TrialRecord:
         host: the machine that trained it.
         processor: of that machine.
         test_groups: groups of near-duplicates, or of one person, behind the test images; None before it was counted.
+        best_epoch: that of the lowest validation loss; None where the last is kept, or before it was told.
     """
 
     trial: str
@@ -65,6 +66,7 @@ class TrialRecord:
     host: str | None = None
     processor: str | None = None
     test_groups: int | None = None
+    best_epoch: int | None = None
 
 
 class Parts:

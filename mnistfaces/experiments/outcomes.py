@@ -57,11 +57,15 @@ class Outcomes:
         """Returns the row of a cell."""
         if cell in self._rows:
             return self._rows[cell]
-        same = {"dataset": self._names[cell.data], "seed": self._worklist.grid.seeds[0]}
-        row = {**self.result(cell).row(len(self._worklist.places(cell)), **same), **self._same}
+        row = self.row_of(self.result(cell), len(self._worklist.places(cell)))
         if self.is_done(cell):
             self._rows[cell] = row
         return row
+
+    def row_of(self, result: CellResult, asked: int) -> Row:
+        """Returns the row of what trials came to, of which there were to be so many."""
+        same = {"dataset": self._names[result.cell.data], "seed": self._worklist.grid.seeds[0]}
+        return {**result.row(asked, **same), **self._same}
 
     def trial_rows(self, cell: Cell) -> list[Row]:
         """Returns a row per trial of a cell: that of a cell with one trial. One that failed has no numbers."""
@@ -97,13 +101,16 @@ class Outcomes:
     def _trial_row(self, place: int, found: Mapping[str, CellResult]) -> Row:
         """Returns the row of a trial, of which `found` holds the result if it is done."""
         trial, key = self._worklist.trials[place], self._worklist.keys[place]
-        record = self._kept.records.get(key, {})
-        tested = found[key].tested if key in found else {}
+        record = self._kept.records.get(key, {"seed": trial.seed, "fold": trial.fold})
+        return self.trial_row_of(trial.cell, record, found[key].tested if key in found else {})
+
+    def trial_row_of(self, cell: Cell, record: Row, tested: Row) -> Row:
+        """Returns the row of a trial: its record, and what its test answers give."""
         return {
-            **trial.cell.options(),
-            "dataset": self._names[trial.cell.data],
-            "seed": trial.seed,
-            "fold": trial.fold if trial.cell.split.folds else None,
+            **cell.options(),
+            "dataset": self._names[cell.data],
+            "seed": record["seed"],
+            "fold": record["fold"] if cell.split.folds else None,
             **{field: record.get(field) for field in (*METRICS, *COUNTS)},
             **{field: tested.get(field) for field in ("test_accuracy", "test_low", "test_high")},
             "seconds": record.get("seconds"),

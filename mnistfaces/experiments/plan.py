@@ -38,18 +38,23 @@ SHARED = tuple(field.name for field in fields(TrainConfig) if field.name not in 
 
 
 class DrawKey(NamedTuple):
-    """What decides a draw: the form of the dataset, how it is divided, and the seeds and fold of a trial."""
+    """What decides a draw: the form of the dataset, how it is divided, and the seeds and fold of a trial.
+
+    At a refit, validation images train.
+    """
 
     data: DataConfig
     split: SplitConfig
     split_seed: int
     fold: int
     seed: int
+    refit: bool = False
 
 
 def draw_key(trial: Trial) -> DrawKey:
     """Returns what decides a trial's draw."""
-    return DrawKey(trial.cell.data, trial.cell.split, trial.split_seed, trial.fold, trial.seed)
+    cell = trial.cell
+    return DrawKey(cell.data, cell.split, trial.split_seed, trial.fold, trial.seed, cell.training.refit)
 
 
 class Draws:
@@ -79,7 +84,7 @@ class Draws:
             split = draw_split(self._datasets[key.data], key.split, key.split_seed, key.fold)
         except DataError as error:
             return error
-        return Draw(split=split, seed=key.seed)
+        return Draw(split=split.refitted() if key.refit else split, seed=key.seed)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from mnistfaces.config import STATUS_SEVERITY
 from mnistfaces.experiments.trials import Cell, Row
-from mnistfaces.statistics.intervals import accuracy_intervals
+from mnistfaces.statistics.intervals import accuracy_interval, accuracy_intervals
 from mnistfaces.statistics.planning import assumptions_of
 from mnistfaces.statistics.scores import Board, order_of
-from mnistfaces.statistics.selection import confidence_set, nested_accuracy
+from mnistfaces.statistics.selection import NestedAccuracy, confidence_set, nested_accuracy
 from mnistfaces.statistics.variance import parts_of
 
 if TYPE_CHECKING:
@@ -175,11 +175,44 @@ def find_tied(results: Sequence[CellResult]) -> list[bool | None]:
     return [None] * len(results) if board is None else confidence_set(board).tolist()
 
 
-def nested_row(results: Sequence[CellResult]) -> Row | None:
+def choose_nested(results: Sequence[CellResult]) -> dict[tuple[int, int], int] | None:
+    """Returns which cell validation chooses inside each trial, by seed and fold; None as `nested_row`."""
+    found = _nested(results)
+    return None if found is None else dict(zip(found[0], found[1].chosen, strict=True))
+
+
+def nested_row(
+    results: Sequence[CellResult], final: "Mapping[tuple[int, int], TrialScores | None] | None" = None
+) -> Row | None:
     """Returns the accuracy of choosing a cell by validation inside each trial, with its interval.
 
     A trial in which some cell failed is chosen from the others. None where no trial has validation and test images.
+
+    Args:
+        results: what the cells came to.
+        final: answers of the chosen cell, trained again in each trial; None takes those of the cells.
     """
+    found = _nested(results)
+    if found is None:
+        return None
+    pairs, nested = found
+    accuracy = nested.accuracy
+    if final is not None:
+        scores = [answers for pair in pairs if (answers := final.get(pair)) is not None]
+        if not scores:
+            return None
+        accuracy = accuracy_interval(scores)
+    return {
+        "accuracy": accuracy.mean,
+        "low": accuracy.low,
+        "high": accuracy.high,
+        "n": accuracy.n,
+        "chosen": list(nested.chosen),
+    }
+
+
+def _nested(results: Sequence[CellResult]) -> tuple[list[tuple[int, int]], NestedAccuracy] | None:
+    """Returns the trials, by seed and fold, and what choosing inside each gives."""
     records = [{(record["seed"], record["fold"]): record for record in result.finite} for result in results]
     able = [
         {pair for pair, record in of_cell.items() if record["val_accuracy"] is not None and pair in result.scores}
@@ -201,13 +234,7 @@ def nested_row(results: Sequence[CellResult]) -> Row | None:
     nested = nested_accuracy(
         table("val_accuracy"), table("val_loss"), [[result.scores.get(pair) for pair in pairs] for result in results]
     )
-    return {
-        "accuracy": nested.accuracy.mean,
-        "low": nested.accuracy.low,
-        "high": nested.accuracy.high,
-        "n": nested.accuracy.n,
-        "chosen": list(nested.chosen),
-    }
+    return pairs, nested
 
 
 def trades_places(result: CellResult) -> bool:

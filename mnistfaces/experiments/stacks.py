@@ -109,6 +109,7 @@ def _checkpoint(
                 "seconds": measure.seconds / stack.size,
                 "status": measure.status,
                 "epoch": measure.epoch,
+                "best_epoch": measure.best_epoch,
                 "timing": "shared" if stack.size > 1 else "isolated",
                 **where,
             }

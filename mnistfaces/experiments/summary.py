@@ -9,6 +9,7 @@ from mnistfaces.datasets.normalisation import normalisation_of
 from mnistfaces.datasets.splits import settled
 from mnistfaces.display import Displayed
 from mnistfaces.experiments.commands import train_line, without_folds
+from mnistfaces.experiments.final import FinalTrials
 from mnistfaces.experiments.kept import KeptTrials
 from mnistfaces.experiments.outcomes import Outcomes
 from mnistfaces.experiments.results import (
@@ -40,6 +41,9 @@ OF_THE_LEDGER = ("trial", "part", "host", "processor", "timing", "fold")
 OF_THE_TABLE = ("best", "tied")
 """What a row of a cell says only beside all others."""
 
+ALONE: Row = dict.fromkeys(OF_THE_TABLE)
+"""What the row of the chosen cell, trained again, says beside the cells that it was chosen from: nothing."""
+
 
 class Summary(Displayed, dict[str, Any]):
     """What a sweep says, as `sweep` returns it; a notebook shows it as a figure and a table."""
@@ -52,7 +56,11 @@ def best_cell(worklist: Worklist, outcomes: Outcomes) -> Cell | None:
 
 
 def summarise(
-    worklist: Worklist, outcomes: Outcomes, datasets: "Mapping[DataConfig, Dataset]", reference: str | None
+    worklist: Worklist,
+    outcomes: Outcomes,
+    datasets: "Mapping[DataConfig, Dataset]",
+    reference: str | None,
+    final: FinalTrials | None,
 ) -> Row:
     """Returns the best cell, its ties, its command, the accuracy of choosing inside each trial, and all rows.
 
@@ -61,57 +69,81 @@ def summarise(
         outcomes: what it came to.
         datasets: by their form.
         reference: the path that the user gave for the dataset; None is the dataset's own name.
+        final: the chosen setting, trained again; None where that was not asked for.
     """
     cells = worklist.cells
     results = [outcomes.result(cell) for cell in cells]
     best, tied = find_best(results), find_tied(results)
     rows = [{**outcomes.row(cell), "best": number == best, "tied": tied[number]} for number, cell in enumerate(cells)]
     shown = results[best or 0] if results else None
+    again = None if final is None else final.result()
     command = None
     if best is not None:
-        dataset = datasets[cells[best].data]
+        cell = cells[best] if again is None else again.cell
+        dataset = datasets[cell.data]
         name = reference or dataset.name
-        command = train_line(without_folds(cells[best], dataset), name, dataset.kind, worklist.grid.seeds[0])
+        command = train_line(without_folds(cell, dataset), name, dataset.kind, worklist.grid.seeds[0])
+    kept_of = again or shown
     return {
         "best": None if best is None else rows[best],
         "best_command": command,
         "best_trials": [
-            {name: record[name] for name in ("trial", "seed", "fold")} for record in (shown.records if shown else ())
+            {name: record[name] for name in ("trial", "seed", "fold")}
+            for record in (kept_of.records if kept_of else ())
         ],
         "tested": count_tested(shown) if shown else 0,
         "redrawn": shown is not None and trades_places(shown),
         "cautions": cautions(shown) if shown else [],
         "assumed": assumed(results, best or 0, tied) if shown else None,
         "design": {"seeds": len(worklist.grid.seeds), "folds": shown.cell.split.folds if shown else None},
-        "nested": nested_row(results),
+        "nested": nested_row(results, final.nested_scores() if final else None),
+        "final": again and {**outcomes.row_of(again, len(worklist.places(cells[best or 0]))), **ALONE},
         "cells": rows,
         "trials": [result.trial_rows() for result in results],
     }
 
 
-def write_summary(folder: RunFolder, worklist: Worklist, kept: KeptTrials, summary: Row, reference: str | None) -> None:
+def write_summary(
+    folder: RunFolder,
+    worklist: Worklist,
+    kept: KeptTrials,
+    summary: Row,
+    *,
+    reference: str | None,
+    final: FinalTrials | None,
+) -> None:
     """Writes the answers of all trials, the summary and the table, and records that the sweep is done.
+
+    Args:
+        folder: the run directory.
+        worklist: what was to do.
+        kept: what is done.
+        summary: from `summarise`.
+        reference: as there.
+        final: as there.
 
     Raises:
         FileError: the disk refuses.
     """
     wrote = {}
-    predictions = kept.predictions(worklist.keys)
+    predictions = kept.predictions(dict.fromkeys([*worklist.keys, *(final.keys() if final else ())]))
     if predictions is not None:
         wrote[PREDICTIONS] = save_predictions(folder.path / PREDICTIONS, predictions)
     wrote[SUMMARY] = write_text(folder.path / SUMMARY, _laid_out(summary))
     lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in summary["cells"])
     wrote[RESULTS] = write_text(folder.path / RESULTS, lines)
-    table = _table(worklist, reference)
+    table = _table(worklist, reference, refits=final is not None)
     whole = kept.sha256()
-    found = {"best_command": summary["best_command"], "best_model": _best_model(worklist, kept, summary, whole)}
+    found = {"best_command": summary["best_command"], "best_model": _best_model(worklist, kept, summary, whole, final)}
     folder.finish({**whole, **wrote}, **found, table=table)
 
 
-def _best_model(worklist: Worklist, kept: KeptTrials, summary: Row, files: "Collection[str]") -> Row | None:
+def _best_model(
+    worklist: Worklist, kept: KeptTrials, summary: Row, files: "Collection[str]", final: FinalTrials | None
+) -> Row | None:
     """Returns what tells of the best cell's first model whose weights are kept as a run of its own would tell it."""
     best = {trial["trial"] for trial in summary["best_trials"]} if summary["best"] is not None else set()
-    for trial in worklist.named(best):
+    for trial in final.of_best.values() if final else worklist.named(best):
         key, dataset = worklist.key(trial), worklist.dataset(trial)
         weights = kept.weights_name(key)
         if weights in files:
@@ -148,14 +180,20 @@ def _lines(value: object) -> str:
     )
 
 
-def read_summary(folder: RunFolder, worklist: Worklist, reference: str | None) -> Row | None:
+def read_summary(folder: RunFolder, worklist: Worklist, reference: str | None, *, refits: bool) -> Row | None:
     """Returns the summary that is on the disk, if it is of just these trials; None if it must be made."""
     run = load_run(folder.path)
-    if run.config.get("table") != _table(worklist, reference):
+    if run.config.get("table") != _table(worklist, reference, refits=refits):
         return None
     summary = run.summary()
     rows = [{**row, "run": str(folder.path)} for row in summary["cells"]]
-    return {**summary, "cells": rows, "best": next((row for row in rows if row["best"]), None)}
+    final = summary.get("final")
+    return {
+        **summary,
+        "cells": rows,
+        "best": next((row for row in rows if row["best"]), None),
+        "final": final and {**final, "run": str(folder.path)},
+    }
 
 
 def rows_alone(summary: Row) -> list[Row]:
@@ -163,6 +201,6 @@ def rows_alone(summary: Row) -> list[Row]:
     return [{name: value for name, value in row.items() if name not in OF_THE_TABLE} for row in summary["cells"]]
 
 
-def _table(worklist: Worklist, reference: str | None) -> str:
-    """Returns what the kept table says: of which trials, in which words, by which release."""
-    return hash_of([metadata.version("mnistfaces"), reference, worklist.keys])
+def _table(worklist: Worklist, reference: str | None, *, refits: bool) -> str:
+    """Returns what the kept table says: of which trials, in which words, by which release, and what follows on them."""
+    return hash_of([metadata.version("mnistfaces"), reference, worklist.keys, *(["refit"] if refits else [])])

@@ -6,65 +6,33 @@ in `outcomes`, and what all cells together tell in `summary`.
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistfaces.config import DeviceName
 from mnistfaces.datasets import NAMES
 from mnistfaces.datasets.augmentation import notes_on, require_images
-from mnistfaces.datasets.splits import settled
 from mnistfaces.errors import DataError, WorkerError
-from mnistfaces.execution.dispatch import Done, Lost, Workers, dispatch
+from mnistfaces.execution.dispatch import Done, Lost, dispatch
 from mnistfaces.execution.reference import DatasetReference, LoadDataset
+from mnistfaces.experiments.final import FinalTrials, without_refit
 from mnistfaces.experiments.full_batches import without_equals
 from mnistfaces.experiments.kept import LEDGER, LEDGERS, KeptTrials, TrialRecord
 from mnistfaces.experiments.outcomes import Outcomes
 from mnistfaces.experiments.plan import Draws, StackPlan, draw_key, plan
 from mnistfaces.experiments.stacks import Checkpoint, train_planned
 from mnistfaces.experiments.summary import Summary, best_cell, read_summary, rows_alone, summarise, write_summary
+from mnistfaces.experiments.sweep_config import SweepConfig, asked_of
 from mnistfaces.experiments.tasks import tasks_of
-from mnistfaces.experiments.trials import SWEPT, Grid, Row, Trial, folds_arithmetic
+from mnistfaces.experiments.trials import SWEPT, Grid, Row, Trial
 from mnistfaces.experiments.worklist import Worklist
 from mnistfaces.files.ledger import Ledger
 from mnistfaces.progress import Event, Note, Stage
-from mnistfaces.runs.configuration import configuration, describe
 from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.runs import PREDICTIONS, RESULTS, SUMMARY
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepConfig:
-    """How a grid is worked through.
-
-    Attributes:
-        grid: what to train.
-        reference: the path that the user gave for the dataset; None is the dataset's own name.
-        swept: names of the options given as lists: their values are not part of the folder's hash.
-        device: where to compute; `cpu`, `cuda` or `mps`.
-        isolated: one model at a time, for times that are a model's own.
-        keep_weights: of the `best` cell or of `all`; None keeps none.
-        merges: cells whose batch sizes are above the number of their training images are one.
-        workers: where stacks are trained; None is in this process.
-        fail_fast: the first trial that fails ends the sweep.
-        out: the directory; None names it after the configuration.
-        force: replaces what another configuration left there.
-    """
-
-    grid: Grid
-    reference: str | None = None
-    swept: tuple[str, ...] = ()
-    device: DeviceName = "cpu"
-    isolated: bool = False
-    keep_weights: str | None = None
-    workers: Workers | None = None
-    merges: bool = False
-    fail_fast: bool = False
-    out: Path | None = None
-    force: bool = False
 
 
 class Sweep:
@@ -73,7 +41,8 @@ class Sweep:
     Attributes:
         config: what is asked for.
         datasets: by their form.
-        grid: what is asked for, each distinct training once.
+        grid: what is asked for, each distinct training once, as it is trained to choose.
+        refits: whether the chosen setting is trained again, validation images included.
         remarks: what is to be said of the grid: cells that were equal, changed images that are no digits.
         worklist: every trial that this process is to do.
         folder: the run directory.
@@ -91,7 +60,8 @@ class Sweep:
             UsageError: images are to be changed where there are none.
             RunError: another configuration's results are in the directory.
         """
-        self.config, self.grid, self._load = config, config.grid, load
+        self.config, self._load = config, load
+        self.grid, self.refits = without_refit(config.grid)
         self.datasets = {data: load(data) for data in dict.fromkeys(cell.data for cell in self.grid.cells)}
         self._draws = Draws(self.datasets)
         self.grid, equals = without_equals(self.grid, self._draws) if config.merges else (self.grid, [])
@@ -104,7 +74,9 @@ class Sweep:
         ]
         self.worklist = Worklist(self.grid, self.datasets, config.device)
         files = [RESULTS, PREDICTIONS, SUMMARY]
-        self.folder = RunFolder(self._asked(), files, out=config.out, force=config.force, grows=LEDGERS)
+        self.folder = RunFolder(
+            asked_of(config, self.grid, self.datasets), files, out=config.out, force=config.force, grows=LEDGERS
+        )
         self.kept = KeptTrials(self.folder)
         self.failures: list[str] = []
         self._look()
@@ -122,10 +94,15 @@ class Sweep:
         self.outcomes = Outcomes(self.worklist, self.kept, names, same)
         summary = None
         if self.folder.finished and self.grid.shard is None and self.config.keep_weights != "best":
-            summary = None if self.missing() else read_summary(self.folder, self.worklist, self.config.reference)
+            known = None if self._missing_cells() else self._read_summary()
+            done = known is not None and all(trial["trial"] in self.kept.records for trial in known["best_trials"])
+            summary = known if done else None
         self.summary: Row = summary or {}
         if summary is not None:
             self.outcomes.take(dict(zip(self.worklist.cells, rows_alone(summary), strict=True)))
+
+    def _read_summary(self) -> Row | None:
+        return read_summary(self.folder, self.worklist, self.config.reference, refits=self.refits)
 
     def processors(self) -> list[str]:
         """Returns the makes of the processors that trials were done on, where their records say so."""
@@ -133,11 +110,37 @@ class Sweep:
         return sorted({record["processor"] for record in done if "processor" in record})
 
     def missing(self) -> list[Trial]:
-        """Returns the trials that are still to be done, for their weights perhaps."""
-        missing = list(self.worklist.missing(self.kept.records))
+        """Returns the trials that are to be done, for their weights perhaps; those that follow on a choice are last."""
+        missing = self._missing_cells()
+        if not missing and not self.summary and (final := self.final()) is not None:
+            return final.missing()
+        return missing
+
+    def _missing_cells(self) -> list[Trial]:
+        done = self.kept.records
+        if self.refits and any(cell.training.select == "best" for cell in self.grid.cells):
+            done = {key: record for key, record in done.items() if record.get("best_epoch") is not None}
+        missing = list(self.worklist.missing(done))
         if self.config.keep_weights == "all":
             missing += self.worklist.named(self.kept.lacking_weights(self.worklist.keys))
         return missing
+
+    def final(self) -> FinalTrials | None:
+        """Returns the trainings that follow on the choice that the trials done so far make; None where none were asked.
+
+        A shard does not know all cells, and chooses nothing.
+        """
+        if not self.refits or self.grid.shard is not None:
+            return None
+        return FinalTrials(self.worklist, self.kept, [self.outcomes.result(cell) for cell in self.worklist.cells])
+
+    def final_rows(self, *, per_seed: bool) -> list[Row]:
+        """Returns the row of the chosen setting, trained again, or a row per trial of it, once `finish` found it."""
+        if not per_seed:
+            return [row for row in [self.summary.get("final")] if row is not None]
+        final = self.final()
+        results = [] if final is None else final.results_by_trial()
+        return [self.outcomes.trial_row_of(result.cell, result.records[0], result.tested) for result in results]
 
     def stacks(self, trials: Sequence[Trial]) -> Iterator[StackPlan]:
         """Yields the stacks in which these trials train."""
@@ -179,10 +182,21 @@ class Sweep:
             yield from (Note(message=note) for note in ledger.notes)
             self.kept.look()  # another process may have done some meanwhile, and damaged lines are gone
             self._look()
-            yield from self._train(self.drawable(self.missing()), ledger)
-            if self.config.keep_weights == "best" and (best := best_cell(self.worklist, self.outcomes)) is not None:
-                lacking = self.kept.lacking_weights(self.worklist.keys_of(best))
-                yield from self._train(list(self.worklist.named(lacking)), ledger)
+            yield from self._train(self.drawable(self._missing_cells()), ledger)
+            final = None if self.summary else self.final()
+            if final is not None:
+                yield from self._train(final.missing(), ledger)
+            if self.config.keep_weights == "best":
+                of_best = self._trials_of_best(final)
+                lacking = self.kept.lacking_weights([self.worklist.key(trial) for trial in of_best])
+                yield from self._train([trial for trial in of_best if self.worklist.key(trial) in lacking], ledger)
+
+    def _trials_of_best(self, final: FinalTrials | None) -> list[Trial]:
+        """Returns the trials whose models are those of the cell that validation chose."""
+        if final is not None:
+            return list(final.of_best.values())
+        best = best_cell(self.worklist, self.outcomes)
+        return [] if best is None else [self.worklist.trials[place] for place in self.worklist.places(best)]
 
     def _train(self, trials: Sequence[Trial], ledger: Ledger) -> Iterator[Row | Event]:
         """Does some trials, yielding how far they are, and each one's record once it is on the disk."""
@@ -227,7 +241,8 @@ class Sweep:
         if self.summary:
             return
         reference = self.config.reference
-        found = summarise(self.worklist, self.outcomes, self.datasets, reference)
+        final = self.final()
+        found = summarise(self.worklist, self.outcomes, self.datasets, reference, final)
         self.summary = {**found, "failures": self.failures}
         if self.grid.shard is None:
             with self.folder:
@@ -235,26 +250,7 @@ class Sweep:
                     pass
                 if self.config.keep_weights == "best" and found["best"] is not None:
                     self.kept.drop_weights_but({trial["trial"] for trial in found["best_trials"]})
-                write_summary(self.folder, self.worklist, self.kept, self.summary, reference)
-
-    def _asked(self) -> Row:
-        """Returns the configuration of the directory: all that its cells have in common, and no seeds."""
-        cell, swept = self.grid.cells[0], set(self.config.swept)
-        division = settled(cell.split, self.dataset)
-        fixed: dict[str, object] = {**cell.training.to_dict(), **asdict(division)}
-        fixed |= {name: value for name, value in cell.data.asked().items() if name != "res"}
-        return configuration(
-            "sweep",
-            datasets=[describe(dataset) for dataset in self.datasets.values()] if "res" not in swept else None,
-            dataset=self.dataset.name,
-            classes=list(self.dataset.classes),
-            swept=sorted(swept),
-            fixed={name: value for name, value in fixed.items() if name not in swept},
-            fixed_split=self.grid.fixed_split,
-            device=self.config.device,
-            isolated=self.config.isolated,
-            **folds_arithmetic(division),
-        )
+                write_summary(self.folder, self.worklist, self.kept, self.summary, reference=reference, final=final)
 
 
 def sweep(
@@ -275,7 +271,8 @@ def sweep(
         device: where to compute.
 
     Returns:
-        `cells`, one row each with `best` and `tied`; `best`, its row; `best_command`; `nested`; `failures`.
+        `cells`, one row each with `best` and `tied`; `best`, its row; `best_command`; `final`, the row of the best cell
+        trained again, where a cell asks for `refit`; `nested`; `failures`.
 
     Raises:
         MnistFacesError: the dataset is not there, the directory holds another run, or the disk refuses.

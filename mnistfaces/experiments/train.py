@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mnistfaces.config import DataConfig, DeviceName
+from mnistfaces.config import DataConfig, DeviceName, TrainConfig
 from mnistfaces.datasets.augmentation import notes_on, require_images
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.normalisation import normalisation_of
@@ -17,7 +17,7 @@ from mnistfaces.datasets.splits import draw_split, settled
 from mnistfaces.devices import resolve_device
 from mnistfaces.engine.draws import Draw, require_validation
 from mnistfaces.engine.snapshots import Snapshot
-from mnistfaces.engine.training import Epoch, Measure, train_model
+from mnistfaces.engine.training import Epoch, Measure, train_model, train_stack
 from mnistfaces.experiments.trials import Row, Trial, counted_fields, history_fields, measured_fields
 from mnistfaces.experiments.unfinished import Unfinished
 from mnistfaces.files import write_text
@@ -100,7 +100,8 @@ def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterato
 
 def _fill(folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw) -> Iterator[Event]:
     """Trains one model and writes all that its run keeps."""
-    history, last = yield from _train(folder, dataset, trial, draw)
+    history, last = yield from _train(folder, dataset, trial.cell.training, draw)
+    draw = replace(draw, split=draw.split.refitted()) if trial.cell.training.refit else draw
     row = _row(folder, dataset, trial, draw, last)
     answers = Answers(
         key=trial.key(dataset, str(folder.asked["device"])),
@@ -116,15 +117,19 @@ def _fill(folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw) -> Iter
 
 
 def _train(
-    folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw
+    folder: RunFolder, dataset: Dataset, training: TrainConfig, draw: Draw
 ) -> Generator[Event, None, tuple[list[Row], Measure]]:
     """Trains one model, yielding how far it is; returns its learning curve and its last measure."""
     unfinished = Unfinished(folder)
     yield from unfinished.find()
     history, last = unfinished.history, None
-    yield Stage(name="training", total=trial.cell.training.epochs)
     how: dict[str, Any] = {name: folder.asked[name] for name in ("every", "device")}
-    for event in train_model(dataset, trial.cell.training, draw, **how, start=unfinished.start):
+    if training.refit:
+        if training.select == "best" and unfinished.epochs is None:
+            unfinished.epochs = yield from _choose_epochs(dataset, training, draw, how["device"])
+        training = training.refitted(unfinished.epochs)
+    yield Stage(name="training", total=training.epochs)
+    for event in train_model(dataset, training, draw, **how, start=unfinished.start):
         if isinstance(event, Epoch):
             last = event.measures[0]
             if not history or last.epoch > history[-1]["epoch"]:
@@ -136,6 +141,21 @@ def _train(
     if last is None:
         raise AssertionError("the last epoch is always measured")
     return history, last
+
+
+def _choose_epochs(
+    dataset: Dataset, training: TrainConfig, draw: Draw, device: DeviceName
+) -> Generator[Event, None, int]:
+    """Returns the epoch that validation images choose, before they train: of the lowest loss."""
+    yield Stage(name="choosing the epoch", total=training.epochs)
+    best = 0
+    for event in train_stack(dataset, [training.with_(refit=False)], [draw], device=device):
+        if isinstance(event, Epoch):
+            best = event.measures[0].best_epoch or training.epochs
+        else:
+            yield event
+    yield Note(message=f"validation chose epoch {best:,}: {len(draw.split.val)} validation images now train, too")
+    return best
 
 
 def _curves(history: Sequence[Row]) -> dict[str, list[float]]:

@@ -15,12 +15,14 @@ class Unfinished:
     Attributes:
         start: where the training goes on; None is from its first epoch.
         history: the learning curve up to there.
+        epochs: up to which it trains; None is what was asked.
     """
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self.start: Snapshot | None = None
         self.history: list[Row] = []
+        self.epochs: int | None = None
 
     def find(self) -> Iterator[Note]:
         """Looks for the newest snapshot that is whole, of this training, and made with these programs."""
@@ -35,7 +37,7 @@ class Unfinished:
                 told = ", ".join(f"{name} {version}" for name, version in old.items())
                 yield Note(message=f"{self._folder.path} was begun with {told}: it begins again, for other bits follow")
                 return
-            self.history = facts.pop("history")
+            self.history, self.epochs = facts.pop("history"), facts.pop("epochs", None)
             self.start = Snapshot(arrays=arrays, **facts)
             yield Note(message=f"{self._folder.path} goes on after epoch {self.start.epoch}")
             return
@@ -47,5 +49,5 @@ class Unfinished:
             FileError: the disk refuses.
         """
         facts = {name: value for name, value in vars(snapshot).items() if name != "arrays"}
-        known = {"hash": self._folder.hash, "versions": versions(), "history": list(history)}
+        known = {"hash": self._folder.hash, "versions": versions(), "history": list(history), "epochs": self.epochs}
         save_snapshot(self._folder.path, snapshot.arrays, {**known, **facts})

@@ -107,6 +107,12 @@ def _chosen(summary: Row) -> str:
         parts.append(
             f"<p>Chosen inside each draw by validation, the test accuracy is {shown(quoted)}: the figure to quote.</p>"
         )
+    if (final := summary.get("final")) is not None and final["test_accuracy"] is not None:
+        quoted = f"{percent(final['test_accuracy'])} {interval(final['test_low'], final['test_high'])}"
+        parts.append(
+            f"<p>Trained on training and validation images together, the chosen cell has a test accuracy of "
+            f"{shown(quoted)}.</p>"
+        )
     parts += [f"<p>{shown(text)}.</p>" for text in summary.get("cautions", ())]
     if summary["best_command"]:
         parts.append(f"<p>The line that trains the chosen cell:</p>{line(summary['best_command'])}")

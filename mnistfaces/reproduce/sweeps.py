@@ -8,7 +8,8 @@ from typing import Any
 from mnistfaces.config import DatasetKind, Scale
 from mnistfaces.datasets import load_dataset
 from mnistfaces.experiments.commands import default_cell, sweep_line
-from mnistfaces.experiments.sweep import Sweep, SweepConfig
+from mnistfaces.experiments.sweep import Sweep
+from mnistfaces.experiments.sweep_config import SweepConfig
 from mnistfaces.experiments.trials import SWEPT, Cell, Grid, Row, build_cells
 from mnistfaces.files import hash_of
 from mnistfaces.progress import Event

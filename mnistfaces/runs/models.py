@@ -155,4 +155,5 @@ def size_and_color(kind: str, shape: tuple[int, ...]) -> SizeAndColor:
 
 def split_of(run: Run, dataset: Dataset) -> Split:
     """Returns the images that trained, validated and tested a run's model, in the dataset that it was made with."""
-    return draw_split(dataset, run.split, run.config["split_seed"], run.config.get("fold", 0))
+    split = draw_split(dataset, run.split, run.config["split_seed"], run.config.get("fold", 0))
+    return split.refitted() if run.training.refit else split

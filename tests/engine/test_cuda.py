@@ -17,7 +17,8 @@ from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.optim import OPTIMIZERS
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.training import Epoch, Measure, fit
-from mnistfaces.experiments.sweep import Sweep, SweepConfig
+from mnistfaces.experiments.sweep import Sweep
+from mnistfaces.experiments.sweep_config import SweepConfig
 from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Grid, Trial
 from mnistfaces.progress import Advanced, Event, Note

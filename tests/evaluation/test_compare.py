@@ -13,7 +13,8 @@ from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.errors import DataError, RunError
 from mnistfaces.evaluation.compare import advice, compare
 from mnistfaces.evaluation.contenders import Contender, load_field
-from mnistfaces.experiments.sweep import Sweep, SweepConfig
+from mnistfaces.experiments.sweep import Sweep
+from mnistfaces.experiments.sweep_config import SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid
 from mnistfaces.statistics.differences import paired_difference
 from mnistfaces.statistics.scores import TrialScores

@@ -13,7 +13,8 @@ from mnistfaces.errors import FileError, RunError, UsageError
 from mnistfaces.evaluation.contenders import Field, load_field
 from mnistfaces.evaluation.ladder import climb_all, opened
 from mnistfaces.evaluation.ranking import rank
-from mnistfaces.experiments.sweep import Sweep, SweepConfig
+from mnistfaces.experiments.sweep import Sweep
+from mnistfaces.experiments.sweep_config import SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid, Row
 from mnistfaces.files.locks import Lease
 from mnistfaces.statistics.proportions import wilson

@@ -15,7 +15,8 @@ from mnistfaces.errors import WorkerError
 from mnistfaces.execution.dispatch import Workers
 from mnistfaces.execution.processes import Processes
 from mnistfaces.execution.reference import LoadDataset
-from mnistfaces.experiments.sweep import Sweep, SweepConfig
+from mnistfaces.experiments.sweep import Sweep
+from mnistfaces.experiments.sweep_config import SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid
 from mnistfaces.progress import Advanced, Stage
 

@@ -28,6 +28,7 @@ OTHER: dict[str, Any] = {
     "drop_last": True,
     "select": "best",
     "patience": 7,
+    "refit": True,
     "augment": "mirror,shift:2,rotate:7.5",
     "dtype": "float64",
     "train_per_class": 30,

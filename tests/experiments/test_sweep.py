@@ -19,7 +19,8 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError, RunError
 from mnistfaces.experiments import results
 from mnistfaces.experiments.kept import TrialRecord
-from mnistfaces.experiments.sweep import Sweep, SweepConfig
+from mnistfaces.experiments.sweep import Sweep
+from mnistfaces.experiments.sweep_config import SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid, Row
 from mnistfaces.files.ledger import Ledger, read_records
 from mnistfaces.files.seals import seal

@@ -67,6 +67,17 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in names}
 
 
+def test_a_refit_goes_on_with_the_epoch_that_validation_chose(tmp_path: Path) -> None:
+    training = MLP.with_(select="best", refit=True)
+    trial = Trial(cell=Cell(training=training, split=SplitConfig(train_per_class=30)), seed=0, split_seed=0)
+    undisturbed, _ = train(tmp_path / "whole", trial=trial)
+    folder = interrupted(tmp_path / "run", 2, trial)
+    run, said = train(folder, trial=trial)
+    assert said[-1] == f"{folder} goes on after epoch 2"  # and does not choose again
+    assert files_of(folder) == files_of(undisturbed.path)
+    assert run.row["epoch"] == undisturbed.row["epoch"] <= training.epochs
+
+
 def test_it_goes_on_from_the_newest_and_ends_as_if_nothing_had_happened(
     tmp_path: Path, whole: dict[str, bytes]
 ) -> None:
