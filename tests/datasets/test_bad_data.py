@@ -358,6 +358,23 @@ def test_a_name_goes_before_a_folder_that_is_called_so_and_says_it(
     assert any(f"type .{os.sep}digits-sample" in note for note in named.notes())
 
 
+@pytest.mark.parametrize("closed", ["mine", "mine/digit1", "mine/digit1/deep"])
+def test_a_folder_that_cannot_be_read_is_one_line_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    write_png(classes(tmp_path) / "digit1" / "deep" / "1.png", ONE)
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path) == tmp_path / closed:
+            raise OSError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=f"cannot read the folder {tmp_path / closed}: Permission denied$"):
+        load_dataset(tmp_path / "mine")
+
+
 def test_an_image_that_cannot_be_read_for_the_moment_is_left_out_for_the_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

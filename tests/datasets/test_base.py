@@ -134,6 +134,11 @@ def test_folds_without_near_duplicates_have_equal_sizes_in_every_class() -> None
     assert (sizes.max(axis=0) - sizes.min(axis=0) <= 1).all()
 
 
+def test_what_classes_have_left_over_is_dealt_to_different_folds() -> None:
+    dataset = make_dataset((7,) * 5, inputs=3)
+    assert [len(draw_split(dataset, SplitConfig(folds=5), 0, fold).test) for fold in range(5)] == [7] * 5
+
+
 def test_without_a_number_the_rest_is_divided_eighty_to_twenty() -> None:
     dataset = make_dataset((60, 50), inputs=3, given_test=np.arange(110) % 10 == 0)
     counts = counts_of(dataset, draw_split(dataset, SplitConfig(), 0))

@@ -22,7 +22,7 @@ from mnistfaces.engine import arrangement, tiles
 from mnistfaces.engine.draws import Draw, is_full_batch
 from mnistfaces.engine.replay import Replayed
 from mnistfaces.engine.stack import Stack
-from mnistfaces.engine.training import Epoch, Measure, fit
+from mnistfaces.engine.training import CHECK_EPOCHS, Epoch, Measure, fit
 from mnistfaces.errors import UsageError
 
 FACE = TrainConfig(model="mlp", optimizer="adam", batch_size=16, reduction="mean", lr=1e-3)
@@ -439,6 +439,13 @@ def test_a_stack_of_diverged_models_ends_early_and_still_answers_every_checkpoin
     records = list(fit(dataset, [TrainConfig(lr=1e38)], [draw(dataset)], checkpoints=(50, 10**7, 10**8)))
     assert [record.number for record in records] == [50, 10**7, 10**8]
     assert {record.measures[0].status for record in records} == {"diverged"}
+
+
+@pytest.mark.parametrize("config", [TrainConfig(lr=1e38), TrainConfig(lr=1e-6, eps=1e-4)], ids=["diverged", "stopped"])
+def test_a_checkpoint_at_which_a_stack_ends_is_told_once(config: TrainConfig) -> None:
+    dataset, end = make_dataset(), 1 if config.eps else CHECK_EPOCHS
+    records = list(fit(dataset, [config], [draw(dataset)], checkpoints=(end, 150)))
+    assert [record.number for record in records] == [end, 150]
 
 
 def test_a_model_that_never_names_a_class_has_collapsed_after_a_hundred_epochs() -> None:

@@ -1,6 +1,7 @@
 """A ledger survives kills, damage and strangers: what it tells is what was written, and nothing else."""
 
 import errno
+import io
 import json
 import os
 import random
@@ -192,6 +193,27 @@ def test_a_disk_that_takes_half_a_record_leaves_the_ledger_as_it_was(
     assert units_of(ledger.records) == [1]
     ledger.append({"unit": 3})
     assert units_of(read_records(ledger.path, Unit)) == [1, 3]
+
+
+def test_a_disk_that_takes_a_part_of_a_record_and_says_so_leaves_the_ledger_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(tmp_path / "ledger.ndjson", Unit)
+    ledger.append({"unit": 1})
+    before, open_file = ledger.path.read_bytes(), Path.open
+
+    class Full(io.FileIO):
+        def write(self, content: Any) -> int:  # noqa: ANN401  as io.FileIO has it
+            return super().write(content[: len(content) // 2]) or 0
+
+    monkeypatch.setattr(
+        Path, "open", lambda path, *how, **more: Full(path, "a+") if how == ("a+b",) else open_file(path, *how, **more)
+    )
+    with pytest.raises(FileError, match=r"cannot write .*ledger.ndjson: "):
+        ledger.append({"unit": 2})
+    monkeypatch.undo()
+    assert ledger.path.read_bytes() == before
+    assert units_of(ledger.records) == [1]
 
 
 def test_a_ledger_that_cannot_be_opened_is_one_line_that_names_it(tmp_path: Path) -> None:

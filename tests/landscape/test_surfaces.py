@@ -264,6 +264,15 @@ def test_exact_takes_over_where_the_check_fails(monkeypatch: pytest.MonkeyPatch)
     assert "--tol" in computed.notes[0]
 
 
+@pytest.mark.parametrize(("error", "method"), [(1e-9, "spectral"), (1.001e-9, "exact"), (1e-7, "exact")])
+def test_an_error_as_large_as_the_tolerance_is_let_pass_and_no_larger_one(
+    monkeypatch: pytest.MonkeyPatch, error: float, method: Method
+) -> None:
+    monkeypatch.setattr("mnistfaces.landscape.build.largest_error", lambda *_: (error, 1))
+    axis, pair = Axis(-10, 10, 0.05), Pair(weight(1, 0), weight(1, 1))
+    assert surface(problem_of(11, 20, 3), pair, SurfaceConfig(first=axis, second=axis, tol=1e-9)).method == method
+
+
 def test_the_check_sees_a_surface_that_is_wrong() -> None:
     problem, pair = problem_of(12, 20, 3), Pair(weight(1, 0), weight(1, 1))
     plane, grid = problem.plane(pair), (np.linspace(-5, 5, 50), np.linspace(-5, 5, 40))

@@ -18,7 +18,7 @@ from statsmodels.stats.proportion import proportion_confint
 from mnistfaces.errors import DataError
 from mnistfaces.statistics.differences import equivalence, paired_difference, verdict
 from mnistfaces.statistics.intervals import accuracy_interval
-from mnistfaces.statistics.proportions import tango, wilson
+from mnistfaces.statistics.proportions import LEVEL, tango, wilson
 from mnistfaces.statistics.scores import Board, TrialScores
 from mnistfaces.statistics.variance import parts_of
 
@@ -388,6 +388,11 @@ def test_verdict_is_one_plain_sentence() -> None:
     doubled = [trial(np.arange(120) >= first, groups=np.arange(120) // 2) for first in (0, 4)]
     told = "cannot be told apart (fewer than 6 discordant of 60 distinct images)"
     assert verdict(paired_difference(doubled[:1], doubled[1:])) == told
+    edge = 1 - LEVEL
+    assert verdict(paired_difference(*one_pair(9, 5, 120)), p=edge) == f"a{alone}"
+    assert verdict(paired_difference(*one_pair(9, 5, 120)), p=math.nextafter(edge, 1)).startswith(
+        "cannot be told apart"
+    )
     same = "cannot be told apart (the same right and wrong on 120 images)"
     assert verdict(paired_difference(*one_pair(0, 0, 120))) == same
 

@@ -26,7 +26,7 @@ from mnistfaces.fetching.faces.fetch import FacesRequest, fetch_faces
 from mnistfaces.fetching.faces.lists import read_lists
 from mnistfaces.fetching.faces.passes import RequestRecord
 from mnistfaces.fetching.faces.report import write_report
-from mnistfaces.fetching.faces.sources import read_sources
+from mnistfaces.fetching.faces.sources import FolderSource, read_sources
 from mnistfaces.fetching.web.client import Client
 from mnistfaces.fetching.web.policy import Rules
 from mnistfaces.fetching.web.states import STATES
@@ -123,6 +123,26 @@ def test_a_folder_is_matched_by_content_whatever_the_names(web: RudeServer, tmp_
     finished = fetch(tmp_path, sources=(str(tmp_path / "found"),))
     assert states(finished) == {"ok": 1, "not_tried": 6, "bad_row": 1}
     assert web.connections == 0
+
+
+def test_a_file_of_a_source_folder_that_cannot_be_read_or_is_too_large_is_no_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, read = tmp_path / "found", Path.read_bytes
+    found.mkdir()
+    for number in (0, 1):
+        (found / str(number)).write_bytes(PHOTOS[number])
+
+    def refuse(path: Path) -> bytes:
+        if path == found / "0":
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    (source,) = read_sources([str(found)], Rules())
+    assert isinstance(source, FolderSource)
+    assert dict(source.find(SHAS, len(PHOTOS[1]))) == {SHAS[1]: PHOTOS[1]}
+    assert dict(source.find(SHAS, len(PHOTOS[1]) - 1)) == {}
 
 
 def test_a_template_is_filled_from_the_row(web: RudeServer, tmp_path: Path) -> None:

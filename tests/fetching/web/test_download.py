@@ -184,7 +184,7 @@ def test_the_time_of_a_url_is_counted_over_its_redirects(proxied: RudeServer, tm
 
     for number in range(9):
         proxied.routes[f"http://host{number}.example/"] = slowly
-    rules = replace(QUICK, deadline_s=0.7, retry_waits_s=(), max_redirects=8)
+    rules = replace(QUICK, deadline_s=0.7, read_s=9, least_read_s=9, retry_waits_s=(), max_redirects=8)  # no silence
     (found,) = run(tmp_path, ["http://host0.example/"], rules).values()
     assert found.outcome.state == "timeout"
     assert len(proxied.targets) < 6
