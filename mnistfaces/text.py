@@ -19,6 +19,11 @@ def clean(text: str) -> str:
     return _UNFIT.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Returns a number of things in words: 1 cell, 2 cells, 2 classes where that plural is given."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def clean_json(text: str) -> str:
     """Returns JSON with the same characters as JSON's escapes; line ends between its tokens stay."""
     return _UNFIT.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)

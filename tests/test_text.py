@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnistfaces.text import clean, clean_json, csv_cell
+from mnistfaces.text import clean, clean_json, counted, csv_cell
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 TEXTS = st.text(st.characters() | st.sampled_from([*BIDI, "\x1b", "\x9b", "\x00", "\u2028", "=", "-", "+", "@"]))
@@ -72,3 +72,8 @@ def test_no_cell_of_a_csv_is_run_by_a_spreadsheet_or_obeyed_by_a_terminal(text: 
 )
 def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe_and_a_number_none(text: str, cell: str) -> None:
     assert csv_cell(text) == cell
+
+
+def test_a_number_of_things_is_said_as_a_person_says_it() -> None:
+    assert [counted(number, "cell") for number in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]
+    assert [counted(number, "class", "classes") for number in (1, 2)] == ["1 class", "2 classes"]

@@ -8,6 +8,7 @@ from mnistfaces.cli._columns import Column, number, option_columns, percent, sec
 from mnistfaces.cli._grid import GRADIENT_STEPS, summed_rate
 from mnistfaces.cli._output import Output
 from mnistfaces.experiments.trials import OPTIONS
+from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from mnistfaces.experiments.sweep import Sweep
@@ -30,7 +31,10 @@ def sweep_rows(streams: Output, job: "Sweep", *, per_seed: bool) -> "Iterator[Ro
     """Yields the rows of each cell, in the order asked, as soon as it and those before it are done."""
     cells, trials = job.worklist.cells, len(job.worklist.trials)
     missing = len(job.missing())
-    streams.note(f"{len(cells)} cells, {trials} trials on {job.dataset.name}, {missing} to do, into {job.folder.path}")
+    streams.note(
+        f"{counted(len(cells), 'cell')}, {counted(trials, 'trial')} on {job.dataset.name}, {missing} to do, "
+        f"into {job.folder.path}"
+    )
     for line in job.dataset.notes():
         streams.note(line)
     if missing and job.config.device != "cpu":
@@ -144,7 +148,7 @@ def show_plan(streams: Output, job: "Sweep") -> None:
     total = sum(stack.estimate_seconds() for stack in stacks) / min(at_once, len(stacks) or 1)
     size, trials = sum(stack.estimate_bytes() for stack in stacks), len(job.worklist.trials)
     streams.note(
-        f"{len(job.worklist.cells)} cells, {trials} trials, {trials - len(missing)} done; "
-        f"the rest in {len(stacks)} stacks, a task each, about {total:.0f} s, at most {size / 1e6:.1f} MB on the disk, "
-        f"{where}, into {job.folder.path}"
+        f"{counted(len(job.worklist.cells), 'cell')}, {counted(trials, 'trial')}, {trials - len(missing)} done; "
+        f"the rest in {counted(len(stacks), 'stack')}, a task each, about {total:.0f} s, "
+        f"at most {size / 1e6:.1f} MB on the disk, {where}, into {job.folder.path}"
     )

@@ -15,6 +15,7 @@ from mnistfaces.cli._model import find_model
 from mnistfaces.cli._options import DataDirOption, OutputOptions, flat
 from mnistfaces.cli._output import Output
 from mnistfaces.errors import DataError
+from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from mnistfaces.evaluation.predict import Prediction
@@ -96,6 +97,7 @@ def _rows(streams: Output, predictions: "Iterable[Prediction]", tally: Counter[s
 def _conclude(tally: Counter[str]) -> None:
     """Ends with the exit code that tells how many images could be read."""
     if not tally["ok"]:
-        raise DataError(f"none of {tally['not ok']} images could be read" if tally["not ok"] else "there is no image")
+        unread = counted(tally["not ok"], "image")
+        raise DataError(f"none of {unread} could be read" if tally["not ok"] else "there is no image")
     if tally["not ok"]:
         raise typer.Exit(LESS_THAN_ASKED)

@@ -10,6 +10,7 @@ import typer
 from mnistfaces.cli._columns import Column, percent, text
 from mnistfaces.cli._options import OutputOptions, flat
 from mnistfaces.cli._output import Output
+from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ def _prune(shown: "Sequence[Listed]", streams: Output, *, yes: bool) -> None:
         return
     counts = Counter(one.row["why"] for one in shown)
     named = ", ".join(f"{count} {why}" for why, count in counts.items())
-    told = f"{len(shown)} runs ({named}), {_size(sum(one.row['bytes'] for one in shown))}"
+    told = f"{counted(len(shown), 'run')} ({named}), {_size(sum(one.row['bytes'] for one in shown))}"
     if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
         streams.note(f"nothing was removed: --yes would remove {told}")
         return

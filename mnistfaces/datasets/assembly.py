@@ -26,6 +26,7 @@ from mnistfaces.datasets.store import fingerprint_of
 from mnistfaces.datasets.variants import Variant
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event, result_of
+from mnistfaces.text import counted
 
 NAMED = 20
 
@@ -110,7 +111,7 @@ def _of_array(
 ) -> Iterator[Event | _Content]:
     array = cast("NDArray[Any]", found.inputs)
     if len(array) != len(found.labels):
-        raise DataError(f"{place} has {len(array)} images and {len(found.labels)} labels")
+        raise DataError(f"{place} has {counted(len(array), 'image')} and {counted(len(found.labels), 'label')}")
     inputs, shape, said = read_inputs(array, reading, place, found.shape)
     pairs, told = yield from result_of(_pairs_of_array(inputs, shape, kind, keyed=keyed))
     yield _Content(inputs=inputs, shape=shape, kept=np.arange(len(array)), pairs=pairs, assumed=[*said, *told])
@@ -131,7 +132,8 @@ def _of_files(  # noqa: PLR0917  what was found, and what it is called in messag
     pairs, more = yield from result_of(grouping.look_pairs(decoded.thumbnails))
     told += more
     if decoded.black:
-        told.append(f"{decoded.black} images are nearly black: of 12 bits in 16, perhaps; brighten them first")
+        black = counted(decoded.black, "image is", "images are")
+        told.append(f"{black} nearly black: of 12 bits in 16, perhaps; brighten them first")
     yield _Content(
         inputs=decoded.pixels,
         shape=variant.shape,
@@ -183,11 +185,12 @@ def _pairs_of_array(
     if kind == "features" and not keyed:
         pairs = grouping.feature_pairs(inputs)
         if grouping.tells_apart(pairs, len(inputs)):
-            alike = f"{len(pairs)} pairs whose features have a cosine above {grouping.SAME_FEATURES:g}"
+            alike = f"{counted(len(pairs), 'pair')} whose features have a cosine above {grouping.SAME_FEATURES:g}"
             yield pairs, [f"{alike} are near-duplicates"]
             return
     pairs = grouping.equal_pairs(inputs)
-    said = [f"{len(pairs)} rows are equal to one before them: they stay on its side of a split"] if pairs else []
+    equal = counted(len(pairs), "row is", "rows are")
+    said = [f"{equal} equal to one before: kept on its side of a split"] if pairs else []
     few = grouping.tells_apart(pairs, len(inputs))
     yield (pairs, said) if few else ([], ["many rows are equal: none is taken as another's near-duplicate"])
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mnistfaces.config import DatasetKind
 from mnistfaces.display import Displayed
 from mnistfaces.errors import DataError
+from mnistfaces.text import counted
 
 FULL_INTENSITY = 255
 MOST_LISTED = 20
@@ -82,18 +83,18 @@ class Dataset(Displayed):
         notes = [f"{self.name}: {said}" for said in (*self.meta.get("assumed", []), *self.remarks)]
         if self.meta.get("skipped"):
             named = "; ".join(self.meta.get("skipped_files", []))
-            notes.append(f"{self.name}: {self.meta['skipped']} files were left out: {named}")
+            notes.append(f"{self.name}: {counted(self.meta['skipped'], 'file was', 'files were')} left out: {named}")
         if (groups := self.count_groups(np.arange(len(self)))) < len(self):
             pairs = self.meta.get("near_duplicate_pairs")
             alike = f" (near-duplicate pairs: {pairs})" if pairs else ""
             notes.append(
-                f"{self.name}: {groups} groups stand behind the {len(self)} images{alike}; "
+                f"{self.name}: {counted(groups, 'group stands', 'groups stand')} behind the {len(self)} images{alike}; "
                 "images of one group stay on one side of a drawn split"
             )
         if crossing := self.count_crossing():
             notes.append(
-                f"{self.name}: {crossing} groups stand on more than one side of the split that the data bring, "
-                "which is kept as given: its test accuracy may flatter"
+                f"{self.name}: {counted(crossing, 'group stands', 'groups stand')} on more than one side "
+                "of the split that the data bring, which is kept as given: its test accuracy may flatter"
             )
         return notes
 
@@ -105,8 +106,8 @@ class Dataset(Displayed):
         groups = self.count_groups(np.arange(len(self)))
         parts = [f"{len(self)} images of {len(self.classes)} classes", form]
         parts += [f"split {', '.join(given)}"] if given else []
-        parts += [f"{groups} groups"] if groups < len(self) else []
-        parts += [f"{self.meta['skipped']} files left out"] if self.meta.get("skipped") else []
+        parts += [counted(groups, "group")] if groups < len(self) else []
+        parts += [f"{counted(self.meta['skipped'], 'file')} left out"] if self.meta.get("skipped") else []
         return "; ".join(parts)
 
     def count_groups(self, indices: NDArray[np.int64]) -> int:

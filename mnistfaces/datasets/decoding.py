@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mnistfaces import images
 from mnistfaces.datasets.variants import Variant
 from mnistfaces.progress import Advanced, Event, Stage
+from mnistfaces.text import counted
 
 FILES_AT_ONCE = 256
 NEARLY_BLACK = 16  # what the largest of 12 bits, 4095, becomes when it is read as one of 16
@@ -74,7 +75,7 @@ def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Var
     kept: list[int] = []
     problems: list[str] = []
     black = unread = 0
-    yield Stage(name=f"decoding {len(files)} images", total=len(files))
+    yield Stage(name=f"decoding {counted(len(files), 'image')}", total=len(files))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, image in enumerate(_in_order(pool, files, variant)):
             if number % FILES_AT_ONCE == 0:

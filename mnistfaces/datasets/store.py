@@ -21,6 +21,7 @@ from mnistfaces.config import DatasetKind
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError
 from mnistfaces.files import hash_of
+from mnistfaces.text import counted
 
 DATA_DIR_VARIABLE = "MNF_DATA_DIR"
 ROWS_AT_ONCE = 4096
@@ -154,7 +155,7 @@ def _typed(
     array = members[name]
     _require(array.dtype.kind in kinds and array.ndim == ndim, f"{name!r} is {array.dtype} of shape {array.shape}")
     if size is not None and len(array) != size:
-        raise _NoDatasetError(f"{name!r} has {len(array)} rows, 'features' has {size}")
+        raise _NoDatasetError(f"{name!r} has {counted(len(array), 'row')}, 'features' has {size}")
     return array
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mnistfaces.datasets.base import class_number
 from mnistfaces.errors import DataError
 from mnistfaces.evaluation.csv_lines import Line, UnfitError, lines_of, read_text, separators_of
+from mnistfaces.text import counted
 
 IMAGE_COLUMNS = ("image", "image_id", "imageid", "id", "index", "name", "file", "filename", "file_name", "path")
 ANSWER_COLUMNS = ("prediction", "predicted", "label", "class")
@@ -40,9 +41,11 @@ class AnswerTable:
         """Returns what does not fit, in words; "" where all does."""
         said = []
         if self.missing:
-            said.append(f"no answer for {self.missing} of {len(self.predicted)} images, which counts as wrong")
+            said.append(
+                f"no answer for {self.missing} of {counted(len(self.predicted), 'image')}, which counts as wrong"
+            )
         if self.extra:
-            said.append(f"{self.extra} row{'s' if self.extra > 1 else ''} for other images")
+            said.append(f"{counted(self.extra, 'row')} for other images")
         return "; ".join(said)
 
 

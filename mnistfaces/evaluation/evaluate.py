@@ -36,7 +36,7 @@ from mnistfaces.runs.predictions import TESTED
 from mnistfaces.runs.runs import Run
 from mnistfaces.statistics.intervals import accuracy_interval
 from mnistfaces.statistics.scores import TrialScores
-from mnistfaces.text import csv_cell
+from mnistfaces.text import counted, csv_cell
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -211,8 +211,8 @@ def _known_to(
     known = np.array([row.tobytes() in rows for row in dataset.inputs], bool)
     known[chosen] |= _alike(own, used, dataset, chosen)
     seen = np.isin(dataset.groups[chosen], dataset.groups[known])
-    count = np.count_nonzero(seen)
-    said = f"{count} images trained or validated the model, or are near-duplicates of such: left out"
+    count = int(np.count_nonzero(seen))
+    said = f"{counted(count, 'image')} trained or validated the model, or are near-duplicates of such: left out"
     return seen, [said] if count else []
 
 

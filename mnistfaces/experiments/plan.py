@@ -13,6 +13,7 @@ from mnistfaces.engine.draws import Draw, count_steps, is_full_batch
 from mnistfaces.engine.layers import Layers
 from mnistfaces.errors import DataError
 from mnistfaces.experiments.trials import Trial
+from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
@@ -126,7 +127,8 @@ class StackPlan:
     def describe(self) -> str:
         """Returns in words what trains together."""
         return (
-            f"{self.size} {self.cells[0].model} models ({len(self.cells)} settings, {len(self.draws)} draws), "
+            f"{counted(self.size, f'{self.cells[0].model} model')} ({counted(len(self.cells), 'setting')}, "
+            f"{counted(len(self.draws), 'draw')}), "
             f"{self.epochs[-1]:,} epochs on {self.images:,} images"
         )
 

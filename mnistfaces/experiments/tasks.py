@@ -10,6 +10,7 @@ from mnistfaces.execution.tasks import Task
 from mnistfaces.experiments.plan import Draws, StackPlan
 from mnistfaces.experiments.stacks import Checkpoint, train_planned
 from mnistfaces.progress import Advanced, Note
+from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
@@ -43,7 +44,7 @@ def tasks_of(
             work=functools.partial(train_task, known[stack.data], stack, device, keep_weights),
             amount=stack.work,
             words=f"stack {number} of {len(stacks)}: {stack.describe()}",
-            contents=f"{len(stack.trials)} trials",
+            contents=counted(len(stack.trials), "trial"),
             device=device,
             threads=threads,
         )

@@ -28,6 +28,7 @@ from mnistfaces.execution.tasks import Task, Tell, here
 from mnistfaces.features.partial import row_type
 from mnistfaces.features.sources import Item, Part, Source
 from mnistfaces.progress import Advanced, Event
+from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from mnistfaces.features.network import Network, Recipe
@@ -193,8 +194,8 @@ def compute_on(workers: Workers, source: Source, batches: Batches, there: Networ
         Task(
             work=functools.partial(_work, there, source.part(positions), order),
             amount=len(positions),
-            words=f"batch {number} of {len(batches.positions)}: {len(positions)} images",
-            contents=f"{len(positions)} images",
+            words=f"batch {number} of {len(batches.positions)}: {counted(len(positions), 'image')}",
+            contents=counted(len(positions), "image"),
             device=there.device,
             threads=workers.threads,
         )

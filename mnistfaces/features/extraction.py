@@ -27,6 +27,7 @@ from mnistfaces.features.sources import DatasetSource, Source
 from mnistfaces.features.target import INCOMPLETE, Extracted, finished, result_of, target_of
 from mnistfaces.files import hash_of
 from mnistfaces.progress import Advanced, Event, Note, Stage
+from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from mnistfaces.features.network import Network
@@ -75,7 +76,9 @@ def extract_features(
 
     yield Stage(name="reading the images")
     source = _open_source(images, wanted, reading, data_dir)
-    yield Note(message=f"{source.name}: {len(source.keys)} images, seen at {wanted.side} x {wanted.side} pixels")
+    yield Note(
+        message=f"{source.name}: {counted(len(source.keys), 'image')}, seen at {wanted.side} x {wanted.side} pixels"
+    )
     network = yield from load_network(wanted if workers is None else replace(wanted, device="cpu"), data_dir=data_dir)
     job, request = (hash_of([network.recipe.key, source.name, *more]) for more in ([source.fingerprint], []))
     target = target_of(out, job)
@@ -121,7 +124,8 @@ def _keep(work: Iterable[Event | Batch], left: int, partial: Partial) -> Generat
         FileError: the disk refuses.
     """
     if left and (partial.rows or partial.skipped):
-        yield Note(message=f"going on: {len(partial.rows) + len(partial.skipped)} images are done, {left} are left")
+        done = counted(len(partial.rows) + len(partial.skipped), "image is", "images are")
+        yield Note(message=f"going on: {done} done, {left} left")
     yield Stage(name="extract", total=left)
     unread: dict[str, str] = {}
     processors: set[str] = set()
@@ -180,7 +184,7 @@ def _assemble(
     problems = {"": "cannot be read", **partial.skipped, **unread}
     reasons = [f"{source.ids[i]}: {problems[source.keys[i]]}" for i in lost[:NAMED]]
     if not len(kept):
-        raise DataError(f"{source.name}: none of {len(lost)} images can be read, the first is {reasons[0]}")
+        raise DataError(f"{source.name}: none of {counted(len(lost), 'image')} can be read, the first is {reasons[0]}")
     rows = np.array([partial.rows[source.keys[i]] for i in kept], np.int64)
     thumbnails = np.empty(0, np.uint8)
     if source.looks:

@@ -20,6 +20,7 @@ from mnistfaces.runs.configuration import configuration
 from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.models import dataset_of
 from mnistfaces.runs.runs import RESULTS, load_run
+from mnistfaces.text import counted
 
 REPORT_RATES, REPORT_MOMENTA = (0.001, 0.003), (0.0, 0.9, 0.99)
 """Of the summed cost, as the report drew them."""
@@ -109,7 +110,7 @@ def trajectories(
         **request.asked(),
     )
     folder = RunFolder(asked, [RESULTS], out=out, force=force)
-    yield Note(message=f"{len(descents)} paths from {contour.path}, into {folder.path}")
+    yield Note(message=f"{counted(len(descents), 'path')} from {contour.path}, into {folder.path}")
     problem = None if folder.finished else (yield from _problem_of(contour, request.mode, data_dir))
     with folder:
         yield from folder.claim()

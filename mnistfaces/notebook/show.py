@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnistfaces.errors import MnistFacesError
 from mnistfaces.notebook.parts import card, fields, picture, rows_table
+from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
@@ -95,7 +96,7 @@ def show_summary(summary: Row, name: str = "") -> str:
     drawn = (
         [picture(inline_svg(sweep_figure(summary), "The figure of the sweep"))] if 0 < len(cells) <= DRAWN_CELLS else []
     )
-    return card(name or f"a sweep of {len(cells):,} cells", told, *drawn, rows_table(rows, MOST_ROWS))
+    return card(name or f"a sweep of {counted(len(cells), 'cell')}", told, *drawn, rows_table(rows, MOST_ROWS))
 
 
 def show_surface(surface: "Surface", name: str = "") -> str:
@@ -152,7 +153,7 @@ def show_epoch(epoch: "Epoch") -> str:
         accuracies = {f"{side}_accuracy": score and score.accuracy for side, score in scores.items()}
         losses = {f"{side}_loss": score and score.loss for side, score in scores.items()}
         rows.append({"model": number, **accuracies, **losses, "status": measure.status})
-    return card(f"epoch {epoch.number:,}", f"{len(epoch.measures)} models", rows_table(rows, MOST_ROWS))
+    return card(f"epoch {epoch.number:,}", counted(len(epoch.measures), "model"), rows_table(rows, MOST_ROWS))
 
 
 def show_extracted(found: "Extracted") -> str:

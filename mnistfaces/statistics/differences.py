@@ -15,6 +15,7 @@ from mnistfaces.statistics.intervals import Design, design_of
 from mnistfaces.statistics.proportions import FEWEST_DISCORDANT, LEVEL, conditional_limits, mcnemar_exact, tango
 from mnistfaces.statistics.scores import Board, Floats, TrialScores, order_of
 from mnistfaces.statistics.variance import Parts, parts_of
+from mnistfaces.text import counted
 
 POINT = 0.01
 
@@ -172,15 +173,15 @@ def verdict(result: PairedDifference, a: str = "a", b: str = "b", *, p: float | 
     """
     p = result.p if p is None else p
     distinct = "distinct " if result.groups < result.n else ""  # near-duplicates count once
-    counted = f"{result.groups} {distinct}image{'s' if result.groups > 1 else ''}"
+    images = counted(result.groups, f"{distinct}image")
     if p <= 1 - LEVEL:
         of_what = "these two models, not their settings: one seed" if result.trials == 1 else f"{result.trials} trials"
         return f"{a if result.difference > 0 else b} is better ({of_what})"
     if result.discordant == 0:
-        return f"cannot be told apart (the same right and wrong on {counted})"
+        return f"cannot be told apart (the same right and wrong on {images})"
     if result.design == "one" and result.discordant < FEWEST_DISCORDANT:
-        return f"cannot be told apart (fewer than {FEWEST_DISCORDANT} discordant of {counted})"
-    return f"cannot be told apart (p = {p:.2g}, {result.discordant} discordant of {counted})"
+        return f"cannot be told apart (fewer than {FEWEST_DISCORDANT} discordant of {images})"
+    return f"cannot be told apart (p = {p:.2g}, {result.discordant} discordant of {images})"
 
 
 def equivalence(result: PairedDifference, margin: float, *, p: float, names: tuple[str, str]) -> str:

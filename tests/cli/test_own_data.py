@@ -222,11 +222,11 @@ def test_samples_say_what_stays_together_what_crosses_and_what_was_left_out(mnf:
     (path / "train" / "digit0" / "notes.txt").write_text("no image")
     said = mnf("samples", path.name, *SIZES).stderr
     assert "mine: 66 groups stand behind the 67 images (near-duplicate pairs: 1)" in said
-    assert "mine: 1 groups stand on more than one side of the split that the data bring" in said
-    assert "mine: 1 files were left out: train/digit0/notes.txt: cannot be decoded" in said
+    assert "mine: 1 group stands on more than one side of the split that the data bring" in said
+    assert "mine: 1 file was left out: train/digit0/notes.txt: cannot be decoded" in said
     dataset = load_dataset(path, data_dir=mnf.folder / "data", res=28)
     given = "split 36 train, 12 val, 19 test"
-    assert dataset.summary() == f"67 images of 3 classes; 28 x 28; {given}; 66 groups; 1 files left out"
+    assert dataset.summary() == f"67 images of 3 classes; 28 x 28; {given}; 66 groups; 1 file left out"
 
 
 @pytest.mark.parametrize("command", ["samples", "gradcheck", "train", "sweep", "contour"])

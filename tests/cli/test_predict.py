@@ -78,7 +78,7 @@ def test_no_readable_image_at_all_is_exit_1(place: Path) -> None:
     done = mnf_predict(place, "last", "bad.png")
     assert done.returncode == 1
     assert [row["status"] for row in rows_of(done)] == ["undecodable"]
-    assert "mnf: none of 1 images could be read" in done.stderr
+    assert "mnf: none of 1 image could be read" in done.stderr
     empty = mnf_predict(place, "last", "-")
     assert (empty.returncode, empty.stdout, empty.stderr) == (1, "", "mnf: there is no image\n")
 

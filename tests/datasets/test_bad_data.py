@@ -258,7 +258,7 @@ def test_images_that_the_metadata_do_not_name_are_not_read_and_counted(tmp_path:
     path = metadata("file_name,label", "images/0.png,a", "images/1.png,b")(tmp_path)
     dataset = load_dataset(path)
     assert len(dataset) == 2
-    assert any("1 files that the metadata do not name are not read" in note for note in dataset.notes())
+    assert any("1 file is not read: the metadata do not name" in note for note in dataset.notes())
 
 
 def test_metadata_without_labels_beside_class_folders_can_be_read_in_two_ways(tmp_path: Path) -> None:

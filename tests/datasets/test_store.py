@@ -132,7 +132,7 @@ def put(name: str, value: object) -> Callable[[Members], None]:
         (put("split", ["val"] * 12), "no image to train on"),
         (put("split", ["dev"] * 12), "more than train, val, test"),
         (put("split", ["train"] * 12), "none to test"),
-        (put("sha256", ["x"]), "'sha256' has 1 rows"),
+        (put("sha256", ["x"]), "'sha256' has 1 row"),
         (put("shape", [2, -3]), "'shape' is (2, -3)"),
         (put("shape", [2**62, 2**62]), "'shape' is"),
         (put("shape", np.array([], np.int64)), "'shape' is ()"),

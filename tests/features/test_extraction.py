@@ -189,7 +189,7 @@ def test_images_of_which_none_can_be_read_leave_nothing_behind(tmp_path: Path) -
     with pytest.raises(DataError, match="holds no image"):
         extract(tmp_path / "pets", tmp_path / "new" / "f.npz")
     (tmp_path / "pets" / "cats" / "a.jpg").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"none of 1 images can be read, the first is cats/a\.jpg"):
+    with pytest.raises(DataError, match=r"none of 1 image can be read, the first is cats/a\.jpg"):
         extract(tmp_path / "pets", tmp_path / "new" / "f.npz")
     assert not (tmp_path / "new").exists()
 

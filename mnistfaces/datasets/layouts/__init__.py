@@ -6,6 +6,7 @@ from mnistfaces.config import DataConfig, DatasetKind
 from mnistfaces.datasets.layouts import classes, idx, matlab, metadata, npz, parquet, splits, table
 from mnistfaces.datasets.layouts.base import Layout, Tree
 from mnistfaces.errors import DataError, UsageError
+from mnistfaces.text import counted
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
@@ -61,6 +62,7 @@ def layout_of(path: Path, reading: DataConfig) -> Layout:
             return layout
     folders = [layout for layout in LAYOUTS.values() if layout.fits is not None]
     raise DataError(
-        f"{path} holds no dataset: it has {len(tree.folders)} subfolders and {len(tree.files)} files; a folder is read "
+        f"{path} holds no dataset: it has {counted(len(tree.folders), 'subfolder')} and "
+        f"{counted(len(tree.files), 'file')}; a folder is read "
         f"as {'; or '.join(f'{layout.wants}, such as {layout.example}' for layout in folders)}"
     )

@@ -10,6 +10,7 @@ from mnistfaces.datasets.found import Found
 from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, two_readings
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event
+from mnistfaces.text import counted
 
 
 def fits(tree: Tree) -> bool:
@@ -42,7 +43,7 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
         if not of_class:
             raise DataError(f"{path / name} holds no image that can be read: remove it or put images into it")
     if tree.files:
-        remarks.append(f"{len(tree.files)} files beside the class folders are not read")
+        remarks.append(f"{counted(len(tree.files), 'file')} beside the class folders: not read")
     paths = [file for _, of_class in files for file in of_class]
     yield Found(
         inputs=paths,

@@ -17,6 +17,7 @@ from mnistfaces.datasets.layouts.base import METADATA, Layout, Tree, files_below
 from mnistfaces.datasets.layouts.rows import read_rows
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event
+from mnistfaces.text import counted
 
 Record = Mapping[str, str]
 
@@ -142,7 +143,8 @@ def _unread(path: Path, tables: Sequence[tuple[Path, str]], names: Sequence[str]
     remarks: list[str] = []
     below = {file.relative_to(path).as_posix() for table, _ in tables for file in files_below(table.parent, remarks)}
     unnamed = below - set(names) - {table.relative_to(path).as_posix() for table, _ in tables}
-    return [*remarks, f"{len(unnamed)} files that the metadata do not name are not read"] if unnamed else remarks
+    said = f"{counted(len(unnamed), 'file is', 'files are')} not read: the metadata do not name them"
+    return [*remarks, said] if unnamed else remarks
 
 
 def _assumed(tables: Sequence[tuple[Path, str]], names: Sequence[str], labels: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from mnistfaces.datasets.found import Found, read_sides
 from mnistfaces.datasets.layouts.base import Layout
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event
+from mnistfaces.text import counted
 
 Members = Mapping[str, NDArray[Any]]
 
@@ -112,7 +113,9 @@ def _features(members: Members, path: Path) -> Found:
     labels, member = _labels(members, path)
     size, assumed = len(labels), []
     if len(members["features"]) != size:
-        raise DataError(f"{path} is not a dataset: {member!r} has {size} rows, 'features' {len(members['features'])}")
+        raise DataError(
+            f"{path} is not a dataset: {counted(size, 'row')} in {member!r}, {len(members['features'])} in 'features'"
+        )
     classes = None
     if "classes" in members and labels.dtype.kind in "iu" and members["classes"].dtype.kind == "U":
         classes = tuple(members["classes"].tolist())

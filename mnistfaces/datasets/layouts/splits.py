@@ -10,6 +10,7 @@ from mnistfaces.datasets.found import SIDE_WORDS, Found
 from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, two_readings
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event
+from mnistfaces.text import counted
 
 
 def fits(tree: Tree) -> bool:
@@ -36,7 +37,7 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
         side = SIDE_WORDS[folder.name.lower()]
         if loose := Tree.of(folder).files:
             raise DataError(
-                f"{folder} has {len(loose)} files that are in no class folder, such as {loose[0].name}: "
+                f"{folder} has {counted(len(loose), 'file')} in no class folder, such as {loose[0].name}: "
                 f"{LAYOUT.example} is wanted"
             )
         for of_class in Tree.of(folder).folders:

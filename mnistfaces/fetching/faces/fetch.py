@@ -21,6 +21,7 @@ from mnistfaces.fetching.web.client import Client, ClientConfig
 from mnistfaces.fetching.web.policy import Rules
 from mnistfaces.fetching.web.states import STATES
 from mnistfaces.progress import Advanced, Event, Note, Stage
+from mnistfaces.text import counted
 
 NOTICE = (
     "these are photographs of real people, fetched by you under the terms of the list: "
@@ -207,7 +208,8 @@ def _make(work: FacesPass, datasets: dict[Path, Dataset], data_dir: Path) -> Ite
             started = True
         yield Advanced(amount=1, kept=int(crop.state == "ok"))
     if damaged := work.originals.damaged:
-        yield Note(message=f"{len(damaged)} photographs were damaged on the disk: moved to {damaged[0].parent}")
+        photographs = counted(len(damaged), "photograph was", "photographs were")
+        yield Note(message=f"{photographs} damaged on the disk: moved to {damaged[0].parent}")
     before = {variant: len(dataset) for variant, dataset in work.crops.old.items()}
     for dataset in work.save():
         variant = Variant(dataset.meta["res"], dataset.meta["color"])
@@ -215,9 +217,8 @@ def _make(work: FacesPass, datasets: dict[Path, Dataset], data_dir: Path) -> Ite
         datasets[path] = dataset
         less = f" (it held {before[variant]} before)" if before.get(variant, 0) > len(dataset) else ""
         pairs = dataset.meta["near_duplicate_pairs"]
-        yield Note(
-            message=f"{path}: {len(dataset)} faces{less}, {pairs} pairs of near-identical photographs kept together"
-        )
+        alike = f"{counted(pairs, 'pair')} of near-identical photographs"
+        yield Note(message=f"{path}: {counted(len(dataset), 'face')}{less}, {alike} kept together")
     for copy in work.crops.aside:
         yield Note(message=f"{copy}: the dataset before, which held faces that can no longer be cut out")
 

@@ -79,7 +79,7 @@ def test_a_damaged_photograph_is_moved_aside_and_its_crops_stay(tmp_path: Path) 
     notes, finished = follow(tmp_path, variants=(GRAY, COLOR))
     assert not path.exists()
     assert [file.read_bytes() for file in (path.parents[1] / "damaged").iterdir()] == [PHOTOS[0][:-1]]
-    assert any("1 photographs were damaged on the disk: moved to" in note for note in notes)
+    assert any("1 photograph was damaged on the disk: moved to" in note for note in notes)
     new = load_faces(tmp_path / "data", 16, color=False)
     assert new.ids.tolist() == before
     assert np.array_equal(new.inputs, old.inputs)

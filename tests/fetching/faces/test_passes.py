@@ -226,7 +226,7 @@ def test_near_duplicates_share_a_group(proxied: RudeServer, tmp_path: Path) -> N
     notes, _ = follow(tmp_path)
     groups = load_faces(tmp_path / "data", 16, color=False).groups
     assert groups[0] == groups[1] != groups[2]
-    assert any("1 pairs of near-identical photographs" in note for note in notes)
+    assert any("1 pair of near-identical photographs" in note for note in notes)
 
 
 @pytest.mark.usefixtures("web")
