@@ -149,11 +149,7 @@ class _Pool:
         order = self.train_order if last else self.order
         candidates = order[self.free[order]]
         labels = self.dataset.labels[candidates]
-        position = np.empty(len(candidates), np.int64)
-        for number in range(len(self.dataset.classes)):
-            of_class = labels == number
-            position[of_class] = np.arange(np.count_nonzero(of_class))
-        taken: NDArray[np.int64] = candidates[position < counts[labels]]
+        taken: NDArray[np.int64] = candidates[_count_before(labels) < counts[labels]]
         self.hold_back(taken)
         return taken
 
@@ -199,9 +195,7 @@ class _Pool:
         usual = most_first[np.unique(most_first // classes, return_index=True)[1]] % classes  # of most of its images
         usual = usual[by_size]
         part = np.empty(len(present), np.int64)
-        for number in range(classes):
-            of_class = np.flatnonzero(usual == number)
-            part[by_size[of_class]] = (np.arange(len(of_class)) + number) % folds
+        part[by_size] = (_count_before(usual) + usual) % folds
         part_of_group = np.full(self.groups.max(initial=-1) + 1, -1)
         part_of_group[present] = part
         return part_of_group
@@ -221,3 +215,13 @@ class _Pool:
     def _counts(self) -> str:
         counts = np.bincount(self.dataset.labels, minlength=len(self.dataset.classes))
         return listed([f"{name} {count}" for name, count in zip(self.dataset.classes, counts, strict=True)])
+
+
+def _count_before(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Returns how many equal numbers stand before each, (n,)."""
+    order = np.argsort(numbers, kind="stable")
+    counts = np.bincount(numbers)
+    first = np.cumsum(counts) - counts  # where each number's own begin in that order
+    before = np.empty(len(numbers), np.int64)
+    before[order] = np.arange(len(numbers)) - first[numbers[order]]
+    return before
