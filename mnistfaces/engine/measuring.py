@@ -178,7 +178,7 @@ def log_probs(
         batch: the set.
 
     Yields:
-        Which cells, and for these an iterator over which blocks and (M, J, C, B) of them.
+        Which cells, and for these an iterator over which blocks and (M, J, C, B) of them, which the next may overwrite.
     """
     arrangement = stack.arrangement
     if stack.takes_by_tiles(batch):
@@ -193,24 +193,38 @@ def log_probs(
     block = rows * batch.weight.shape[-1] * batch.weight.element_size()  # bytes of one model
     parts = pieces(len(batch.labels), most // block)
     together = max(1, most // (block * max(part.stop - part.start for part in parts)))
+    memory: dict[tuple[int, int], list[Tensor]] = {}
     for first in range(0, len(places), together):
         some = places[first : first + together]
-        made = ((blocks, _alone(stack, parameters, some, batch[blocks])) for blocks in parts)
+        made = ((blocks, _alone(stack, parameters, some, batch[blocks], memory)) for blocks in parts)
         yield slice(first, first + len(some)), made
 
 
-def _alone(stack: Stack, parameters: Sequence[Tensor], places: Sequence[int], batch: Batch) -> Tensor:
-    """Returns log-probabilities of the models in some places, (M, J, C, B): alone, or on a GPU in one product."""
+def _alone(
+    stack: Stack,
+    parameters: Sequence[Tensor],
+    places: Sequence[int],
+    batch: Batch,
+    memory: dict[tuple[int, int], list[Tensor]],
+) -> Tensor:
+    """Returns log-probabilities of the models in some places, (M, J, C, B): alone, or on a GPU in one product.
+
+    What is computed stands in `memory`, by numbers of models and blocks: of thousands of classes it takes as long to
+    come by fresh memory as to fill it.
+    """
     model, blocks, images = stack.model, len(batch.labels), batch.weight.shape[-1]
     width = 1 if stack.device.type == "cpu" else len(places)
-    hidden = model.activations(blocks, width, images, batch.weight)[:-1]
-    logits = batch.weight.new_empty(len(places) // width, blocks, width, model.rows[-1], images)
+    if (len(places), blocks) not in memory:
+        hidden = model.activations(blocks, width, images, batch.weight)[:-1]
+        logits = batch.weight.new_empty(len(places) // width, blocks, width, model.rows[-1], images)
+        memory[len(places), blocks] = [*hidden, logits, torch.empty_like(logits[:, :, :, : model.classes])]
+    *hidden, logits, log_probs = memory[len(places), blocks]
     for number, out in enumerate(logits):
         some = places[number * width : (number + 1) * width]
         own = [part[some[0]][None] if width == 1 else part[some] for part in parameters]
         model.forward([part.expand(blocks, *part.shape) for part in own], batch.inputs, [*hidden, out])
-    by_model = torch.log_softmax(logits[:, :, :, : model.classes], 3).transpose(1, 2)
-    return by_model.reshape(len(places), blocks, model.classes, images)
+    torch.log_softmax(logits[:, :, :, : model.classes], 3, out=log_probs)
+    return log_probs.transpose(1, 2).reshape(len(places), blocks, model.classes, images)
 
 
 def _at_labels(log_probs: Tensor, batch: Batch) -> Tensor:
