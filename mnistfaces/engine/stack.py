@@ -50,6 +50,8 @@ class Stack:
         device: where to compute.
 
     Attributes:
+        cells: G of them.
+        draws: S of them.
         source: what of the images is computed with.
         whole: the training images of the first draw as one batch.
         arrangement: where the models stand.
@@ -62,7 +64,8 @@ class Stack:
         self, dataset: Dataset, cells: Sequence[TrainConfig], draws: Sequence[Draw], device: torch.device
     ) -> None:
         config, train = cells[0], draws[0].split.train
-        self.config, self.draws, self.device, self.dataset = config, draws, device, dataset
+        self.config, self.cells, self.draws = config, cells, draws
+        self.device, self.dataset = device, dataset
 
         # The images, and what a step takes of them: all, or minibatches.
         self.source = Source.of(dataset, config, train, device)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mnistfaces.config import Status
 
 
+PER_MODEL = ("statuses", "ended_at", "best", "best_at")
+"""What a standing holds one of per model."""
+
+
 class Standing:
     """Of every model of a stack: how it stands, and what was best. One that has ended keeps what it had.
 
@@ -83,8 +87,7 @@ class Standing:
         if not self.best_parameters:
             self.begin()
         patience = self._config.patience or math.inf
-        back = [k for k, status in enumerate(self.statuses) if status == "early"]
-        self._copy(self.best_parameters, self._stack.parameters, back)
+        self.go_back()
         (losses,) = to_host([val_losses])
         better = [k for k, loss in enumerate(losses) if self.statuses[k] != "early" and loss < self.best[k]]
         self._copy(self._stack.parameters, self.best_parameters, better)
@@ -93,6 +96,11 @@ class Standing:
         for k, at in enumerate(self.best_at):
             if epoch - at >= patience and not self.ended_at[k]:
                 self.ended_at[k], self.statuses[k] = epoch, "early"
+
+    def go_back(self) -> None:
+        """Puts the models that are out of patience back to their best."""
+        if back := [k for k, status in enumerate(self.statuses) if status == "early"]:
+            self._copy(self.best_parameters, self._stack.parameters, back)
 
     def _copy(self, source: Sequence[Tensor], target: Sequence[Tensor], models: Sequence[int]) -> None:
         """Copies the parameters of some models."""

@@ -24,6 +24,7 @@ from mnistfaces.engine.measuring import Measured, Score, Sets, finite_models
 from mnistfaces.engine.snapshots import Pace, Snapshot
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.standing import Standing
+from mnistfaces.engine.thinning import find_left, models_of, thinned
 from mnistfaces.engine.transfer import to_host
 from mnistfaces.errors import DeviceMemoryError
 from mnistfaces.progress import Advanced
@@ -33,6 +34,11 @@ REPORT_SECONDS = 0.5
 
 CHECK_EPOCHS = 100
 """How often a stack looks whether all its models have stopped or diverged."""
+
+THINNING_SECONDS = 1.0
+THINNING_COST = 10
+"""Models that have ended are left out once so many seconds have passed since the last time, or so many times as many as
+that took: a stack that has nearly arrived is not built again."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -183,15 +189,26 @@ def _own_arithmetic() -> Iterator[None]:
 
 
 class _Session:
-    """A stack on its way: its clock, how its models stand, and the sets that they are measured on."""
+    """A stack on its way: its clock, how its models stand, and the sets that they are measured on.
+
+    Attributes:
+        stack: the models that are trained.
+        numbers: of these among all models that were asked for, (K,).
+        ended: what the others came to, by their numbers: as they are, and as the selection keeps them.
+    """
 
     def __init__(self, stack: Stack) -> None:
-        self.stack, self.config = stack, stack.config
+        self.config = stack.config
         for draw in stack.draws:
             require_validation(self.config, draw.split)
-        self.sets = Sets(stack)
-        self.standing = Standing(stack)
         self.epoch, self.started = 0, time.perf_counter()
+        self.numbers, self.ended = list(range(stack.count)), dict[int, tuple[Measure, Measure]]()
+        self.thinned_from = self.started + THINNING_SECONDS
+        self.take(stack, Standing(stack))
+
+    def take(self, stack: Stack, standing: Standing) -> None:
+        """Trains these models from now on."""
+        self.stack, self.standing, self.sets = stack, standing, Sets(stack)
 
     def go_on(self, start: Snapshot) -> None:
         start.restore(self.stack, self.standing)
@@ -219,6 +236,8 @@ class _Session:
                 at = time.perf_counter()
                 yield Snapshot.of(self.stack, self.standing, epoch, at - self.started)
                 pace.kept(epoch, time.perf_counter() - at)
+            if epoch < last:
+                self.leave_out_ended(epoch)
         yield Advanced(amount=last - told)
 
     def train_epoch(self, epoch: int) -> None:
@@ -233,13 +252,32 @@ class _Session:
         (finite,) = to_host([finite_models(self.stack, self.stack.parameters)])
         return all(ended or not fine for ended, fine in zip(self.standing.ended_at, finite, strict=True))
 
+    def leave_out_ended(self, epoch: int) -> None:
+        """Goes on without the models that have ended where they are a tenth of all, and it may well pay."""
+        if not any(self.standing.ended_at) or time.perf_counter() < self.thinned_from:
+            return
+        cells, draws = find_left(self.stack, self.standing)
+        left = [self.numbers[model] for model in models_of(self.stack, cells, draws)]
+        if not left or 10 * len(left) > 9 * self.stack.count:
+            return
+        began = time.perf_counter()
+        self.standing.go_back()
+        now, kept = (self.measure(epoch, checkpoint=checkpoint).measures for checkpoint in (False, True))
+        self.ended.update((number, (now[number], kept[number])) for number in set(self.numbers).difference(left))
+        self.numbers = left
+        self.take(*thinned(self.stack, self.standing, cells, draws))
+        done = time.perf_counter()
+        self.thinned_from = done + max(THINNING_SECONDS, THINNING_COST * (done - began))
+
     def measure(self, epoch: int, *, checkpoint: bool) -> Epoch:
         """Returns the record of an epoch; at a checkpoint, with the weights that the selection keeps."""
         seconds = time.perf_counter() - self.started
         best = self.standing.best_parameters if checkpoint else []
         measured = self.sets.measure(best or self.stack.parameters, weights=checkpoint)
-        measures = tuple(self._measure(k, measured, epoch, seconds) for k in range(self.stack.count))
-        return Epoch(number=epoch, checkpoint=checkpoint, measures=measures)
+        measures = {number: self._measure(k, measured, epoch, seconds) for k, number in enumerate(self.numbers)}
+        for number, ended in self.ended.items():
+            measures[number] = replace(ended[checkpoint], seconds=seconds)
+        return Epoch(number=epoch, checkpoint=checkpoint, measures=tuple(measures[k] for k in sorted(measures)))
 
     def _measure(self, k: int, measured: Measured, epoch: int, seconds: float) -> Measure:
         """Returns the measure of one model; one whose weights or training loss are not finite has diverged."""

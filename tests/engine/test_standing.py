@@ -13,7 +13,7 @@ from small_data import draw, make_dataset
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.engine import training
+from mnistfaces.engine import thinning, training
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.training import Measure, fit
@@ -77,6 +77,47 @@ def test_each_model_of_a_stack_ends_by_itself_with_the_bits_that_it_has_alone(mo
         cell, made = cells[number // len(draws)], draws[number % len(draws)]
         (alone,) = last(dataset, [cell], [made])
         assert told(measure) == told(alone)
+
+
+MIXED = [{"lr": 0.05}, {"lr": 0.4}, {"lr": 4.0}, {"lr": 0.4, "momentum": 0.9}]
+THINNED: dict[str, tuple[dict[str, Any], list[dict[str, Any]], int]] = {
+    "minibatches of three draws": ({"patience": 3}, MIXED, 3),
+    "full batches": ({"patience": 3, "batch_size": None, "model": "softmax"}, MIXED, 1),
+    "adam": ({"patience": 3, "optimizer": "adam"}, [{"lr": rate} for rate in (1e-3, 1e-2, 0.1, 1.0)], 2),
+    "small steps": ({"eps": 0.05, "batch_size": None}, [{"lr": rate} for rate in (1e-3, 0.05, 0.2, 0.4)], 1),
+    "small steps of the best": ({"eps": 0.05, "select": "best"}, [{"lr": rate} for rate in (1e-4, 1e-3, 0.2, 0.4)], 2),
+}
+"""Options of all cells, options of each, and draws."""
+
+
+@pytest.mark.parametrize("name", THINNED)
+def test_models_that_have_ended_are_left_out_and_all_have_the_numbers_of_a_stack_that_keeps_them(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common, each, seeds = THINNED[name]
+    dataset, sizes = hard(), list[int]()
+    cells = [NOISY.with_(**common, **options) for options in each]
+    draws = [draw(dataset, seed) for seed in range(seeds)]
+
+    def build(*arguments: Any) -> Stack:  # noqa: ANN401  Stack's own
+        made = Stack(*arguments)
+        sizes.append(made.count)
+        return made
+
+    def all_records() -> list[Any]:
+        records = fit(dataset, cells, draws, checkpoints=(7, 60, 120), every=10)
+        return [(record.number, record.checkpoint, *map(told, record.measures)) for record in records]
+
+    monkeypatch.setattr(thinning, "Stack", build)
+    monkeypatch.setattr(training, "THINNING_SECONDS", 1e9)
+    expected = all_records()
+    assert not sizes
+    monkeypatch.setattr(training, "THINNING_SECONDS", 0)
+    monkeypatch.setattr(training, "THINNING_COST", 0)
+    assert all_records() == expected
+    assert sizes
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] < len(cells) * len(draws)
 
 
 def test_records_between_show_a_model_that_has_ended_as_it_is_kept() -> None:
