@@ -16,6 +16,90 @@ function exponential(x) {
   return POWERS[k] * (1 + r * (1 + r * (0.5 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120))))));
 }
 
+// Returns a function of two weights that has the values of another, [cost, slope along w1, slope along w2], to 12 digits
+// and in a thirtieth of the time where many points are asked for. The plane is cut into square tiles. A tile is made when
+// as many points of it have been asked for as it takes to make one, so it never costs more than twice what it saves: the
+// three numbers at NODES x NODES Chebyshev nodes, as sums of Chebyshev polynomials. With weights of pixels in [0, 1] the
+// function is smooth to a distance of pi (where 1 + e^z has a zero), so that a sum misses it by about
+// (pi + sqrt(pi^2 + 1))^-NODES. A tile that misses its own check, and what lies far out, is asked of every image.
+const TILE = 2; // its side, in weights
+const NODES = 17;
+const FAR = 64;
+const GOOD = 1e-12; // of the largest value in a tile
+const CHECKED = [[0.13, -0.71], [-0.93, 0.97], [0.55, 0.39]];
+
+function tiledSurface(exact) {
+  const known = new Map(); // by place: how often it was asked for, then its coefficients, or null
+  const nodes = Array.from({ length: NODES }, (_, k) => Math.cos((Math.PI * (k + 0.5)) / NODES));
+  const [across, up] = [new Float64Array(NODES), new Float64Array(NODES)];
+  const fill = (terms, x) => {
+    terms[0] = 1;
+    terms[1] = x;
+    for (let n = 2; n < NODES; n++) terms[n] = 2 * x * terms[n - 1] - terms[n - 2];
+  };
+  const TERMS = nodes.map((x) => {
+    const terms = new Float64Array(NODES);
+    fill(terms, x);
+    return terms;
+  });
+
+  // Returns the three numbers at a place of a tile, from -1 to 1 either way.
+  function valueAt(coefficients, x, y) {
+    fill(across, x);
+    fill(up, y);
+    const found = [0, 0, 0];
+    for (let which = 0, at = 0; which < 3; which++) {
+      let sum = 0;
+      for (let i = 0; i < NODES; i++) {
+        let row = 0;
+        for (let j = 0; j < NODES; j++) row += coefficients[at++] * up[j];
+        sum += row * across[i];
+      }
+      found[which] = sum;
+    }
+    return found;
+  }
+
+  function make(column, row) {
+    const place = (x, y) => exact(TILE * (column + (x + 1) / 2), TILE * (row + (y + 1) / 2));
+    const values = nodes.map((x) => nodes.map((y) => place(x, y)));
+    const coefficients = new Float64Array(3 * NODES * NODES);
+    const most = [0, 0, 0];
+    for (let which = 0; which < 3; which++) {
+      // the cosine transform, along one axis and then along the other
+      const half = values.map((line) => {
+        for (const numbers of line) most[which] = Math.max(most[which], Math.abs(numbers[which]));
+        return Float64Array.from(nodes, (_, j) => line.reduce((sum, numbers, l) => sum + numbers[which] * TERMS[l][j], 0));
+      });
+      for (let i = 0; i < NODES; i++) {
+        for (let j = 0; j < NODES; j++) {
+          const sum = half.reduce((total, terms, k) => total + terms[j] * TERMS[k][i], 0);
+          coefficients[(which * NODES + i) * NODES + j] = (sum * (i ? 2 : 1) * (j ? 2 : 1)) / NODES ** 2;
+        }
+      }
+    }
+    const good = CHECKED.every(([x, y]) => {
+      const wanted = place(x, y);
+      return valueAt(coefficients, x, y).every((value, which) => Math.abs(value - wanted[which]) <= GOOD * most[which]);
+    });
+    return good ? coefficients : null;
+  }
+
+  function at(w1, w2) {
+    if (!(Math.abs(w1) < FAR && Math.abs(w2) < FAR)) return exact(w1, w2);
+    const [column, row] = [Math.floor(w1 / TILE), Math.floor(w2 / TILE)];
+    const key = column * 2 * FAR + row;
+    let tile = known.has(key) ? known.get(key) : 0;
+    if (typeof tile === "number") {
+      tile = tile + 1 < NODES * NODES ? tile + 1 : make(column, row);
+      known.set(key, tile);
+    }
+    if (!(tile instanceof Float64Array)) return exact(w1, w2);
+    return valueAt(tile, 2 * (w1 / TILE - column) - 1, 2 * (w2 / TILE - row) - 1);
+  }
+  return { at, count: () => [...known.values()].filter((tile) => tile instanceof Float64Array).length };
+}
+
 function startPlayground(root, SURFACE) {
   const element = (name) => root.querySelector(`[data-name="${name}"]`);
 
@@ -30,6 +114,7 @@ function startPlayground(root, SURFACE) {
       : new Float64Array(bytesOf(text)),
   );
   const costAndGradient = O2 === undefined ? ofOneLogit : ofTwoLogits;
+  const tiles = tiledSurface(costAndGradient);
 
   // Both return [cost, slope along w1, slope along w2], by the surface's reduction. With one logit moved, both weights
   // move it; with two, one each. Logits are relative to the log-sum-exp of those that stay. The logarithms of many
@@ -131,7 +216,7 @@ function startPlayground(root, SURFACE) {
     let [w1, w2] = start;
     const path = { points: [], loss: [] };
     for (let step = 0; step <= steps; step++) {
-      const [cost, slope1, slope2] = costAndGradient(w1, w2);
+      const [cost, slope1, slope2] = tiles.at(w1, w2);
       path.points.push([w1, w2]);
       path.loss.push(cost);
       const [step1, step2] = rule([w1, w2], [slope1, slope2]);
@@ -182,7 +267,7 @@ function startPlayground(root, SURFACE) {
   // For whoever looks at the page from outside.
   root.read = () => {
     if (pending) recompute();
-    return { start: state.start, lr: state.lr, own: state.own, optimizer: state.optimizer, momentum: state.momentum, steps: state.steps, shown: state.shown, paths, view };
+    return { start: state.start, lr: state.lr, own: state.own, optimizer: state.optimizer, momentum: state.momentum, steps: state.steps, shown: state.shown, paths, view, tiles: tiles.count() };
   };
   root.recompute = recompute;
 
@@ -202,7 +287,7 @@ function startPlayground(root, SURFACE) {
       for (let column = 0; column < side; column++) {
         const w1 = view[0] + ((view[1] - view[0]) * column) / (side - 1);
         const w2 = view[2] + ((view[3] - view[2]) * row) / (side - 1);
-        values[row * side + column] = costAndGradient(w1, w2)[0];
+        values[row * side + column] = tiles.at(w1, w2)[0];
       }
     }
     return { columns: side, rows: side, values };
