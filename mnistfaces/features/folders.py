@@ -17,7 +17,7 @@ from mnistfaces.config import DataConfig
 from mnistfaces.datasets import grouping
 from mnistfaces.datasets.found import Found
 from mnistfaces.datasets.layouts import layout_of, metadata
-from mnistfaces.datasets.layouts.base import Tree, files_below
+from mnistfaces.datasets.layouts.base import Tree, files_below, names_of
 from mnistfaces.errors import DataError, FileError, WorkerError
 from mnistfaces.execution.tasks import here
 from mnistfaces.features.sources import Item, Part, Source
@@ -161,7 +161,7 @@ def folder_source(path: Path, side: int, jobs: int, data: DataConfig = DataConfi
         found = Found(
             inputs=files,
             labels=np.array([label] * len(files)),
-            names=[file.relative_to(path).as_posix() for file in files],
+            names=names_of(files, path),
         )
     else:
         found = drained(layout_of(path, data).read(path, data))

@@ -11,6 +11,7 @@ from mnistfaces.config import DataConfig
 from mnistfaces.datasets import load_dataset, read_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.layouts import table
+from mnistfaces.datasets.layouts.base import files_below, names_of
 from mnistfaces.progress import Advanced, Stage, drained
 
 TOTAL = DIGITS * sum(PER_CLASS.values())
@@ -89,3 +90,19 @@ def test_numbers_that_are_no_bytes_make_the_whole_table_numbers(
         found = drained(table.read(tmp_path / "mine.csv", DataConfig()))
         assert found.shape is None
         assert np.asarray(found.inputs)[:, 0].tolist() == [0, 1, 2, float(odd), 4, 5]
+
+
+def test_files_below_a_folder_come_in_the_order_of_their_parts_and_are_called_by_their_paths_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["a-b/1.png", "a.png", "a/2.png", "a/b/1.png", "a/b.png", "B/1.png"]
+    for name in names:
+        (tmp_path / "x" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "x" / name).touch()
+    whole = sorted(path for path in (tmp_path / "x").rglob("*.png"))
+    assert files_below(tmp_path / "x", []) == whole
+    monkeypatch.chdir(tmp_path / "x")
+    for folder in (tmp_path / "x", Path(), Path("../x")):
+        found = names_of(files_below(folder, []), folder)
+        assert found == [path.relative_to(tmp_path / "x").as_posix() for path in whole]
+    assert names_of([Path("/a/b.png")], Path("/")) == ["a/b.png"]

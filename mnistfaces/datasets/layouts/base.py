@@ -90,8 +90,8 @@ def files_below(folder: Path, remarks: list[str]) -> list[Path]:
     Raises:
         DataError: a folder cannot be read, or a name is not UTF-8.
     """
-    found: list[Path] = []
-    hidden, places = 0, [folder]
+    found: list[str] = []
+    hidden, places = 0, [os.fspath(folder)]
     while places:
         here = places.pop()
         try:
@@ -99,19 +99,25 @@ def files_below(folder: Path, remarks: list[str]) -> list[Path]:
                 listed = list(entries)
         except OSError as error:
             raise DataError(f"cannot read the folder {here}: {error.strerror or error}") from error
-        require_utf8(here, [entry.name for entry in listed])
+        require_utf8(Path(here), [entry.name for entry in listed])
         for entry in listed:
             if entry.name.startswith(HIDDEN):
                 hidden += 1
             elif entry.is_file():
-                found.append(here / entry.name)
+                found.append(entry.path)
             elif entry.is_dir(follow_symlinks=False):
-                places.append(here / entry.name)
+                places.append(entry.path)
             elif entry.is_symlink():
-                remarks.append(f"the link {(here / entry.name).relative_to(folder.parent)} is not followed")
+                remarks.append(f"the link {Path(entry.path).relative_to(folder.parent)} is not followed")
     if hidden:
         remarks.append(f"{hidden} hidden files and folders in {folder.name} are not read")
-    return sorted(found)
+    return [Path(path) for path in sorted(found, key=lambda path: path.split(os.sep))]  # noqa: PTH206  Path is slow
+
+
+def names_of(files: Iterable[Path], folder: Path) -> list[str]:
+    """Returns what files below a folder are called: their paths from there, with `/` between the parts."""
+    start = 0 if folder == Path() else len(os.path.join(folder, ""))  # noqa: PTH118  "" ends it with one separator
+    return [os.fspath(file)[start:].replace(os.sep, "/") for file in files]
 
 
 @dataclass(frozen=True, kw_only=True)

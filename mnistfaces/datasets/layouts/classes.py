@@ -7,7 +7,7 @@ import numpy as np
 
 from mnistfaces.config import DataConfig
 from mnistfaces.datasets.found import Found
-from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, two_readings
+from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, names_of, two_readings
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event
 from mnistfaces.text import counted
@@ -48,7 +48,7 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
     yield Found(
         inputs=paths,
         labels=np.repeat([name for name, _ in files], [len(of_class) for _, of_class in files]),
-        names=[file.relative_to(path).as_posix() for file in paths],
+        names=names_of(paths, path),
         classes=tuple(name for name, _ in files),
         remarks=(*tree.remarks, *remarks),
     )

@@ -13,7 +13,15 @@ import numpy as np
 
 from mnistfaces.config import DataConfig
 from mnistfaces.datasets.found import SIDE_WORDS, Found, read_sides
-from mnistfaces.datasets.layouts.base import METADATA, Layout, Tree, files_below, require_utf8, two_readings
+from mnistfaces.datasets.layouts.base import (
+    METADATA,
+    Layout,
+    Tree,
+    files_below,
+    names_of,
+    require_utf8,
+    two_readings,
+)
 from mnistfaces.datasets.layouts.rows import read_rows
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event
@@ -65,8 +73,10 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
                 if column in record
                 else _unlabelled(tree, file, column, record)
             )
-    paths = [_place(file, number, record["file_name"]) for file, number, record in records]
-    names = [place.relative_to(path).as_posix() for place in paths]
+    remarks = list(tree.remarks)
+    below = {file: _below(file, remarks) for file, _ in tables}
+    paths = [_place(file, number, record["file_name"], below[file]) for file, number, record in records]
+    names = names_of(paths, path)
     columns = _columns([record for _, _, record in records], column)
     side_of = dict(tables)
     words = columns.get("split", [side_of[file] for file, _, _ in records])
@@ -78,7 +88,7 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
         sides=read_sides(words, str(tables[0][0])),
         columns=columns,
         assumed=_assumed(tables, names, labels),
-        remarks=(*tree.remarks, *_unread(path, tables, names)),
+        remarks=(*remarks, *_unnamed(path, names, below)),
     )
 
 
@@ -116,13 +126,27 @@ def _records(file: Path) -> Iterator[tuple[int, Record]]:
         yield number, {name: value if isinstance(value, str) else json.dumps(value) for name, value in record.items()}
 
 
-def _place(table: Path, number: int, name: str) -> Path:
+def _below(table: Path, remarks: list[str]) -> dict[str, Path]:
+    """Returns the files below the folder of a table, by their paths from there; `remarks` gets what was left out."""
+    files = files_below(table.parent, remarks)
+    return dict(zip(names_of(files, table.parent), files, strict=True))
+
+
+def _place(table: Path, number: int, name: str, below: Mapping[str, Path]) -> Path:
     """Returns the file that a row names, which must lie below the folder of its table.
+
+    Args:
+        table: the metadata.
+        number: of the row.
+        name: what the row names.
+        below: the visible files below the folder; others, such as those behind a link, are looked for.
 
     Raises:
         DataError: the name leads out of the folder, or there is no such file.
     """
     plain = posixpath.normpath(name.replace("\\", "/"))
+    if plain in below:
+        return below[plain]
     outside = plain.startswith(("/", "../")) or plain in ("..", ".") or (len(name) > 1 and name[1] == ":")
     if not name or outside or "://" in name or "\0" in name:
         raise DataError(f"{table}, row {number}: file_name {name!r} is no path below the folder of the table")
@@ -138,13 +162,11 @@ def _columns(records: Sequence[Record], label: str) -> dict[str, list[str]]:
     return {name: [record.get(name, "") for record in records] for name in names if name not in ("file_name", label)}
 
 
-def _unread(path: Path, tables: Sequence[tuple[Path, str]], names: Sequence[str]) -> list[str]:
-    """Returns what to say of files that the metadata do not name."""
-    remarks: list[str] = []
-    below = {file.relative_to(path).as_posix() for table, _ in tables for file in files_below(table.parent, remarks)}
-    unnamed = below - set(names) - {table.relative_to(path).as_posix() for table, _ in tables}
-    said = f"{counted(len(unnamed), 'file is', 'files are')} not read: the metadata do not name them"
-    return [*remarks, said] if unnamed else remarks
+def _unnamed(path: Path, names: Sequence[str], below: Mapping[Path, Mapping[str, Path]]) -> list[str]:
+    """Returns what to say of files that the metadata, which are the keys of `below`, do not name."""
+    files = names_of([file for listed in below.values() for file in listed.values()], path)
+    count = len({*files} - {*names} - {*names_of(below, path)})
+    return [f"{counted(count, 'file is', 'files are')} not read: the metadata do not name them"] if count else []
 
 
 def _assumed(tables: Sequence[tuple[Path, str]], names: Sequence[str], labels: Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from mnistfaces.config import DataConfig
 from mnistfaces.datasets.found import SIDE_WORDS, Found
-from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, two_readings
+from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, names_of, two_readings
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event
 from mnistfaces.text import counted
@@ -50,7 +50,7 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
     yield Found(
         inputs=paths,
         labels=np.array(labels),
-        names=[file.relative_to(path).as_posix() for file in paths],
+        names=names_of(paths, path),
         classes=tuple(sorted(set(labels))),
         sides=np.array(sides),
         assumed=(f"the folders {', '.join(folder.name for folder in tree.sides)} are the split: {given}",),
