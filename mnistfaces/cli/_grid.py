@@ -1,13 +1,14 @@
 """From the options of a command to the cells of a grid."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import typer
 
+from mnistfaces.cli._columns import Row
 from mnistfaces.cli._lists import read_option
 from mnistfaces.cli._options import Asked, Tokens
-from mnistfaces.config import DataConfig, DatasetKind, ExtractConfig, OptimizerName
+from mnistfaces.config import DataConfig, DatasetKind, ExtractConfig, OptimizerName, copies_of
 from mnistfaces.experiments.commands import default_cell
 from mnistfaces.experiments.trials import OPTIONS, SWEPT, Cell, build_cells
 from mnistfaces.options import options_of
@@ -95,6 +96,9 @@ def one_cell(cells: tuple[Cell, ...], command: str) -> Cell:
     return cells[0]
 
 
-def summed_rate(lr: float, images: float) -> str:
-    """Returns a note on what a learning rate for the summed cost is worth for the mean cost."""
-    return f"summed cost: lr {lr:g} on {images:g} images is lr {lr * images:g} on their mean cost"
+def notes_on_step(row: Row) -> Iterator[str]:
+    """Yields what the learning rate of a row's training is worth for the mean cost, where the cost is a sum."""
+    if row["reduction"] == "sum" and row["optimizer"] in GRADIENT_STEPS:
+        lr, images = row["lr"], row["train_n"] * copies_of(row.get("augment"))
+        images = min(row["batch_size"] or images, images)
+        yield f"summed cost: lr {lr:g} on {images:g} images is lr {lr * images:g} on their mean cost"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mnistfaces.cli._columns import Column, number, option_columns, percent, seconds, text
-from mnistfaces.cli._grid import GRADIENT_STEPS, summed_rate
+from mnistfaces.cli._grid import notes_on_step
 from mnistfaces.cli._output import Output
 from mnistfaces.experiments.trials import OPTIONS
 from mnistfaces.text import counted
@@ -67,8 +67,8 @@ def conclude(streams: Output, job: "Sweep") -> None:
         streams.note(f"no cell is called best: {why}")
         _hint(streams, job)
         return
-    if best["reduction"] == "sum" and best["optimizer"] in GRADIENT_STEPS:
-        streams.note(summed_rate(best["lr"], min(best["batch_size"] or best["train_n"], best["train_n"])))
+    for note in notes_on_step(best):
+        streams.note(note)
     for line in _judgement(job.summary):
         streams.note(line)
     if (final := job.summary.get("final")) is not None and final["test_accuracy"] is not None:

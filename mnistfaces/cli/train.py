@@ -1,12 +1,11 @@
 """`mnf train`: one model, trained and kept."""
 
-import math
 from typing import Annotated
 
 import typer
 
 from mnistfaces.cli._columns import Column, number, percent, seconds, text
-from mnistfaces.cli._grid import GRADIENT_STEPS, one_cell, read_cells, summed_rate
+from mnistfaces.cli._grid import notes_on_step, one_cell, read_cells
 from mnistfaces.cli._options import (
     Asked,
     DataDirOption,
@@ -82,8 +81,8 @@ def train(
     row = streams.result(train_and_keep(folder, images, trial)).row
     streams.rows([row], COLUMNS)
     trained_on = row["train_n"] * cell.training.copies
-    if row["reduction"] == "sum" and row["optimizer"] in GRADIENT_STEPS:
-        streams.note(summed_rate(row["lr"], min(row["batch_size"] or math.inf, trained_on)))
+    for note in notes_on_step(row):
+        streams.note(note)
     if (row["batch_size"] or 0) > trained_on:
         streams.note(f"batch size {row['batch_size']} is the full batch: {trained_on} images train")
     if cell.training.refit:

@@ -1,6 +1,6 @@
 """What a run is asked to do: closed names, frozen configurations, and the one home of every default."""
 
-from mnistfaces.config.augmentation import Change, read_augment
+from mnistfaces.config.augmentation import Change, copies_of, read_augment
 from mnistfaces.config.checks import MAX_SEED, MOST, MOST_HIDDEN, MOST_TRIALS
 from mnistfaces.config.data import FACES_RES, FOLDS_ARITHMETIC, MAX_RES, DataConfig, SplitConfig
 from mnistfaces.config.defaults import (
@@ -105,6 +105,7 @@ __all__ = [
     "TargetName",
     "TrainConfig",
     "check_momentum",
+    "copies_of",
     "default_split",
     "default_training",
     "read_augment",

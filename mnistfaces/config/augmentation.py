@@ -36,6 +36,11 @@ def read_augment(text: str) -> tuple[Change, ...]:
     return changes
 
 
+def copies_of(augment: str | None) -> int:
+    """Returns how often each training image stands in the training set: once, and once per change."""
+    return 1 if augment is None else 1 + len(read_augment(augment))
+
+
 def _change(part: str) -> Change:
     name, colon, size = part.partition(":")
     if name not in get_args(ChangeName):

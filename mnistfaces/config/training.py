@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from mnistfaces.config.augmentation import read_augment
+from mnistfaces.config.augmentation import copies_of, read_augment
 from mnistfaces.config.checks import REMEMBERED, require, require_bounded, require_known_names
 from mnistfaces.config.names import Activation, DtypeName, ModelName, OptimizerName, Reduction, Selection
 from mnistfaces.options import option
@@ -175,7 +175,7 @@ class TrainConfig:
     @property
     def copies(self) -> int:
         """Returns how often each training image stands in the training set: once, and once per change."""
-        return 1 if self.augment is None else 1 + len(read_augment(self.augment))
+        return copies_of(self.augment)
 
     @property
     def hidden_layers(self) -> tuple[int, ...]:

@@ -43,3 +43,4 @@ def test_features_are_refused_before_any_work_and_mirrored_digits_are_said_to_be
         assert not (mnf.folder / "run").exists()
         done = mnf(command, "digits-sample", "--train-per-class", 5, "--epochs", 1, "--augment", "mirror")
         assert "--augment mirror trains on mirrored digits, most of which are no digits" in done.stderr
+        assert "summed cost: lr 0.0001 on 100 images is lr 0.01 on their mean cost" in done.stderr
