@@ -26,7 +26,6 @@ PACKAGES = (
     "safetensors",
     "typer",
     "platformdirs",
-    "filelock",
 )
 
 

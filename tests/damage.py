@@ -1,6 +1,10 @@
-"""Damage to text files, by a random generator that the test seeds."""
+"""Damage to text files, by a random generator that the test seeds; and what killed processes leave."""
 
+import os
 import random
+from pathlib import Path
+
+from mnistfaces.files.litter import temporary_name
 
 NONSENSE_BYTES = (b"\0", b"[" * 2000, b"9" * 400, b"null", b"\n", b"\xff", b"NaN", b"1e999", b'"\\ud800"', b"{}", b'""')
 
@@ -22,3 +26,11 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
         else:
             wrong[place : place + length] = rng.randbytes(length)
     return bytes(wrong)
+
+
+def half_written(path: Path) -> Path:
+    """Writes half a file as a process of this machine that was killed leaves it; returns where it is."""
+    name = temporary_name(path.name, "0" * 8).replace(f"-{os.getpid()}-", f"-{2**22 + 1}-")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_name(name).write_bytes(b"half")
+    return path.with_name(name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from mnistfaces.errors import FetchError
 from mnistfaces.fetching.web.client import Client, ClientConfig
 from mnistfaces.files import sha256_of_file, write_whole
+from mnistfaces.files.litter import sweep_once
 
 DEADLINE_S = 3600.0
 
@@ -48,6 +49,7 @@ def fetch_weights(published: PublishedWeights, folder: Path, config: ClientConfi
         FetchError: the network did not give the file, or gave another one; the message says what to do by hand.
         FileError: the folder or the disk refuses.
     """
+    sweep_once(folder)
     digest = hashlib.sha256()
     arriving = Client(config).stream(published.url, limit_bytes=published.size, deadline_s=DEADLINE_S)
     try:

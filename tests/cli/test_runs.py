@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from conftest import Mnf
+from damage import half_written
 from kept_runs import MLP, SOFTMAX, keep_run
 
 from mnistfaces.cli._schema import SCHEMA
-from mnistfaces.files.litter import temporary_name
 from mnistfaces.files.locks import Lease
 
 FIELDS = ["run", "command", "dataset", "setting", "accuracy", "status", "age", "bytes", "why"]
@@ -115,8 +115,8 @@ def test_what_a_process_works_at_or_nobody_can_read_is_listed_and_stays(place: M
 
 
 def test_a_folder_of_half_written_files_is_temporary_and_a_stranger_is_no_run(mnf: Mnf) -> None:
-    dead = temporary_name("config.json", "0" * 8).replace(f"-{os.getpid()}-", f"-{2**22 + 1}-")
-    for name in (f"runs/killed/{dead}", "runs/killed/.lock", "runs/mine/picture.png", "runs/file"):
+    half_written(mnf.folder / "runs" / "killed" / "config.json")
+    for name in ("runs/killed/.lock", "runs/mine/picture.png", "runs/file"):
         (mnf.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (mnf.folder / name).write_bytes(b"")
     (row,) = mnf("runs").rows

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from damage import half_written
 from rude_server import Behaviour, RudeServer, reply, reset, send, silence
 from safetensors.torch import save_file
 from torch import Tensor
@@ -241,6 +242,7 @@ def test_what_is_not_the_published_file_never_gets_its_name(
     server: RudeServer, tmp_path: Path, answer: Behaviour
 ) -> None:
     server.routes["/models/net-0.pth"] = answer
+    half_written(tmp_path / "weights" / "net-0.pth")
     with pytest.raises(FetchError, match=r"--weights net-0.pth; --weights random") as caught:
         list(fetch_weights(published_at(server), tmp_path / "weights", LOOPBACK))
     assert "\n" not in str(caught.value)

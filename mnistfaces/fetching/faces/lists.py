@@ -8,6 +8,7 @@ from mnistfaces.errors import FetchError, FileError
 from mnistfaces.fetching.faces.entries import BadEntry, Entry, parse_list
 from mnistfaces.fetching.web.client import Client
 from mnistfaces.files import write_whole
+from mnistfaces.files.litter import sweep_once
 
 PUBLIC_LISTS = tuple(
     f"https://raw.githubusercontent.com/faceteam/facescrub/master/facescrub_{kind}.txt"
@@ -30,6 +31,7 @@ def read_lists(names: Sequence[str], folder: Path, client: Client) -> Iterator[E
         FileError: a file cannot be read.
         FetchError: a URL does not give its list.
     """
+    sweep_once(folder)
     for name in names or PUBLIC_LISTS:
         content = _from_web(name, folder, client) if "://" in name else _from_file(Path(name))
         yield from parse_list(content, name.rsplit("/", 1)[-1])

@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
-
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.faces import Crop
 from mnistfaces.datasets.variants import Variant
@@ -33,6 +31,7 @@ from mnistfaces.fetching.web.states import State
 from mnistfaces.fetching.web.urls import host_of
 from mnistfaces.files import hash_of
 from mnistfaces.files.ledger import Ledger, read_records
+from mnistfaces.files.locks import Lease
 from mnistfaces.progress import Advanced
 
 NEVER_ELSEWHERE: frozenset[State] = frozenset({"opted_out"})
@@ -112,7 +111,6 @@ class FacesPass:
     def __enter__(self) -> Self:
         """Takes the folder, clears what a killed pass left half-written, and reads the ledger."""
         self._stack = contextlib.ExitStack()
-        self.originals = Originals(self.folder / "originals")
         ledger = self.folder / "ledger.ndjson"
         self.ledger: Ledger | None = None
         records: list[dict[str, Any]] = []
@@ -123,6 +121,7 @@ class FacesPass:
             records = self.ledger.records
         elif ledger.exists():
             records = read_records(ledger, RequestRecord)
+        self.originals = Originals(self.folder / "originals")  # as the process before left it
         self.records: dict[str, Mapping[str, Any]] = {record["unit"]: record for record in records}
         self.crops: CropPlan = self._plan_crops()
         return self
@@ -182,16 +181,14 @@ class FacesPass:
         ]
 
     def _lock(self) -> None:
-        path = self.folder / "fetch.lock"
+        lease = Lease(self.folder / "fetch.lock")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._stack.enter_context(FileLock(path, timeout=0))
-        except Timeout:
-            raise FileError(
-                f"another mnf fetch faces is at work in {self.folder}: wait, or choose --data-dir"
-            ) from None
+            holder = lease.take()
         except OSError as error:
-            raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+            raise FileError(f"cannot write {lease.path}: {error.strerror or error}") from None
+        if holder is not None:
+            raise FileError(f"{self.folder} is in use by {holder}: wait for its end, or choose another --data-dir")
+        self._stack.callback(lease.release)
 
     def _clear_unfinished(self) -> None:
         """Removes what a killed pass was writing: whoever holds the lock is the only one to write these."""

@@ -3,12 +3,12 @@
 import contextlib
 import json
 import shutil
+import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from mnistfaces.datasets.digits import (
@@ -28,9 +28,12 @@ from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError, FetchError, FileError
 from mnistfaces.fetching.mnist.mirrors import PACKING_LIMIT, FetchMnistConfig, failure, fetch_idx, fetch_mat
 from mnistfaces.files import sha256_of_file, write_json
+from mnistfaces.files.locks import Lease
 from mnistfaces.progress import Event, Note, Stage
 
 Arrays = Mapping[str, NDArray[Any]]
+
+WAIT_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,20 +100,18 @@ def fetch_mnist(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | Fe
             yield find_mnist(data_dir, config.edition)
             _sweep(data_dir, config.edition)
             return
-    lock = FileLock(_lock_path(data_dir, config.edition))
+    lease = Lease(_lock_path(data_dir, config.edition))
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            yield failure(str(data_dir), "another process is fetching into it: waiting")
-            lock.acquire()
+        if (holder := lease.take()) is not None:
+            yield Note(message=f"waiting for {data_dir}: it is in use by {holder}")
+        while not lease.is_held and lease.take() is not None:
+            time.sleep(WAIT_SECONDS)
     except OSError as error:
-        raise FileError(f"cannot write {data_dir}: {error.strerror or error}") from error
+        raise FileError(f"cannot write {lease.path}: {error.strerror or error}") from error
     try:
         yield from _fetch_alone(data_dir, config)
     finally:
-        lock.release()
+        lease.release()
 
 
 def plan_mnist(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | FetchedMnist]:
@@ -157,10 +158,13 @@ def _fetch_alone(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | F
 
 def _sweep(data_dir: Path, edition: Edition) -> None:
     """Removes what a process that was killed late has left, unless another one is at work."""
-    if _parts_folder(data_dir, edition).exists() or any(_torn(data_dir, edition)):
-        with contextlib.suppress(OSError), FileLock(_lock_path(data_dir, edition), blocking=False):
-            _remove_torn(data_dir, edition)
-            shutil.rmtree(_parts_folder(data_dir, edition), ignore_errors=True)
+    lease = Lease(_lock_path(data_dir, edition))
+    if lease.path.exists() or _parts_folder(data_dir, edition).exists() or any(_torn(data_dir, edition)):
+        with contextlib.suppress(OSError):
+            if lease.take() is None:
+                _remove_torn(data_dir, edition)
+                shutil.rmtree(_parts_folder(data_dir, edition), ignore_errors=True)
+        lease.release()
 
 
 def _remove_torn(data_dir: Path, edition: Edition) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from damage import half_written
 from faces_web import COLOR, GRAY, LIST, PHOTOS, SHAS, fetch, follow, make_web, row, states
 from PIL import Image
 from rude_server import RudeServer, picture, reply, send
@@ -242,12 +243,17 @@ def test_a_damaged_original_is_not_decoded_but_fetched_again(tmp_path: Path) -> 
 @pytest.mark.usefixtures("web")
 def test_what_a_killed_pass_left_half_written_is_cleared(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "faces"
-    left = [folder / "originals" / "ab" / ".abc.png.x.tmp", folder / ".faces-16-gray.npz.x.tmp"]
+    left = [
+        folder / "originals" / "ab" / ".abc.png.x.tmp",
+        folder / ".faces-16-gray.npz.x.tmp",
+        half_written(folder / "lists" / "a.txt"),
+    ]
     for path in left:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"half")
     fetch(tmp_path)
     assert not [path for path in left if path.exists()]
+    assert not list(folder.rglob("*.lock"))
 
 
 def test_a_dry_run_after_a_pass_tells_what_is_settled_and_changes_nothing(web: RudeServer, tmp_path: Path) -> None:
@@ -289,7 +295,7 @@ def test_a_second_pass_in_the_same_folder_is_told_to_wait(tmp_path: Path) -> Non
     events = fetch_faces(tmp_path / "data", FacesRequest(lists=(str(tmp_path / "list.txt"),), variants=(GRAY,)))
     while not isinstance(event := next(events), Advanced):
         assert event
-    with pytest.raises(FileError, match="another mnf fetch faces"):
+    with pytest.raises(FileError, match=f"data/faces is in use by process {os.getpid()} on .*: wait for its end, or "):
         fetch(tmp_path)
     events.close()
     assert fetch(tmp_path).complete

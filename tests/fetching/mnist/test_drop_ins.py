@@ -78,7 +78,7 @@ def test_a_set_is_fetched_verified_and_opened_by_its_name(
     for label in range(10):  # in the order of the files
         assert (np.diff(numbers[(data.labels == label) & ~data.given_test]) > 0).all()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [CACHE, f".{edition.word}.lock", f"{edition.word}.json", f"{edition.word}.npz", f"{edition.word}-order.npz"]
+        [CACHE, f"{edition.word}.json", f"{edition.word}.npz", f"{edition.word}-order.npz"]
     )
     server.close()
     assert fetch(tmp_path, pinned(edition, packed), url) == ([], row)

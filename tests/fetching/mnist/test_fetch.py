@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from filelock import FileLock
 from tiny_mnist import TinyMnist, make_tiny_mnist
 
 from mnistfaces.arrays import write_npz
@@ -28,6 +27,7 @@ from mnistfaces.errors import DataError, FetchError, FileError, UsageError
 from mnistfaces.fetching.mnist.fetch import FetchedMnist, fetch_mnist, find_mnist, plan_mnist
 from mnistfaces.fetching.mnist.mirrors import FetchMnistConfig
 from mnistfaces.files import sha256_of_file
+from mnistfaces.files.locks import Lease
 from mnistfaces.progress import Note
 
 
@@ -99,12 +99,21 @@ def fetch(folder: Path, config: FetchMnistConfig) -> tuple[list[str], FetchedMni
     return [event.message for event in events if isinstance(event, Note) and not event.detail], row
 
 
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Holds a lease as another process would."""
+    lease = Lease(path)
+    assert lease.take() is None
+    yield
+    lease.release()
+
+
 def files_in(folder: Path) -> set[str]:
     """Returns what is in a folder, besides what was found out about it and may be removed at any time."""
     return {path.name for path in folder.iterdir()} - {CACHE} if folder.exists() else set()
 
 
-WITHOUT_ORDER = {"digits.npz", "digits.json", ".digits.lock"}
+WITHOUT_ORDER = {"digits.npz", "digits.json"}
 DONE = {*WITHOUT_ORDER, "digits-order.npz"}
 
 
@@ -278,7 +287,7 @@ def test_when_no_source_gives_it_each_reason_is_told(tiny: TinyMnist, tmp_path: 
     message = str(caught.value)
     assert all(word in message for word in ("/one/", "/two/", "v7.3", "--from"))
     assert "\n" not in message
-    assert files_in(tmp_path) <= {".digits.lock", "digits.parts"}
+    assert files_in(tmp_path) <= {"digits.parts"}
     assert files_in(tmp_path / "digits.parts") == set()
 
 
@@ -314,7 +323,7 @@ def test_a_folder_without_a_file_is_one_line_that_names_it(tiny: TinyMnist, tmp_
         fetch(tmp_path / "data", tiny.config(source=str(tmp_path / "idx")))
     with pytest.raises(FileError, match="no file or folder"):
         fetch(tmp_path / "data", tiny.config(source=str(tmp_path / "absent")))
-    assert files_in(tmp_path / "data") == {".digits.lock"}
+    assert files_in(tmp_path / "data") == set()
 
 
 def test_a_wrong_local_file_is_named_with_what_is_wrong(tiny: TinyMnist, tmp_path: Path) -> None:
@@ -325,7 +334,7 @@ def test_a_wrong_local_file_is_named_with_what_is_wrong(tiny: TinyMnist, tmp_pat
     (tmp_path / "idx" / "train-labels-idx1-ubyte").write_bytes(b"")
     with pytest.raises(DataError, match=r"train-labels-idx1-ubyte: .*it has 0 of 72 bytes"):
         fetch(tmp_path / "data", tiny.config(source=str(tmp_path / "idx")))
-    assert files_in(tmp_path / "data") == {".digits.lock"}
+    assert files_in(tmp_path / "data") == set()
 
 
 def test_what_a_killed_process_left_is_swept_away(tiny: TinyMnist, tmp_path: Path) -> None:
@@ -334,9 +343,12 @@ def test_what_a_killed_process_left_is_swept_away(tiny: TinyMnist, tmp_path: Pat
     fetch(tmp_path / "data", tiny.config(source=str(tiny.write_idx(tmp_path / "idx"))))
     assert files_in(tmp_path / "data") == DONE
     tiny.write_idx(tmp_path / "data" / "digits.parts")
-    with FileLock(tmp_path / "data" / ".digits.lock"):
+    with held(tmp_path / "data" / ".digits.lock"):
         fetch(tmp_path / "data", tiny.config())
         assert "digits.parts" in files_in(tmp_path / "data")
+    fetch(tmp_path / "data", tiny.config())
+    assert files_in(tmp_path / "data") == DONE
+    (tmp_path / "data" / ".digits.lock").touch()
     fetch(tmp_path / "data", tiny.config())
     assert files_in(tmp_path / "data") == DONE
     for name in (".digits.npz.abc.tmp", ".digits.json.abc.tmp"):
@@ -376,7 +388,7 @@ def test_a_data_folder_that_cannot_be_written_is_read_as_it_is(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(FileLock, "acquire", refuse)
+    monkeypatch.setattr(Lease, "take", refuse)
     assert fetch(tmp_path / "data", tiny.config()) == ([], before)
     with pytest.raises(FileError, match="Permission denied"):
         fetch(tmp_path / "data", tiny.config(force=True))
@@ -396,11 +408,11 @@ def test_a_plan_asks_nobody_and_writes_nothing(tiny: TinyMnist, tmp_path: Path) 
 def test_one_process_waits_for_the_other_and_then_has_nothing_to_do(tiny: TinyMnist, tmp_path: Path) -> None:
     config = tiny.config(source=str(tiny.write_idx(tmp_path / "idx")))
     (tmp_path / "data").mkdir()
-    with FileLock(tmp_path / "data" / ".digits.lock"):
+    with held(tmp_path / "data" / ".digits.lock"):
         waiting = fetch_mnist(tmp_path / "data", config)
         told = next(waiting)
         assert isinstance(told, Note)
-        assert "another process" in told.message
+        assert told.message.startswith(f"waiting for {tmp_path / 'data'}: it is in use by process {os.getpid()} on ")
     assert isinstance(list(waiting)[-1], FetchedMnist)
 
 
