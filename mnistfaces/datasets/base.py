@@ -65,7 +65,7 @@ class Dataset(Displayed):
         if chosen.dtype == np.uint8:
             scaled: NDArray[Any] = np.divide(chosen, FULL_INTENSITY, dtype=dtype)
             return scaled
-        return chosen.astype(dtype)
+        return chosen.astype(dtype, copy=False)
 
     def images(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Returns some images, (n, H, W) or (n, H, W, 3).

@@ -3,7 +3,7 @@
 Legend: S draws, J blocks of B images a batch, D inputs, C classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +21,9 @@ from mnistfaces.engine.transfer import to_device
 
 Storage = Literal["rows", "two ways", "sparse"]
 
-ROWS_AT_ONCE = 4096
+READ_BYTES = 16 << 20
+"""Images are read in pieces of so many bytes, as float64, so that reading takes hardly more memory than they do."""
+
 ORDER_STREAM = 1  # the second number of a seed's stream of minibatch orders; splits use the seed alone
 
 
@@ -50,6 +52,12 @@ class Batch:
         return self if blocks == 1 else self[block::blocks]
 
 
+def pieces_of(dataset: Dataset, images: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yields positions of images, as many at a time as should be read together."""
+    size = max(1, READ_BYTES // (8 * dataset.inputs.shape[1]))
+    return (images[start : start + size] for start in range(0, len(images), size))
+
+
 def load_rows(
     dataset: Dataset, images: NDArray[np.int64], dtype: str, pad_to: int, columns: NDArray[np.int64] | None = None
 ) -> Tensor:
@@ -64,10 +72,11 @@ def load_rows(
     """
     width = dataset.inputs.shape[1] if columns is None else len(columns)
     rows = torch.zeros(pad_to, aligned(width), dtype=getattr(torch, dtype))
-    for start in range(0, len(images), ROWS_AT_ONCE):
-        piece = images[start : start + ROWS_AT_ONCE]
+    done = 0
+    for piece in pieces_of(dataset, images):
         values = dataset.values(piece, dtype)
-        rows[start : start + len(piece), :width] = torch.from_numpy(values if columns is None else values[:, columns])
+        rows[done : done + len(piece), :width] = torch.from_numpy(values if columns is None else values[:, columns])
+        done += len(piece)
     return rows
 
 

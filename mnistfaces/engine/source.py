@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.engine.batches import ROWS_AT_ONCE, Batch, Storage, load_whole
+from mnistfaces.engine.batches import Batch, Storage, load_whole, pieces_of
 from mnistfaces.engine.draws import is_full_batch
 from mnistfaces.engine.models import MODELS
 from mnistfaces.engine.sparse import SPARSE_DENSITY, SPARSE_IMAGES, pays_off
@@ -98,4 +98,4 @@ def _is_mostly_zero(dataset: Dataset, train: NDArray[np.int64], columns: int, de
 
 def _rows(dataset: Dataset, train: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
     """Yields the training images in pieces."""
-    yield from (dataset.inputs[train[start : start + ROWS_AT_ONCE]] for start in range(0, len(train), ROWS_AT_ONCE))
+    yield from (dataset.inputs[piece] for piece in pieces_of(dataset, train))
