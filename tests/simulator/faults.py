@@ -1,0 +1,98 @@
+"""What can go wrong at a call, and how a seed draws it."""
+
+import errno
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+READING = ("EIO", "EACCES", "EMFILE", "EINTR")
+WRITING = ("ENOSPC", "EIO", "EDQUOT", "EACCES", "EINTR")
+ENDS = ("kill", "kill after", "power", "power after")
+"""How a process ends at a call, before or after it: alone (what it wrote stays), or with the whole machine."""
+
+EFFECTS: Mapping[str, tuple[str, ...]] = {
+    "open": (*READING, *ENDS[:1]),
+    "create": ("ENOSPC", "EDQUOT", "EACCES", "EMFILE", "EROFS", "full disk", "read-only disk", *ENDS),
+    "read": ("EIO", "EINTR"),
+    "write": ("ENOSPC", "EIO", "EDQUOT", "EFBIG", "EINTR", "short", "torn", "full disk", *ENDS),
+    "sync": ("ENOSPC", "EIO", "EDQUOT", *ENDS),
+    "close": ("EIO", "EDQUOT", *ENDS[:1]),
+    "truncate": ("EIO", *ENDS),
+    "rename": (*WRITING, "full disk", *ENDS),
+    "unlink": ("EIO", "EACCES", "EROFS", *ENDS),
+    "mkdir": (*WRITING, *ENDS),
+    "rmdir": ("EIO", "EACCES", *ENDS),
+    "utime": ("EACCES", "EPERM", "EROFS", "EIO", *ENDS[:2]),
+    "stat": ("EIO", "EACCES"),
+    "list": ("EIO", "EACCES", "EMFILE"),
+    "lock": ("ENOLCK", "EOPNOTSUPP", "ENOSYS", "EIO", "taken", *ENDS[:1]),
+    "time": ("back", "forward"),
+    "sleep": ("SIGINT", "SIGTERM", *ENDS[:1]),
+    "start": ("EAGAIN", "ENOMEM"),
+    "unit": ("SIGINT", "SIGTERM", *ENDS),
+    "resolve": ("unknown", "later", "silence"),
+    "connect": ("ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "silence"),
+    "tls": ("untrusted", "broken", "ECONNRESET", "silence"),
+    "get": (
+        "reset",
+        "short",
+        "wrong length",
+        "garbage",
+        "page",
+        "other",
+        "empty",
+        "silence",
+        "drip",
+        "endless",
+        "bomb",
+        "404",
+        "503",
+        "429",
+        "opted out",
+        "loop",
+        "private",
+        "slow",
+    ),
+}
+"""What each kind of call may come to instead of its result: an error by its name, or an effect that `World`, `Disk`
+and `Web` know."""
+
+NETWORK = ("resolve", "connect", "tls", "get")
+CODES = {name: getattr(errno, name) for effects in EFFECTS.values() for name in effects if hasattr(errno, name)}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault.
+
+    Attributes:
+        kind: of the call.
+        number: of that call among its kind, from 0.
+        effect: what it comes to.
+        share: of a write or a reply that still happens, where the effect knows parts; in [0, 1).
+    """
+
+    kind: str
+    number: int
+    effect: str
+    share: float
+
+    def __str__(self) -> str:
+        return f"{self.effect} at {self.kind} {self.number}"
+
+
+def draw_faults(rng: random.Random, calls: Mapping[str, int], kinds: Sequence[str]) -> list[Fault]:
+    """Draws one to three faults over the calls that an undisturbed run makes, evenly over their kinds.
+
+    Args:
+        rng: of the attempt.
+        calls: how many there are of each kind.
+        kinds: that may fail.
+    """
+    there = [kind for kind in kinds if calls.get(kind)]
+    faults = {}
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        kind = rng.choice(there)
+        fault = Fault(kind, rng.randrange(calls[kind]), rng.choice(EFFECTS[kind]), rng.random())
+        faults[fault.kind, fault.number] = fault
+    return list(faults.values())

@@ -1,0 +1,158 @@
+"""What a command leaves on the disk and prints, without what may differ from run to run: times."""
+
+import hashlib
+import io
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+TIMES = frozenset({
+    "seconds", "train_seconds", "images_per_second", "check", "time", "host", "processor", "age", "versions", "rate",
+    "bytes",
+})  # fmt: skip
+LITTER = re.compile(r"\.tmp$|\.partial(/|$)|\.held(\.|$)|(^|/)\.lock(-[\w-]+)?$|\.snapshot$")
+ASIDE = re.compile(r"\.bad\d*$|/damaged/|/replaced/")
+SPOKEN_TIMES = re.compile(r"\d[\d,.]*(&nbsp;|\s|\u202f)*(s|ms|min|h|seconds|minutes)\b")
+
+
+def without_times(value: Any) -> Any:  # noqa: ANN401  a JSON value
+    """Returns a JSON value without the fields that tell times."""
+    if isinstance(value, dict):
+        return {name: without_times(one) for name, one in value.items() if name not in TIMES}
+    return [without_times(one) for one in value] if isinstance(value, list) else value
+
+
+def rows_of(stdout: str) -> list[Any]:
+    """Returns the printed rows, in the order of their text."""
+    rows = [without_times(json.loads(line)) for line in stdout.splitlines()]
+    return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))
+
+
+def state_of(root: Path) -> dict[str, str]:
+    """Returns what lies in a folder: by name, what its content comes to without times."""
+    found: dict[str, str] = {}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if path.is_dir():
+            found[f"{name}/"] = ""
+        elif "/cache/" in f"/{name}":  # named by a hash of times
+            found[f"{path.parent.relative_to(root)}/{_told(path)[:16]}"] = ""
+        else:
+            found[name] = _told(path)
+    return found
+
+
+def _told(path: Path) -> str:
+    content = path.read_bytes()
+    try:
+        told = _MEANINGS.get(path.suffix, _hashed)(content)
+    except (ValueError, KeyError):
+        told = "damaged " + _hashed(content)
+    return told
+
+
+def _hashed(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _json(content: bytes) -> str:
+    value = without_times(json.loads(content))
+    if isinstance(value, dict) and isinstance(value.get("sha256"), dict):
+        value["sha256"] = sorted(value["sha256"])  # they cover times; what they prove is checked beside
+        value["files"] = sorted(value.get("files", []))
+    return json.dumps(value, sort_keys=True)
+
+
+def _lines(content: bytes) -> str:
+    """Returns the records of a ledger, each kind once: which came first does not matter."""
+    records = [json.dumps(without_times(json.loads(line)), sort_keys=True) for line in content.splitlines()]
+    return "\n".join(sorted(records))
+
+
+def _archive(content: bytes) -> str:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        told = {}
+        for name in arrays.files:
+            array = arrays[name]
+            if name == "meta" and array.shape == ():
+                told[name] = _json(str(array).encode())
+            else:
+                told[name] = f"{array.dtype} {array.shape} {_hashed(array.tobytes())}"
+    return json.dumps(told, sort_keys=True)
+
+
+def _page(content: bytes) -> str:
+    return _hashed(SPOKEN_TIMES.sub("TIME", content.decode()).encode())
+
+
+_MEANINGS = {
+    ".json": _json, ".ndjson": _lines, ".npz": _archive, ".html": _page, ".md": _page, ".csv": _page, ".svg": _page,
+}  # fmt: skip
+
+
+def unproven(root: Path) -> list[str]:
+    """Returns what a finished configuration tells a SHA-256 of that its file does not have."""
+    wrong = []
+    for config in root.rglob("config.json"):
+        known = json.loads(config.read_bytes())
+        for name, sha256 in known.get("sha256", {}).items():
+            file = config.parent / name
+            if not file.exists() or _hashed(file.read_bytes()) != sha256:
+                wrong.append(f"{config.relative_to(root)} tells another SHA-256 of {name}")
+    return wrong
+
+
+def done_twice(before: Path, after: Path, right: Path) -> list[str]:
+    """Returns what was done again though a ledger told before that it is done, beyond what is done again undisturbed.
+
+    Args:
+        before: the folder as it was.
+        after: the folder as it is.
+        right: the folder as an undisturbed run leaves it.
+    """
+    wrong = []
+    for path in after.rglob("*.ndjson"):
+        name = path.relative_to(after)
+        units, usual, there = (Counter(_units(folder / name)) for folder in (after, right, before))
+        wrong += [f"{name}: {unit} was done again" for unit in there if units[unit] > max(there[unit], usual[unit])]
+    return wrong
+
+
+def _units(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_bytes().splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            continue
+    return [record["trial"] for record in records if isinstance(record, dict) and "trial" in record and "part" in record]
+
+
+def differences(expected: dict[str, str], found: dict[str, str], *, aside: bool) -> list[str]:
+    """Returns how a state differs from another one.
+
+    Args:
+        expected: the one that is right.
+        found: the other one.
+        aside: whether files may have been set aside.
+    """
+    wrong = [f"{name} is not there" for name in expected.keys() - found.keys()]
+    for name in sorted(found.keys() - expected.keys()):
+        if not (aside and ASIDE.search(name.rstrip("/") + ("/" if name.endswith("/") else ""))):
+            wrong.append(f"{name} is {'litter' if LITTER.search(name.rstrip('/')) else 'there'}")
+    for name in sorted(expected.keys() & found.keys()):
+        if expected[name] != found[name]:
+            wrong.append(f"{name} differs: {_first_difference(expected[name], found[name])}")
+    return wrong
+
+
+def _first_difference(expected: str, found: str) -> str:
+    place = next((at for at, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b), 0)
+    start = max(0, place - 60)
+    return f"{found[start : place + 80]!r} instead of {expected[start : place + 80]!r}"

@@ -1,0 +1,5 @@
+"""A web of its own."""
+
+
+def install(world, turns, name):
+    pass
