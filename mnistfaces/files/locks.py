@@ -21,6 +21,9 @@ from mnistfaces.files.schema import parse_json, problem_of
 
 UNSUPPORTED = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 TAKEN = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+WRITING_SECONDS = 10.0
+"""How old a file that stands for a lease and does not say for whom is, at least, when its process has died."""
+
 SETTLING_SECONDS = 0.05
 """How long two processes that take over the same dead holder's file need, at most, to see who came last."""
 
@@ -100,6 +103,11 @@ class Lease:
         with contextlib.suppress(OSError):  # a full disk does not keep a process from what it may do
             os.ftruncate(descriptor, 0)
             os.write(descriptor, _me().encode())
+        if (holder := self._stander()) is not None:  # there were no locks for a moment
+            self.release()
+            return holder
+        if self._standing.exists():
+            self._sweep()
         return None
 
     @property
@@ -117,7 +125,7 @@ class Lease:
         if self._created is not None:
             with contextlib.suppress(OSError):
                 self.path.unlink(missing_ok=True)
-                self._standing.unlink(missing_ok=True)
+            self._sweep()
             self._created = None
 
     def holder(self) -> Holder | None:
@@ -135,34 +143,70 @@ class Lease:
     def _standing(self) -> Path:
         return self.path.with_name(f"{self.path.name}.held")
 
-    def _create(self) -> Holder | None:
-        """Takes the lease by creating a file that must not be there, or returns who has it."""
-        me, standing = _me(), self._standing
-        if (holder := self._try_to_create(me)) is None:
+    def _stander(self) -> Holder | None:
+        """Returns who created the file that stands for the lease; None where nobody did, or one who is gone."""
+        holder = _read(self._standing)
+        if holder is not None:
+            return None if holder.is_gone else holder
+        try:
+            age = time.time() - self._standing.stat().st_mtime
+        except FileNotFoundError:
             return None
-        if not holder.is_gone:
+        return UNKNOWN if age < WRITING_SECONDS else None  # it is being written, or was when its process died
+
+    def _sweep(self) -> None:
+        """Removes what stands for the lease: ours, or what dead processes left."""
+        with contextlib.suppress(OSError):
+            for left in self.path.parent.glob(f"{self._standing.name}*"):
+                left.unlink(missing_ok=True)
+
+    def _create(self) -> Holder | None:
+        """Takes the lease by creating a file that must not be there, or returns who has it.
+
+        Who took it while there were locks wrote who he is into the lock's file before he looked for that other one;
+        here it is the other way round: of two that meet, at least one sees the other.
+        """
+        if (holder := self._stand()) is not None:
+            return holder
+        locker = _read(self.path)
+        if locker is None or locker.is_gone:
+            return None
+        self._sweep()
+        self._created = None
+        return locker
+
+    def _stand(self) -> Holder | None:
+        """Creates the file that stands for the lease, or returns who has done so."""
+        me, standing = _me(), self._standing
+        if self._try_to_create(me):
+            return None
+        if (holder := self._stander()) is not None:
             return holder
         aside = standing.with_name(f"{standing.name}.{secrets.token_hex(4)}")
         with contextlib.suppress(OSError):
             standing.replace(aside)
             aside.unlink()
-        if (holder := self._try_to_create(me)) is not None:
-            return holder
+        if not self._try_to_create(me):
+            return self._stander() or UNKNOWN
         time.sleep(SETTLING_SECONDS)
         if (other := _read(standing)) != _read_text(me):  # a second process took the dead one's file away, and ours
             self._created = None
             return other or UNKNOWN
         return None
 
-    def _try_to_create(self, me: str) -> Holder | None:
+    def _try_to_create(self, me: str) -> bool:
         try:
             descriptor = os.open(self._standing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
-            return _read(self._standing) or UNKNOWN
-        with os.fdopen(descriptor, "w") as file:
-            file.write(me)
+            return False
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(me)
+        except OSError:  # a file that says nothing would keep others out
+            self._sweep()
+            raise
         self._created = me
-        return None
+        return True
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

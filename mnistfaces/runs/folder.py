@@ -94,6 +94,8 @@ class RunFolder:
         """
         if not self.finished or self.grows:
             yield from self._take(part)
+        else:
+            self._sweep_lock()
         self._look()
         for name in self._damaged:
             yield Note(message=f"{self.path / name} is not the file that was written: it is made again")
@@ -185,6 +187,11 @@ class RunFolder:
             time.sleep(LOOK_SECONDS if look < LOOKS else WAIT_SECONDS)
         self._lease = lease
 
+    def _sweep_lock(self) -> None:
+        """Removes the lock of a process that was killed when all was done."""
+        with contextlib.suppress(OSError):
+            Lease(self.path / LOCK).holder()
+
     def _try_to_take(self, lease: Lease, part: str) -> Holder | None:
         """Takes the lease unless a process is in the way; returns that process, or None.
 
@@ -251,11 +258,17 @@ def versions() -> dict[str, str]:
 
 
 def is_proven(path: Path, sha256: str) -> bool:
-    """Returns whether a file is there and has this SHA-256."""
+    """Returns whether a file is there and has this SHA-256.
+
+    Raises:
+        FileError: it may be sound, but cannot be read now.
+    """
     try:
         return sha256_of_file(path) == sha256
-    except OSError:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}; if it never can be, remove it") from error
 
 
 def _asides(path: Path) -> Iterator[Path]:

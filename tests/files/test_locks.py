@@ -136,3 +136,61 @@ def test_a_lock_file_that_its_holder_took_away_meanwhile_is_worth_nothing(
     quick.release()
     assert late.take() is None
     late.release()
+
+
+def refuse_locks(patch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:  # noqa: ANN401  whatever is passed
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    patch.setattr("fcntl.flock", refuse)
+
+
+def test_where_locks_come_and_go_one_has_the_lease_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Lease(tmp_path / ".lock"), Lease(tmp_path / ".lock")
+    with monkeypatch.context() as patch:
+        refuse_locks(patch)
+        assert first.take() is None
+    assert second.take() is not None  # now there are locks
+    first.release()
+    assert second.take() is None
+    with monkeypatch.context() as patch:
+        refuse_locks(patch)
+        assert first.take() is not None
+        assert not first.is_held
+    assert (tmp_path / ".lock").exists()  # whoever has it keeps it
+    second.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_what_a_process_left_that_died_while_there_were_no_locks_is_no_obstacle_and_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool
+) -> None:
+    if not locks:
+        refuse_locks(monkeypatch)
+    standing, aside = tmp_path / ".lock.held", tmp_path / ".lock.held.0a1b2c3d"
+    standing.write_text("")  # it did not come to say who it is
+    aside.write_text("")
+    lease = Lease(tmp_path / ".lock")
+    assert str(lease.take()) == "another process"  # which may be about to say who it is
+    os.utime(standing, (0, 0))
+    assert lease.take() is None
+    lease.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_note_that_keeps_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_locks(monkeypatch)
+
+    def full(*_: Any) -> Any:  # noqa: ANN401  whatever is passed
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fdopen", full)
+        with pytest.raises(OSError, match="No space"):
+            Lease(tmp_path / ".lock").take()
+    lease = Lease(tmp_path / ".lock")
+    assert lease.take() is None
+    lease.release()

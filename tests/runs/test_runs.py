@@ -1,5 +1,6 @@
 """The run directory: what it promises to those who read it, and what it refuses to believe."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,7 @@ from small_data import draw, sample_of
 
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.engine.training import fit
-from mnistfaces.errors import RunError
+from mnistfaces.errors import FileError, RunError
 from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
 from mnistfaces.files.locks import Holder, Lease
@@ -198,3 +199,33 @@ def test_a_process_that_waits_does_not_stand_in_the_way(tmp_path: Path, monkeypa
     waiting = RunFolder({"command": "x"}, [], out=tmp_path).claim()
     assert "waiting" in next(waiting).message
     assert taken == []
+
+
+def test_a_lock_that_was_left_when_all_was_done_goes_with_the_same_command(tmp_path: Path) -> None:
+    folder = train(tmp_path / "run")
+    lock = folder.path / ".lock"
+    lock.write_text("")  # the process was killed after its last file
+    again = train(tmp_path / "run")
+    assert again.finished
+    assert list(again.claim()) == []
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EACCES])
+def test_a_finished_run_whose_file_cannot_be_read_now_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path = train(tmp_path / "run").path / "weights.safetensors"
+    before, opened = path.read_bytes(), Path.open
+
+    def refuse(asked: Path, *mode: Any, **options: Any) -> Any:  # noqa: ANN401  as Path has it
+        if asked == path:
+            raise OSError(number, os.strerror(number))
+        return opened(asked, *mode, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        with pytest.raises(FileError, match=f"cannot read {path}: {os.strerror(number)}"):
+            train(tmp_path / "run")
+    assert path.read_bytes() == before
+    assert train(tmp_path / "run").finished

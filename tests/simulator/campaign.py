@@ -10,13 +10,40 @@ from typing import Any
 
 from simulator.faults import EFFECTS, NETWORK, draw_faults
 from simulator.nursery import Ended, Nursery, Run
-from simulator.remains import differences, done_twice, rows_of, state_of, unproven
+from simulator.remains import differences, done_twice, requests_of, rows_of, state_of, unproven
 from simulator.scenarios import SCENARIOS, Scenario, Words
 from simulator.world import KILLED
 
 KINDS = tuple(kind for kind in EFFECTS if kind not in NETWORK)
 CONTRACT = {0, 1, 3, 130, 143}
 """Exit codes that a disturbed command may have; 2 is for what a person typed."""
+
+
+LISTED = {"https://host4.example/moved/3.jpg": "http://host3.example/3.jpg"}
+"""What the list calls an address that another one leads to."""
+
+AGAIN = ("ok", "http_error", "html")
+"""What an address gives when it is asked again."""
+
+STATES_AFTER: dict[str, tuple[str, ...]] = {
+    "garbage": ("bad_response",),
+    "page": ("html",),
+    "other": ("other_image",),
+    "empty": ("empty",),
+    "endless": ("too_large",),
+    "bomb": ("too_large",),
+    "404": ("http_error",),
+    "opted out": ("opted_out",),
+    "loop": ("redirects",),
+    "private": ("private_address",),
+    "reset": ("reset", *AGAIN),
+    "short": ("truncated", "bad_response", "empty", *AGAIN),
+    "silence": ("timeout", *AGAIN),
+    "slow": ("timeout", "http_error", *AGAIN),
+    "503": AGAIN,
+    "429": AGAIN,
+}
+"""The states that an address may be in after a host did this once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +104,10 @@ class Campaign:
 
     def __init__(self, nursery: Nursery, planted: Sequence[str] = ()) -> None:
         self.nursery, self.planted = nursery, tuple(planted)
-        self._references: dict[tuple[str, int], Reference] = {}
 
     def judge(self, name: str, seed: int) -> Verdict:
         """Disturbs one step of a scenario as a seed draws it."""
-        scenario, rng = SCENARIOS[name], random.Random(f"{name} {seed}")
+        scenario, rng = SCENARIOS[name], random.Random(f"{name} {seed}")  # noqa: S311  faults, not secrets
         step = rng.randrange(len(scenario.steps))
         verdict = _Trial(self, name, seed, step, rng)
         verdict.run(scenario, self.reference(name, step))
@@ -89,28 +115,31 @@ class Campaign:
 
     def reference(self, name: str, step: int) -> Reference:
         """Returns what a step comes to, found out once."""
-        if (name, step) not in self._references:
+        if (name, step) not in self.nursery.references:
             scenario = SCENARIOS[name]
-            _empty(self.nursery.root)
             if step:
                 self.return_to(self.reference(name, step - 1).after)
+            else:
+                _empty(self.nursery.root)
+                scenario.prepare(self.nursery.root)
             before, after = (self.nursery.folder / "saved" / name / f"{step} {when}" for when in ("before", "after"))
             shutil.copytree(self.nursery.root, before)
-            ended = self.run(scenario, [Run(words=words) for words in scenario.steps[step].processes])
-            settled = self.settle(scenario, step)
+            sound = Campaign(self.nursery)
+            ended = sound.run(scenario, [Run(words=words) for words in scenario.steps[step].processes])
+            settled = sound.settle(scenario, step)
             wrong = [one for each in (*ended, *settled) for one in (*each.wrong, *_traceback(each))]
             if wrong or any(each.code not in (0, 3) for each in ended):
                 raise AssertionError(f"{name}, step {step + 1}, undisturbed: {wrong} {ended}")
             shutil.copytree(self.nursery.root, after)
-            self._references[name, step] = Reference(
+            self.nursery.references[name, step] = Reference(
                 codes=[each.code for each in ended],
-                rows=[rows_of(each.stdout) for each in ended],
+                rows=[rows_of(each.stdout, scenario.apart) for each in ended],
                 counts=[each.counts for each in ended],
-                state=state_of(self.nursery.root),
+                state=state_of(self.nursery.root, scenario.apart),
                 before=before,
                 after=after,
             )
-        return self._references[name, step]
+        return self.nursery.references[name, step]
 
     def settle(self, scenario: Scenario, step: int, *, locks: bool = True) -> list[Ended]:
         """Runs what comes after a step."""
@@ -159,8 +188,12 @@ class _Trial:
     def _faults(self, right: Reference, place: int) -> list[Any]:
         if place and self._rng.random() < 0.7:
             return []
-        kinds = KINDS
-        return draw_faults(self._rng, right.counts[place], kinds)
+        there = right.counts[place]
+        network = there.get("resolve") and self._rng.random() < 0.5
+        return draw_faults(self._rng, there, NETWORK if network else KINDS)
+
+    def _rows(self, ended: Ended) -> list[Any]:
+        return rows_of(ended.stdout, SCENARIOS[self.verdict.name].apart)
 
     def _once(self, scenario: Scenario, runs: Sequence[Run], right: Reference, *, final: bool) -> list[Ended]:
         before = self._campaign.nursery.folder / "before"
@@ -168,6 +201,7 @@ class _Trial:
         shutil.copytree(self._campaign.nursery.root, before)
         ended = self._campaign.run(scenario, runs, turns=self._rng.getrandbits(32))
         disturbed = any(each.happened for each in ended)
+        self._last = ended
         for place, each in enumerate(ended):
             self.verdict.happened.extend(each.happened)
             self._units += each.counts.get("unit", 0)
@@ -196,10 +230,28 @@ class _Trial:
         complaints = [line for line in ended.stderr.splitlines() if line.startswith("mnf: ")]
         if ended.code in (1, 130, 143) and len(complaints) != 1:
             self._wrong([f"{len(complaints)} lines of complaint: {ended.stderr[-500:]!r}"])
-        if ended.code in (0, 3) and (ended.code != right.codes[place] or rows_of(ended.stdout) != right.rows[place]):
+        if _network(ended):
+            self._check_fetched(ended)
+        elif ended.code in (0, 3) and (ended.code != right.codes[place] or self._rows(ended) != right.rows[place]):
             self._wrong([f"exit code {ended.code} with other rows: {ended.stdout[:1000]} {ended.stderr[-500:]}"])
         if not disturbed and final and ended.code != right.codes[place]:
             self._wrong([f"exit code {ended.code} though nothing was disturbed: {ended.stderr[-700:]}"])
+
+    def _check_fetched(self, ended: Ended) -> None:
+        """Checks what a web that misbehaved led to: every row in one state, and in the one that it should be in."""
+        if ended.code not in (0, 3):
+            return
+        for row in self._rows(ended):
+            states = [value for name, value in row.items() if isinstance(value, int) and name not in ("listed", "kept")]
+            if "listed" in row and sum(states) != row["listed"]:
+                self._wrong([f"the states do not add up: {row}"])
+        found = requests_of(self._campaign.nursery.root)
+        asked = Counter(one.rpartition(" (")[2].rstrip(")") for one in ended.happened if " at get " in one)
+        for one in ended.happened:
+            effect, url = one.partition(" at ")[0], one.rpartition(" (")[2].rstrip(")")
+            url = LISTED.get(url, url)
+            if asked[url] == 1 and effect in STATES_AFTER and found.get(url, "") not in (*STATES_AFTER[effect], ""):
+                self._wrong([f"{url} is {found[url]!r} after {one}"])
 
     def _finally(
         self, scenario: Scenario, words: Sequence[Words], right: Reference, *, locks: bool, lost: bool
@@ -207,8 +259,9 @@ class _Trial:
         """Runs the same commands until they are done; with --force where the program says so after a crash."""
         more: Words = ()
         for attempt in range(3):
-            runs = [Run(words=(*line, *more), locks=locks, seed=attempt) for line in words]
-            last = attempt == 2 or not lost  # noqa: PLR2004  three times at most
+            again = (*scenario.again, *more)
+            runs = [Run(words=(*line, *again), locks=locks, seed=attempt) for line in words]
+            last = attempt == 2 or not lost
             ended = self._once(scenario, runs, right, final=last)
             if self.verdict.wrong:
                 return False
@@ -226,11 +279,16 @@ class _Trial:
         for ended in self._campaign.settle(scenario, self.verdict.step, locks=locks):
             if ended.code or _traceback(ended):
                 self._wrong([f"exit code {ended.code} of what comes after: {ended.stderr[-500:]}"])
-        self._wrong(differences(right.state, state_of(root), aside=lost))
+        self._wrong(differences(right.state, state_of(root, scenario.apart), aside=lost))
         self._wrong(unproven(root))
         whole = sum(counts.get("unit", 0) for counts in right.counts)
         if not lost and "--force" not in str(words) and self._units > whole + self._unfinished * len(words):
             self._wrong([f"{self._units} units were done where {whole} are enough, {self._unfinished} runs unfinished"])
+
+
+def _network(*ended: Ended) -> bool:
+    """Returns whether the network misbehaved."""
+    return any(f" at {kind} " in one for each in ended for one in each.happened for kind in NETWORK)
 
 
 def _traceback(ended: Ended) -> list[str]:

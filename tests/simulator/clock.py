@@ -5,6 +5,8 @@ time goes to where the first one wakes. Threads of pools do their work at once, 
 """
 
 import concurrent.futures
+import functools
+import queue
 import random
 import threading
 import time
@@ -13,11 +15,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import queue
-
+from mnistfaces.fetching.web import addresses, download
 from simulator.world import World
-
-START = 1_700_000_000.0
 
 
 class Turns:
@@ -29,7 +28,7 @@ class Turns:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._rng = random.Random(world.rng.random())
+        self._rng = random.Random(world.rng.random())  # noqa: S311  faults, not secrets
         self._seats: list[_Seat] = [_Seat()]
         self._mine = threading.local()
         self._mine.seat = self._seats[0]
@@ -74,7 +73,7 @@ class Turns:
     def _next(self) -> "_Seat":
         """Chooses who goes on, in the time when somebody can."""
         while True:
-            able = [seat for seat in self._seats if seat.ready() or (seat.until or self.world.time + 1) <= self.world.time]
+            able = [seat for seat in self._seats if seat.ready() or seat.is_due(self.world.time)]
             if able:
                 return self._rng.choice(able)
             times = [seat.until for seat in self._seats if seat.until is not None]
@@ -95,12 +94,17 @@ class _Seat:
         self.ready: Callable[[], bool] = _always
         self.until: float | None = None
 
+    def is_due(self, now: float) -> bool:
+        return self.until is not None and self.until <= now
+
 
 def install(world: World, turns: Turns) -> None:
     """Takes the place of clocks, of sleeping, and of the threads that download, in this process until its end."""
+    start = time.time()  # files have real times
+
     def calendar() -> float:
-        turns_between(world, "time")
-        return START + world.time + world.shift
+        world.call("time", "")
+        return start + world.time + world.shift
 
     def steady() -> float:
         world.time += 1e-6
@@ -110,38 +114,13 @@ def install(world: World, turns: Turns) -> None:
         world.call("sleep", "")
         turns.wait(lambda: False, world.time + max(seconds, 0.0))
 
-    def turns_between(world: World, kind: str) -> None:
-        world.call(kind, "")
-
     time.time, time.sleep = calendar, sleep
     time.monotonic = time.perf_counter = steady
     concurrent.futures.ThreadPoolExecutor.submit = _at_once  # type: ignore[method-assign,assignment]
-    from mnistfaces.fetching.web import addresses, download
-
-    class Thread:
-        def __init__(self, target: Callable[..., None], args: tuple[Any, ...] = (), **_: Any) -> None:  # noqa: ANN401
-            self._work = lambda: target(*args)
-
-        def start(self) -> None:
-            turns.start(self._work)
-
-    class Queue:
-        def __init__(self) -> None:
-            self._items: deque[Any] = deque()
-
-        def put(self, item: Any) -> None:  # noqa: ANN401  as queue has it
-            self._items.append(item)
-
-        def get(self, timeout: float | None = None) -> Any:  # noqa: ANN401  as queue has it
-            until = None if timeout is None else world.time + timeout
-            turns.wait(lambda: bool(self._items), until)
-            if not self._items:
-                raise queue.Empty
-            return self._items.popleft()
 
     for module in (addresses, download):
-        module.threading = types.SimpleNamespace(Thread=Thread)  # type: ignore[attr-defined]
-        module.queue = types.SimpleNamespace(SimpleQueue=Queue, Empty=queue.Empty)  # type: ignore[attr-defined]
+        module.threading = types.SimpleNamespace(Thread=functools.partial(_Thread, turns))  # type: ignore[attr-defined]
+        module.queue = types.SimpleNamespace(SimpleQueue=functools.partial(_Queue, turns), Empty=queue.Empty)  # type: ignore[attr-defined]
 
 
 def _at_once(_: Any, work: Callable[..., Any], /, *args: Any, **options: Any) -> "concurrent.futures.Future[Any]":  # noqa: ANN401
@@ -151,3 +130,31 @@ def _at_once(_: Any, work: Callable[..., Any], /, *args: Any, **options: Any) ->
     except Exception as error:  # noqa: BLE001  the one who waits raises it
         future.set_exception(error)
     return future
+
+
+class _Thread:
+    """A thread that waits for its turn."""
+
+    def __init__(self, turns: Turns, target: Callable[..., None], args: tuple[Any, ...] = (), **_: object) -> None:
+        self._turns, self._work = turns, lambda: target(*args)
+
+    def start(self) -> None:
+        self._turns.start(self._work)
+
+
+class _Queue:
+    """A queue whose readers wait in the simulated time."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._items: deque[Any] = deque()
+
+    def put(self, item: Any) -> None:  # noqa: ANN401  as queue has it
+        self._items.append(item)
+
+    def get(self, timeout: float | None = None) -> Any:  # noqa: ANN401  as queue has it
+        until = None if timeout is None else self._turns.world.time + timeout
+        self._turns.wait(lambda: bool(self._items), until)
+        if not self._items:
+            raise queue.Empty
+        return self._items.popleft()

@@ -166,7 +166,7 @@ class Disk:
         real = self._real[name]
 
         def call(descriptor: int, *args: Any) -> Any:  # noqa: ANN401  as os has it
-            place = self.place(descriptor) if descriptor > 2 else None  # noqa: PLR2004  the streams
+            place = self.place(descriptor) if descriptor > 2 else None
             if place is None or self._inside:
                 return real(descriptor, *args)
             if kind == "write":
@@ -183,9 +183,7 @@ class Disk:
     def _lock(self, descriptor: Any, operation: int) -> None:  # noqa: ANN401  as fcntl has it
         number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
         place = self.place(number)
-        if place is not None and not operation & fcntl.LOCK_UN and (
-            error := is_taken(self.world.call("lock", place))
-        ):
+        if place is not None and not operation & fcntl.LOCK_UN and (error := is_taken(self.world.call("lock", place))):
             raise error
         self._flock(number, operation)
 
@@ -236,7 +234,7 @@ class Disk:
             if place is not None:
                 self.world.call("open", place)
 
-    def _io_open(  # noqa: PLR0913  as io has it
+    def _io_open(  # noqa: PLR0913, PLR0917  as io has it
         self,
         file: Any,  # noqa: ANN401  as io has it
         mode: str = "r",

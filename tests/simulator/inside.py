@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from mnistfaces.cli.app import main
 from simulator import clock, planted, web
 from simulator.disk import Disk
 from simulator.world import World
@@ -81,13 +82,11 @@ def _streams(folder: Path, number: int) -> None:
         os.close(opened)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115, PTH123  lasts as long as the process
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115  lasts as long as the process
 
 
 def _main(words: tuple[str, ...]) -> int:
     """Runs the program as its entry point does, to the end of what the interpreter still does then."""
-    from mnistfaces.cli.app import main
-
     sys.argv = ["mnf", *words]
     code: Any = 1
     try:

@@ -16,14 +16,26 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Self
 
+import mnistfaces
 from simulator.faults import Fault
+from simulator.inside import run_inside
 
 STREAMS = ("stdout", "stderr")
 HEAVY = (
-    "torch", "torchvision", "numpy", "scipy.stats", "matplotlib.pyplot", "requests", "PIL.Image", "safetensors.numpy",
-    "safetensors.torch", "rich.table", "typer", "filelock", "tiny_mnist",
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy.stats",
+    "matplotlib.pyplot",
+    "requests",
+    "PIL.Image",
+    "safetensors.numpy",
+    "safetensors.torch",
+    "rich.table",
+    "typer",
+    "tiny_mnist",
 )
 LONGEST_S = 120
 """Seconds that a process may take of the real time."""
@@ -82,10 +94,12 @@ class Nursery:
 
     Attributes:
         folder: that holds the working directory, what a crash may bring back, and streams.
+        references: what is known of steps that nothing disturbed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.references: dict[tuple[str, int], Any] = {}
         self.root, self.shadow = folder / "work", folder / "shadow"
         for each in (self.root, self.shadow):
             each.mkdir(parents=True, exist_ok=True)
@@ -94,7 +108,10 @@ class Nursery:
         environment |= {"PYTHONPATH": tests, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "simulator.nursery", str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
         )
 
     def run(self, *runs: Run, turns: int = 0) -> list[Ended]:
@@ -114,7 +131,7 @@ class Nursery:
             self._process.stdin.close()
         self._process.wait(30)
 
-    def __enter__(self) -> "Nursery":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -134,8 +151,6 @@ def serve(folder: Path) -> None:
 
 def _import_all() -> None:
     """Imports what commands import, so that a fork has it."""
-    import mnistfaces
-
     for name in HEAVY:
         importlib.import_module(name)
     here = Path(str(mnistfaces.__file__)).parent
@@ -159,8 +174,6 @@ class _Child:
         if self.pid == 0:
             os.close(asks)
             os.close(goes)
-            from simulator.inside import run_inside
-
             turn = None if alone else (self._go, self._ask)
             try:
                 run_inside(folder, number, run, turn)
@@ -192,7 +205,7 @@ def _run_all(folder: Path, runs: list[Run], turns: int) -> list[Ended]:
     for number in range(len(runs)):
         (folder / f"report-{number}").unlink(missing_ok=True)
     children = [_Child(folder, number, run, alone=len(runs) == 1) for number, run in enumerate(runs)]
-    hung = {child.number for child in _follow(children, random.Random(turns))}
+    hung = {child.number for child in _follow(children, random.Random(turns))}  # noqa: S311  turns, not secrets
     return [child.end(hung=child.number in hung) for child in children]
 
 

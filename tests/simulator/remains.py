@@ -4,7 +4,9 @@ import hashlib
 import io
 import json
 import re
+import zipfile
 from collections import Counter
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +28,25 @@ def without_times(value: Any) -> Any:  # noqa: ANN401  a JSON value
     return [without_times(one) for one in value] if isinstance(value, list) else value
 
 
-def rows_of(stdout: str) -> list[Any]:
-    """Returns the printed rows, in the order of their text."""
-    rows = [without_times(json.loads(line)) for line in stdout.splitlines()]
+def rows_of(stdout: str, apart: Container[str] = ()) -> list[Any]:
+    """Returns the printed rows, in the order of their text.
+
+    Args:
+        stdout: NDJSON.
+        apart: fields that may differ.
+    """
+    lines = [without_times(json.loads(line)) for line in stdout.splitlines()]
+    rows = [{name: value for name, value in row.items() if name not in apart} for row in lines]
     return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))
 
 
-def state_of(root: Path) -> dict[str, str]:
-    """Returns what lies in a folder: by name, what its content comes to without times."""
+def state_of(root: Path, apart: Container[str] = ()) -> dict[str, str]:
+    """Returns what lies in a folder: by name, what its content comes to without times.
+
+    Args:
+        root: the folder.
+        apart: fields of JSON that may differ.
+    """
     found: dict[str, str] = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
@@ -43,6 +56,9 @@ def state_of(root: Path) -> dict[str, str]:
             found[f"{path.parent.relative_to(root)}/{_told(path)[:16]}"] = ""
         else:
             found[name] = _told(path)
+            if path.suffix == ".json" and apart and not found[name].startswith("damaged"):
+                kept = {field: value for field, value in json.loads(found[name]).items() if field not in apart}
+                found[name] = json.dumps(kept)
     return found
 
 
@@ -50,7 +66,7 @@ def _told(path: Path) -> str:
     content = path.read_bytes()
     try:
         told = _MEANINGS.get(path.suffix, _hashed)(content)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
         told = "damaged " + _hashed(content)
     return told
 
@@ -68,9 +84,12 @@ def _json(content: bytes) -> str:
 
 
 def _lines(content: bytes) -> str:
-    """Returns the records of a ledger, each kind once: which came first does not matter."""
-    records = [json.dumps(without_times(json.loads(line)), sort_keys=True) for line in content.splitlines()]
-    return "\n".join(sorted(records))
+    """Returns the records of a ledger, whichever came first; of requests the last one for each thing."""
+    records = [without_times(json.loads(line)) for line in content.splitlines()]
+    if records and "unit" in records[0]:
+        last = {record["unit"]: record for record in records}
+        records = [{name: record[name] for name in ("unit", "state", "sha256", "url")} for record in last.values()]
+    return "\n".join(sorted(json.dumps(record, sort_keys=True) for record in records))
 
 
 def _archive(content: bytes) -> str:
@@ -131,7 +150,23 @@ def _units(path: Path) -> list[str]:
             records.append(json.loads(line))
         except ValueError:
             continue
-    return [record["trial"] for record in records if isinstance(record, dict) and "trial" in record and "part" in record]
+    return [unit for record in records if isinstance(record, dict) and (unit := _unit_of(record))]
+
+
+def _unit_of(record: Mapping[str, Any]) -> str:
+    """Returns what a record tells to be done; "" where it tells none."""
+    if "part" in record:
+        return str(record.get("trial", ""))
+    if record.get("state") == "ok":
+        return str(record.get("unit", ""))
+    return "+".join(record["units"]) if isinstance(record.get("units"), list) else ""
+
+
+def requests_of(root: Path) -> dict[str, str]:
+    """Returns how the last request for each address ended, by the ledger of `fetch faces`."""
+    ledger = root / "data" / "faces" / "ledger.ndjson"
+    lines = ledger.read_bytes().splitlines() if ledger.exists() else []
+    return {record["url"]: record["state"] for record in map(json.loads, lines)}
 
 
 def differences(expected: dict[str, str], found: dict[str, str], *, aside: bool) -> list[str]:
@@ -142,14 +177,20 @@ def differences(expected: dict[str, str], found: dict[str, str], *, aside: bool)
         found: the other one.
         aside: whether files may have been set aside.
     """
-    wrong = [f"{name} is not there" for name in expected.keys() - found.keys()]
-    for name in sorted(found.keys() - expected.keys()):
-        if not (aside and ASIDE.search(name.rstrip("/") + ("/" if name.endswith("/") else ""))):
-            wrong.append(f"{name} is {'litter' if LITTER.search(name.rstrip('/')) else 'there'}")
-    for name in sorted(expected.keys() & found.keys()):
-        if expected[name] != found[name]:
-            wrong.append(f"{name} differs: {_first_difference(expected[name], found[name])}")
-    return wrong
+    more, both = sorted(found.keys() - expected.keys()), sorted(expected.keys() & found.keys())
+    return [
+        *(f"{name} is not there" for name in sorted(expected.keys() - found.keys())),
+        *(
+            f"{name} is {'litter' if LITTER.search(name.rstrip('/')) else 'there'}"
+            for name in more
+            if not (aside and ASIDE.search(name))
+        ),
+        *(
+            f"{name} differs: {_first_difference(expected[name], found[name])}"
+            for name in both
+            if expected[name] != found[name]
+        ),
+    ]
 
 
 def _first_difference(expected: str, found: str) -> str:

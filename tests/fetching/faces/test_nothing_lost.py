@@ -169,3 +169,14 @@ def test_photographs_that_gave_no_dataset_stay_although_none_are_wanted(web: Rud
     fetch(tmp_path, keep_originals=False)
     assert web.connections == asked == 1
     assert photograph(tmp_path, 4).read_bytes() == PHOTOS[4]
+
+
+@pytest.mark.usefixtures("web")
+def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    fetch(tmp_path)
+    assert len(names(tmp_path)) == 3
+    assert not list((tmp_path / "data").rglob("*.lock*"))
