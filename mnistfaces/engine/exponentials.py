@@ -26,7 +26,7 @@ class Exponentials:
 
     def __call__(self, logarithms: Tensor) -> Tensor:
         """Returns the exponentials of some numbers of at most 0, in their place."""
-        if self._below is None:
+        if self._below is None or not logarithms.amin() <= self._below:
             return logarithms.exp_()
         memory = self._memory.setdefault(logarithms.shape, torch.empty_like(logarithms))
         exponentials = torch.threshold(logarithms, self._below, 0, out=memory).exp_()

@@ -51,7 +51,7 @@ class SparseImages:
         for column, model in enumerate(weight[0]):
             by_input = pad(model.T, (0, -len(model) % LANES))  # (D, R), R padded
             for block, (rows, _) in enumerate(self._blocks):
-                out[block, column].copy_((rows @ by_input).T[: len(model)])
+                out[block, column].copy_(_product(rows, by_input).T[: len(model)])
         return out
 
     def correlate(self, residual: Tensor, out: Tensor) -> Tensor:
@@ -65,8 +65,13 @@ class SparseImages:
         by_image = pad(residual.transpose(2, 3), (0, -count % LANES))  # (J, M, B, R), R padded
         for block, (_, columns) in enumerate(self._blocks):
             for column, one in enumerate(by_image[block]):
-                out[block, column].copy_((columns @ one).T[:count])
+                out[block, column].copy_(_product(columns, one).T[:count])
         return out
+
+
+def _product(compressed: Tensor, dense: Tensor) -> Tensor:
+    """Returns compressed @ dense; written as an operator, it would be added to zeros that are copied before."""
+    return dense.new_empty(len(compressed), dense.shape[1]).addmm_(compressed, dense, beta=0)
 
 
 def pays_off(images: int, device: torch.device) -> bool:

@@ -9,6 +9,7 @@ others train beside it. `tiles` says why a batch of products holds at least two 
 always in their order.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -147,11 +148,11 @@ class Stack:
             Which blocks, and (J, M, C, B) of them.
         """
         kept = parameters is self.parameters and self.replayed is None and self._pass_bytes() <= KEPT_BYTES
-        for blocks in self._pieces(self.whole):
+        for blocks, piece in self._whole_cut:
             owner = group, blocks.start
             made = self._passes.get(owner) if kept else None
             if made is None:
-                made = self._pass(owner if kept else SHARED, group, self.whole[blocks], parameters)
+                made = self._pass(owner if kept else SHARED, group, piece, parameters)
             if kept:
                 self._passes[owner] = made
             yield blocks, made[1].view(-1, self.arrangement.width, *made[1].shape[1:])
@@ -164,9 +165,14 @@ class Stack:
         """Returns how much memory the pass of one block of images through one model takes."""
         return (sum(self.model.rows) + self.model.classes) * batch.weight[0].numel() * batch.weight.element_size()
 
-    def _pieces(self, batch: Batch) -> list[slice]:
-        """Returns which blocks of a batch of the only draw go through a tile at a time."""
-        return pieces(self.blocks, piece_bytes(self.device) // (self.arrangement.width * self._block_bytes(batch)))
+    @functools.cached_property
+    def _whole_cut(self) -> list[tuple[slice, Batch]]:
+        return self._cut(self.whole)
+
+    def _cut(self, batch: Batch) -> list[tuple[slice, Batch]]:
+        """Returns which blocks of a batch of the only draw go through a tile at a time, and these."""
+        at_once = piece_bytes(self.device) // (self.arrangement.width * self._block_bytes(batch))
+        return [(blocks, batch[blocks]) for blocks in pieces(self.blocks, at_once)]
 
     def _pass(
         self, owner: tuple[int, int], group: int, batch: Batch, parameters: Sequence[Tensor]
@@ -216,8 +222,7 @@ class Stack:
     def _descend_blocks(self, group: int, batch: Batch) -> None:
         """Writes the gradient of one tile of the only draw: a batch of products is some blocks of images."""
         grads = [grad[group] for grad in tiled(self._grads, self.arrangement.width)]
-        for blocks in self._pieces(batch):
-            piece = batch[blocks]
+        for blocks, piece in self._whole_cut if batch is self.whole else self._cut(batch):
             made = self._passes.pop((group, blocks.start), None)
             activations, log_probs = made or self._pass(SHARED, group, piece, self.parameters)
             parameters = self._of_group(group, len(piece.labels), self.parameters)
