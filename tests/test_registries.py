@@ -10,6 +10,7 @@ from mnistfaces import config
 from mnistfaces.datasets import DATASETS, NAMES, kind_of
 from mnistfaces.datasets.augmentation import CHANGES
 from mnistfaces.datasets.normalisation import NORMALISATIONS
+from mnistfaces.engine.closed.solving import CLOSED_MODELS
 from mnistfaces.engine.layers import HIDDEN
 from mnistfaces.engine.models import MODELS
 from mnistfaces.engine.models.activations import ACTIVATIONS
@@ -29,7 +30,9 @@ REGISTRIES: list[tuple[Any, Mapping[Any, object]]] = [
     (config.OptimizerName, config.OPTIMIZER_DEFAULTS),
     (config.OptimizerName, RULES),
     (config.DatasetKind, config.DATASET_DEFAULTS),
-    (config.ModelName, MODELS),
+    (config.IterativeName, MODELS),
+    (config.ClosedName, CLOSED_MODELS),
+    (config.ModelName, config.MODEL_TITLES),
     (config.ModelName, HIDDEN),
     (config.Activation, ACTIVATIONS),
     (config.Activation, network.ACTIVATIONS),

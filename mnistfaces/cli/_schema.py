@@ -27,6 +27,13 @@ COUNTS = (
     Field("test_n", "integer", "Test images."),
 )
 TESTED = Field("test_groups", "integer", "Groups (near-duplicates, one person) behind the test images.", null=True)
+LEFT_OUT = Field(
+    "loo_accuracy",
+    "number",
+    "Share of the training images told right, each by the model without its group; of ridge and kernel alone.",
+    "fraction",
+    null=True,
+)
 BOUNDS = (
     replace(LOW, name="test_low", meaning="Lower end of the 95 % interval of test_accuracy, for new images."),
     replace(HIGH, name="test_high", meaning="Upper end of the 95 % interval of test_accuracy, for new images."),
@@ -76,6 +83,7 @@ SCHEMA: Mapping[str, tuple[Field, ...]] = {
         *scores(std=False),
         *COUNTS,
         TESTED,
+        LEFT_OUT,
         *BOUNDS,
         SECONDS,
         STATUS,
@@ -88,6 +96,7 @@ SCHEMA: Mapping[str, tuple[Field, ...]] = {
         *BOUNDS,
         *(replace(count, null=True) for count in COUNTS),
         TESTED,
+        LEFT_OUT,
         SECONDS,
         STATUS,
         Field("n", "integer", "Trials with a finite loss: what means and intervals are over."),
@@ -103,6 +112,7 @@ SCHEMA: Mapping[str, tuple[Field, ...]] = {
         *scores(std=False),
         *(replace(count, null=True) for count in COUNTS),
         TESTED,
+        LEFT_OUT,
         *BOUNDS,
         SECONDS,
         STATUS,

@@ -138,7 +138,7 @@ def show_plan(streams: Output, job: "Sweep") -> None:
             "cells": len(stack.cells),
             "draws": len(stack.draws),
             "epochs": stack.epochs[-1],
-            "lr": sorted({cell.lr for cell in stack.cells}),
+            "lr": sorted({cell.lr for cell in stack.cells if "lr" not in cell.ignored()}),
             "batch_size": stack.cells[0].batch_size,
             "model": stack.cells[0].model,
             "estimate_seconds": stack.estimate_seconds(),

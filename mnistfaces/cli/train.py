@@ -21,7 +21,7 @@ from mnistfaces.cli._options import (
     check_plot,
     flat,
 )
-from mnistfaces.config import MAX_SEED, MOST, DataConfig, SplitConfig
+from mnistfaces.config import CLOSED, MAX_SEED, MOST, DataConfig, SplitConfig
 from mnistfaces.datasets import kind_of, read_dataset
 from mnistfaces.experiments.trials import Trial
 
@@ -35,6 +35,11 @@ COLUMNS: tuple[Column, ...] = (
     seconds(),
     text("status", role="result", rank=2),
     text("run"),
+)
+
+CALIBRATED = (
+    "probabilities are scores over a temperature that was fitted to the training images, each scored without its group "
+    "(Guo et al., 2017); loo_accuracy is of these scores"
 )
 
 
@@ -73,6 +78,8 @@ def train(
     cell = one_cell(cells, "train")
     trial = Trial(cell=cell, seed=seed, split_seed=seed)
     check_plot(plot)
+    if plot is not None and cell.training.model in CLOSED:
+        raise typer.BadParameter(f"draws a learning curve: --model {cell.training.model} has none", param_hint="--plot")
     from mnistfaces.experiments.hints import hint_of_training
     from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
 
@@ -85,6 +92,8 @@ def train(
         streams.note(note)
     if (row["batch_size"] or 0) > trained_on:
         streams.note(f"batch size {row['batch_size']} is the full batch: {trained_on} images train")
+    if row["loo_accuracy"] is not None:
+        streams.note(CALIBRATED)
     if cell.training.refit:
         streams.note("validation images train, too: val_accuracy and val_loss are null")
     elif not row["val_n"]:

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-ModelName = Literal["softmax", "mlp"]
+IterativeName = Literal["softmax", "mlp"]
+ClosedName = Literal["ridge", "kernel"]
+ModelName = Literal[IterativeName, ClosedName]
 OptimizerName = Literal["gd", "nesterov", "rmsprop", "adagrad", "adam", "adamw"]
 Reduction = Literal["sum", "mean"]
 Activation = Literal["relu", "tanh"]

@@ -4,11 +4,11 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from mnistfaces.config.augmentation import copies_of, read_augment
 from mnistfaces.config.checks import REMEMBERED, require, require_bounded, require_known_names
-from mnistfaces.config.names import Activation, DtypeName, ModelName, OptimizerName, Reduction, Selection
+from mnistfaces.config.names import Activation, ClosedName, DtypeName, ModelName, OptimizerName, Reduction, Selection
 from mnistfaces.options import option
 
 ADAM_BETAS, ADAM_EPS = (0.9, 0.999), 1e-8
@@ -46,6 +46,29 @@ OPTIMIZER_DEFAULTS: Mapping[OptimizerName, OptimizerDefaults] = {
 }
 
 
+CLOSED: tuple[ModelName, ...] = get_args(ClosedName)
+"""The models that are solved in closed form: nothing of an optimizer, of steps or of epochs counts with them."""
+
+MODEL_TITLES: Mapping[ModelName, str] = {
+    "softmax": "softmax regression",
+    "mlp": "neural network",
+    "ridge": "ridge regression",
+    "kernel": "kernel regression",
+}
+"""What a person calls a model."""
+
+CLOSED_WEIGHT_DECAY = 1.0
+"""The penalty of these models where nothing else is asked for."""
+
+OF_CLOSED = ("model", "weight_decay", "refit", "augment", "dtype")
+"""What counts with every model in closed form."""
+
+OF_MODELS: Mapping[str, tuple[ModelName, ...]] = {"hidden": ("mlp",), "activation": ("mlp",), "gamma": ("kernel",)}
+"""Fields that count with some models alone."""
+
+ITERATIVE = "--model softmax or mlp"
+
+
 @functools.lru_cache(maxsize=REMEMBERED, typed=True)
 def check_momentum(optimizer: OptimizerName, momentum: float) -> None:
     """Raises UsageError for a momentum that an optimizer cannot have."""
@@ -69,7 +92,7 @@ def read_hidden(text: str) -> int | str:
     return int(text) if len(layers) == 1 else "x".join(str(int(layer)) for layer in layers)
 
 
-LATER = ("patience", "augment", "refit")
+LATER = ("patience", "augment", "refit", "gamma")
 """Fields that release 0.1.0 did not have: at their default they are no part of a run's hash."""
 
 
@@ -78,7 +101,8 @@ class TrainConfig:
     """One model and how it is trained.
 
     Attributes:
-        model: `softmax` (multinomial logistic regression from zero weights) or `mlp` (one or more hidden layers).
+        model: `softmax` (multinomial logistic regression from zero weights), `mlp` (one or more hidden layers), `ridge`
+            (least squares on one-hot targets) or `kernel` (the same with a Gaussian kernel).
         hidden: hidden units of the mlp: a number for one layer, as it has always been in hashes and rows; for several
             the text that is typed, from the inputs on: `300x100`. So it has one form in rows, hashes and lines.
         activation: of the hidden units.
@@ -88,7 +112,9 @@ class TrainConfig:
         batch_size: images per step; None is the full batch.
         epochs: passes over the training images.
         weight_decay: L2 penalty: weight_decay * w is added to the gradient of weights, not of biases. With `adamw`,
-            weights and biases shrink by lr * weight_decay a step, whatever the gradient. None is the optimizer's own.
+            weights and biases shrink by lr * weight_decay a step, whatever the gradient. Of `ridge` and `kernel` it is
+            what multiplies the squared norm beside the summed squared errors. None is the model's or optimizer's own.
+        gamma: of the kernel exp(-gamma |x - y|^2); None is 1 / (inputs * variance of the training inputs).
         eps: stop when the step of the weights and that of the biases both have a norm of at most eps; 0 is never.
         reduction: the cost is the `sum` or the `mean` over the images of a batch.
         drop_last: leave out an incomplete last batch.
@@ -101,21 +127,41 @@ class TrainConfig:
         dtype: of the weights and of all arithmetic.
     """
 
-    lr: float = option(1e-4, "Learning rate.", swept=True)
-    momentum: float = option(None, "Beta of gd, where 0 is vanilla, and nesterov.", swept=True, unset="0, nesterov 0.9")
-    batch_size: int | None = option(None, "Images per step.", swept=True, word="full")
-    epochs: int = option(3000, "Passes over the training images.", swept=True)
+    lr: float = option(1e-4, "Learning rate.", swept=True, needs=ITERATIVE)
+    momentum: float = option(
+        None, "Beta of gd, where 0 is vanilla, and nesterov.", swept=True, unset="0, nesterov 0.9", needs=ITERATIVE
+    )
+    batch_size: int | None = option(None, "Images per step.", swept=True, word="full", needs=ITERATIVE)
+    epochs: int = option(3000, "Passes over the training images.", swept=True, needs=ITERATIVE)
     hidden: int | str = option(20, "Hidden units; 300x100 is two layers of them.", swept=True, needs="--model mlp")
-    model: ModelName = option("softmax", "Softmax regression, or a network with hidden units.", swept=True)
-    optimizer: OptimizerName = option("gd", "How each step is made.", swept=True)
-    weight_decay: float = option(None, "L2 penalty on weights.", swept=True, unset="0, adamw 0.01")
-    reduction: Reduction = option("sum", "Cost over the images of a batch.", swept=True)
+    model: ModelName = option(
+        "softmax",
+        "Softmax regression, a network with hidden units, or in closed form ridge or Gaussian kernel regression",
+        swept=True,
+    )
+    optimizer: OptimizerName = option("gd", "How each step is made.", swept=True, needs=ITERATIVE)
+    weight_decay: float = option(None, "L2 penalty on weights.", swept=True, unset="0, adamw 0.01, ridge and kernel 1")
+    gamma: float | None = option(
+        None,
+        "Of the kernel exp(-gamma |x - y|^2).",
+        swept=True,
+        unset="1 / (inputs x variance of the training inputs)",
+        needs="--model kernel",
+    )
+    reduction: Reduction = option("sum", "Cost over the images of a batch.", swept=True, needs=ITERATIVE)
     activation: Activation = option("relu", "Of the hidden units.", swept=True, needs="--model mlp")
-    eps: float = option(0.0, "Stop when the steps of weights and of biases have norms of at most this.", unset="off")
-    drop_last: bool = option(default=False, help="Leave out an incomplete last batch.")
-    select: Selection = option("last", "Keep the last epoch's weights, or those of the best validation loss.")
+    eps: float = option(
+        0.0, "Stop when the steps of weights and of biases have norms of at most this.", unset="off", needs=ITERATIVE
+    )
+    drop_last: bool = option(default=False, help="Leave out an incomplete last batch.", needs=ITERATIVE)
+    select: Selection = option(
+        "last", "Keep the last epoch's weights, or those of the best validation loss.", needs=ITERATIVE
+    )
     patience: int | None = option(
-        None, "End when the validation loss has not improved for so many epochs; keep the best weights.", unset="off"
+        None,
+        "End when the validation loss has not improved for so many epochs; keep the best weights.",
+        unset="off",
+        needs=ITERATIVE,
     )
     augment: str | None = option(
         None,
@@ -134,11 +180,9 @@ class TrainConfig:
         """Fills in what the optimizer decides; raises UsageError for values that no training can have."""
         require_known_names(self)
         require_bounded(self)
-        own = OPTIMIZER_DEFAULTS[self.optimizer]
-        if self.momentum is None:
-            object.__setattr__(self, "momentum", own.momentum or 0.0)
-        if self.weight_decay is None:
-            object.__setattr__(self, "weight_decay", own.weight_decay)
+        for name, value in self._inherited().items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         require(math.isfinite(self.lr) and self.lr > 0, f"--lr must be positive, not {self.lr:g}")
         require(self.batch_size is None or self.batch_size >= 1, "--batch-size must be at least 1")
         require(self.epochs >= 1, f"--epochs must be at least 1, not {self.epochs}")
@@ -147,6 +191,14 @@ class TrainConfig:
             math.isfinite(self.weight_decay) and self.weight_decay >= 0,
             f"--weight-decay must not be negative, not {self.weight_decay:g}",
         )
+        require(
+            self.weight_decay > 0 or self.model not in CLOSED,
+            f"--weight-decay must be above 0 for --model {self.model}: without a penalty it has no one solution",
+        )
+        require(
+            self.gamma is None or (math.isfinite(self.gamma) and self.gamma > 0),
+            f"--gamma must be positive, not {self.gamma}",
+        )
         require(math.isfinite(self.eps) and self.eps >= 0, f"--eps must not be negative, not {self.eps:g}")
         require(self.patience is None or self.patience >= 1, "--patience must be at least 1")
         if self.augment is not None:
@@ -154,16 +206,18 @@ class TrainConfig:
         if self.patience is not None:
             object.__setattr__(self, "select", "best")
         check_momentum(self.optimizer, self.momentum)
+        if self.model in CLOSED:  # one pass over all training images, and whatever was asked, no choice among epochs
+            for name, fixed in {"epochs": 1, "batch_size": None, "select": "last", "patience": None}.items():
+                object.__setattr__(self, name, fixed)
 
     def with_(self, **changes: Any) -> Self:  # noqa: ANN401  each field keeps its own type
         """Returns a copy with some fields changed, checked again.
 
-        Another optimizer brings its own momentum and weight decay where these were its predecessor's own.
+        Another optimizer or model brings its own momentum and weight decay where these were its predecessor's own.
         """
-        own = OPTIMIZER_DEFAULTS[self.optimizer]
-        if changes.get("optimizer", self.optimizer) != self.optimizer:
-            inherited = {"momentum": own.momentum or 0.0, "weight_decay": own.weight_decay}
-            changes = {name: None for name, value in inherited.items() if getattr(self, name) == value} | changes
+        if any(changes.get(name, getattr(self, name)) != getattr(self, name) for name in ("optimizer", "model")):
+            own = {name for name, value in self._inherited().items() if getattr(self, name) == value}
+            changes = dict.fromkeys(own) | changes
         return type(self)(**{**vars(self), **changes})
 
     def refitted(self, best_epoch: int | None) -> Self:
@@ -182,9 +236,16 @@ class TrainConfig:
         """Returns the hidden units of every layer, from the inputs on."""
         return tuple(map(int, str(self.hidden).split("x")))
 
+    def _inherited(self) -> dict[str, float]:
+        """Returns what model and optimizer decide where nothing else is asked for."""
+        own = OPTIMIZER_DEFAULTS[self.optimizer]
+        decay = CLOSED_WEIGHT_DECAY if self.model in CLOSED else own.weight_decay
+        return {"momentum": own.momentum or 0.0, "weight_decay": decay}
+
     def ignored(self) -> set[str]:
         """Returns the names of the fields that do not bear on the result."""
-        return {"hidden", "activation"} if self.model == "softmax" else set()
+        ignored = {name for name, models in OF_MODELS.items() if self.model not in models}
+        return ignored | set(vars(self)).difference(OF_CLOSED, OF_MODELS) if self.model in CLOSED else ignored
 
     def to_dict(self) -> dict[str, object]:
         """Returns the fields that bear on the result; those that came later only where they are not the default."""

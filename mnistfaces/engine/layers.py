@@ -9,8 +9,10 @@ from mnistfaces.config import ModelName, TrainConfig
 HIDDEN: Mapping[ModelName, Callable[[TrainConfig], tuple[int, ...]]] = {
     "softmax": lambda _: (),
     "mlp": lambda training: training.hidden_layers,
+    "ridge": lambda _: (),
+    "kernel": lambda _: (),
 }
-"""Hidden units per layer of every model."""
+"""Hidden units per layer of every model; a kernel's are its training images, which no configuration counts."""
 
 
 @dataclass(frozen=True, kw_only=True)

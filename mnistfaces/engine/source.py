@@ -12,7 +12,7 @@ from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine.batches import Batch, Storage, load_whole, pieces_of
 from mnistfaces.engine.draws import is_full_batch
-from mnistfaces.engine.models import MODELS
+from mnistfaces.engine.models import model_class
 from mnistfaces.engine.sparse import SPARSE_DENSITY, SPARSE_IMAGES, pays_off
 from mnistfaces.engine.tiles import count_blocks
 
@@ -48,7 +48,7 @@ class Source:
         twice a step are kept in both orders.
         """
         full = is_full_batch(config, len(train))
-        columns = _used_columns(dataset, train) if full and MODELS[config.model].starts_at_zero else None
+        columns = _used_columns(dataset, train) if full and model_class(config).starts_at_zero else None
         sparse = columns is not None and _is_mostly_zero(dataset, train, len(columns), device)
         few = full and count_blocks(len(train)) > 1 and len(train) < SPARSE_IMAGES
         storage: Storage = "sparse" if sparse else "rows"

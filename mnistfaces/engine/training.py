@@ -13,14 +13,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mnistfaces.config import COLLAPSE_EPOCHS, DeviceName, Status, TrainConfig, default_split, default_training
+from mnistfaces.config import (
+    CLOSED,
+    COLLAPSE_EPOCHS,
+    DeviceName,
+    Status,
+    TrainConfig,
+    default_split,
+    default_training,
+)
 from mnistfaces.datasets.augmentation import with_copies
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import draw_split
 from mnistfaces.devices import choose_device
 from mnistfaces.display import Displayed
+from mnistfaces.engine.closed.solving import Solution, solve
 from mnistfaces.engine.draws import Draw, require_validation
-from mnistfaces.engine.measuring import Measured, Score, Sets, finite_models
+from mnistfaces.engine.measuring import SIDES, Measured, Score, Sets, Side, finite_models
 from mnistfaces.engine.snapshots import Pace, Snapshot
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.standing import Standing
@@ -54,6 +63,7 @@ class Measure:
         seconds: time that the whole stack has trained and been measured so far.
         weights: parameters by their `torch.nn.Sequential` names; None between checkpoints.
         best_epoch: that of the lowest validation loss so far, 0 where none was finite; None where the last is kept.
+        solution: what only a model in closed form tells.
     """
 
     epoch: int
@@ -64,6 +74,7 @@ class Measure:
     seconds: float
     weights: Mapping[str, NDArray[Any]] | None
     best_epoch: int | None = None
+    solution: Solution | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,7 +103,7 @@ def fit(
     Args:
         dataset: the images.
         cells: G configurations that differ in learning rate, momentum, weight decay and epochs only; none given
-            is the report's for this kind of dataset.
+            is the report's for this kind of dataset. A model in closed form has one epoch.
         draws: S splits with their seeds; full batches take one. None given is the report's split with seed 0.
         checkpoints: epochs whose records carry weights; none given are the cells' numbers of epochs.
         every: records epochs 0, every, 2 * every, ... too.
@@ -123,6 +134,9 @@ def train_stack(
     draws = draws or [Draw(split=draw_split(dataset, default_split(dataset.kind), seed=0), seed=0)]
     with _own_arithmetic():
         dataset, draws = _trained_on(dataset, cells[0], draws)
+        if cells[0].model in CLOSED:
+            yield from _solve_stack(dataset, cells, draws, choose_device(device))
+            return
         session = _Session(Stack(dataset, cells, draws, choose_device(device)))
         for event in session.run(set(checkpoints) or {cell.epochs for cell in cells}, every):
             if not isinstance(event, Snapshot):
@@ -151,6 +165,9 @@ def train_model(
     """
     with _own_arithmetic():
         dataset, draws = _trained_on(dataset, config, [draw])
+        if config.model in CLOSED:
+            yield from _solve_stack(dataset, [config], draws, choose_device(device))
+            return
         session = _Session(Stack(dataset, [config], draws, choose_device(device)))
         if start is not None:
             session.go_on(start)
@@ -167,6 +184,43 @@ def _trained_on(dataset: Dataset, config: TrainConfig, draws: Sequence[Draw]) ->
             replace(draw, split=replace(draw.split, train=train)) for draw, train in zip(draws, trains, strict=True)
         ]
     return dataset, draws
+
+
+def _solve_stack(
+    dataset: Dataset, cells: Sequence[TrainConfig], draws: Sequence[Draw], device: torch.device
+) -> Iterator[Advanced | Epoch]:
+    """Yields the one epoch of models in closed form, which have no steps."""
+    started = time.perf_counter()
+    by_draw = [solve(dataset, cells, draw, device) for draw in draws]
+    seconds = time.perf_counter() - started
+    measures = [
+        Measure(
+            epoch=1,
+            **_by_side(solved.scores),
+            status=_status(solved.scores, COLLAPSE_EPOCHS, "ok", dataset),
+            seconds=seconds,
+            weights=solved.weights if solved.scores["train"] else None,
+            solution=solved.solution,
+        )
+        for of_cell in zip(*by_draw, strict=True)
+        for solved in of_cell
+    ]
+    yield Epoch(number=1, checkpoint=True, measures=tuple(measures))
+    yield Advanced(amount=1)
+
+
+def _by_side(scores: Mapping[Side, Score | None]) -> dict[str, Any]:
+    """Returns scores as the fields of a measure."""
+    return {side: scores[side] for side in SIDES}
+
+
+def _status(scores: Mapping[Side, Score | None], epochs: int, known: Status, dataset: Dataset) -> Status:
+    """Returns how a model stands after so many epochs, by its scores; `known` where they tell nothing."""
+    train = scores["train"]
+    if train is None:
+        return "diverged"
+    collapsed = epochs >= COLLAPSE_EPOCHS and len(np.unique(train.predicted)) < len(dataset.classes)
+    return "collapsed" if collapsed else known
 
 
 @contextlib.contextmanager
@@ -281,19 +335,14 @@ class _Session:
 
     def _measure(self, k: int, measured: Measured, epoch: int, seconds: float) -> Measure:
         """Returns the measure of one model; one whose weights or training loss are not finite has diverged."""
-        train = measured.scores["train"][k] if measured.finite[k] else None
-        status, passed = self.standing.statuses[k], min(epoch, self.standing.ended_at[k] or epoch)
-        if train is None:
-            status = "diverged"
-        elif passed >= COLLAPSE_EPOCHS and len(np.unique(train.predicted)) < len(self.stack.dataset.classes):
-            status = "collapsed"
+        fine = bool(measured.finite[k]) and measured.scores["train"][k] is not None
+        scores = {side: measured.scores[side][k] if fine else None for side in SIDES}
+        passed = min(epoch, self.standing.ended_at[k] or epoch)
         return Measure(
             epoch=passed,
-            train=train,
-            val=measured.scores["val"][k] if train else None,
-            test=measured.scores["test"][k] if train else None,
-            status=status,
+            **_by_side(scores),
+            status=_status(scores, passed, self.standing.statuses[k], self.stack.dataset),
             seconds=seconds,
-            weights=self.stack.weights(k, measured.parameters) if train and measured.parameters else None,
+            weights=self.stack.weights(k, measured.parameters) if fine and measured.parameters else None,
             best_epoch=self.standing.best_at[k] if self.config.select == "best" else None,
         )

@@ -1,11 +1,22 @@
 """The `mnf` lines that repeat what was done: of all options, those that are not the default."""
 
+import functools
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import DataConfig, DatasetKind, SplitConfig, TrainConfig, default_split, default_training
+from mnistfaces.config import (
+    CLOSED,
+    DataConfig,
+    DatasetKind,
+    ModelName,
+    OptimizerName,
+    SplitConfig,
+    TrainConfig,
+    default_split,
+    default_training,
+)
 from mnistfaces.errors import RunError
 from mnistfaces.experiments.trials import OPTIONS, Cell, Row
 from mnistfaces.runs.runs import Run
@@ -76,15 +87,24 @@ def line_of(run: Run) -> str:
     rows = run.rows()
     swept = {name: _asked_in(rows, name) for name in OPTIONS if name in run.config["swept"]}
     lists = {name: values for name, values in swept.items() if values}
-    common = _cell_of({**run.config["fixed"], **{name: values[0] for name, values in lists.items()}})
+    first = {name: values[0] for name, values in lists.items()}
+    if descending := [model for model in lists.get("model", ()) if model not in CLOSED]:
+        first["model"] = descending[0]  # with which the most options count
+    common = _cell_of({**run.config["fixed"], **first})
     seeds = max(row["n"] + row["n_failed"] for row in rows) // (common.split.folds or 1)
     return sweep_line(_place_of(several[0]), several[0]["kind"], lists, common, seeds=seeds)
 
 
 def _asked_in(rows: Sequence[Row], name: str) -> list[Any]:
-    """Returns the values of an option, each once; null is one only where a word stands for it, as `full` does."""
-    values = dict.fromkeys(row[name] for row in rows)
+    """Returns the values of an option where it counts, each once; null only where a word stands for it, as `full`."""
+    values = dict.fromkeys(row[name] for row in rows if name not in _ignored(row["model"], row["optimizer"]))
     return [value for value in values if value is not None or OPTIONS[name].declaration.word is not None]
+
+
+@functools.cache
+def _ignored(model: ModelName, optimizer: OptimizerName | None) -> set[str]:
+    """Returns the options that do not bear on a model and its optimizer."""
+    return TrainConfig(model=model, optimizer=optimizer or TrainConfig.optimizer).ignored()
 
 
 def _cell_of(values: Mapping[str, Any]) -> Cell:
@@ -106,10 +126,10 @@ def _place_of(known: Mapping[str, Any]) -> str:
 
 
 def _words(cell: Cell, kind: DatasetKind, without: Mapping[str, object] | None = None) -> list[str]:
-    """Returns the options in which a cell differs from the default of a kind of dataset and of its optimizer."""
-    usual = default_cell(kind, cell.split.folds)
-    default = usual.with_(optimizer=cell.training.optimizer).asked()
-    default |= {"optimizer": usual.training.optimizer, "folds": None}
+    """Returns the options in which a cell differs from the default of a kind of dataset, its model and optimizer."""
+    usual, chosen = default_cell(kind, cell.split.folds), ("model", "optimizer")
+    default = usual.with_(**{name: getattr(cell.training, name) for name in chosen}).asked()
+    default |= {name: getattr(usual.training, name) for name in chosen} | {"folds": None}
     ignored = {*(without or {}), *cell.training.ignored()}
     values = {name: value for name, value in cell.asked().items() if name not in ignored}
     return [word for name, value in values.items() if value != default[name] for word in OPTIONS[name].words(value)]

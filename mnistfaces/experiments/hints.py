@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import OPTIMIZER_DEFAULTS
+from mnistfaces.config import CLOSED, OPTIMIZER_DEFAULTS
 from mnistfaces.experiments.commands import sweep_line, train_line
-from mnistfaces.experiments.trials import OPTIONS, SWEPT, Cell, Grid, Row
+from mnistfaces.experiments.trials import OPTIONS, SWEPT, Cell, Grid, Row, fullest
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
@@ -40,7 +40,7 @@ USUAL_LR = 1e-4
 MORE = 1.5
 """More training images are worth a hint where there are this many times as many."""
 
-AXES = ("lr", "epochs", "momentum", "batch_size", "hidden", "weight_decay")
+AXES = ("lr", "epochs", "momentum", "batch_size", "hidden", "weight_decay", "gamma")
 """The options whose lists can be made longer at their ends."""
 
 
@@ -62,7 +62,8 @@ def hint_of_training(row: Row, history: History, cell: Cell, dataset: "Dataset",
         dataset: on which.
         reference: what the user called it.
     """
-    found = _state(row, history, cell, dataset)
+    closed = cell.training.model in CLOSED
+    found = _overfitting(row, cell, dataset, risen=False) if closed else _state(row, history, cell, dataset)
     if found is None:
         return None
     text, changes = found
@@ -76,6 +77,7 @@ def _state(row: Row, history: History, cell: Cell, dataset: "Dataset") -> tuple[
         return "the training diverged: loss or weights are no longer finite", lower
     share = _last_fifth(history)
     losses = [loss for loss in history["val_loss"] if loss is not None]
+    risen = bool(losses) and losses[-1] > RISEN * min(losses)
     if share >= FAR_FROM_ITS_END:
         said = f"the loss was far from its end, the last fifth of the epochs brought {share:.0%} of its whole fall"
         return said, {"lr": _rounded(cell.training.lr * 10)}
@@ -86,7 +88,6 @@ def _state(row: Row, history: History, cell: Cell, dataset: "Dataset") -> tuple[
     if share >= STILL_FALLING and row["status"] != "stopped":
         said = f"the loss still fell at the end, by {share:.0%} of its whole fall in the last fifth of the epochs"
         return said, {"epochs": 4 * cell.training.epochs}
-    risen = bool(losses) and losses[-1] > RISEN * min(losses)
     return _overfitting(row, cell, dataset, risen=risen)
 
 
@@ -174,7 +175,7 @@ class Asked:
         swept = {name: list(dict.fromkeys(one[name] for one in asked)) for name in SWEPT}
         varied = {name: values for name, values in swept.items() if len(values) > 1 and name not in changes}
         from_0 = seeds == tuple(range(len(seeds)))
-        common, count = self.grid.cells[0].with_(**changes), len(seeds) if from_0 else 1
+        common, count = fullest(self.grid.cells).with_(**changes), len(seeds) if from_0 else 1
         line = sweep_line(self.reference, self.dataset.kind, {**varied, **lists}, common, seeds=count)
         more = [] if from_0 else ["--seed", ",".join(map(str, seeds))]
         return shlex.join([*shlex.split(line), *more, *(["--fixed-split"] if self.grid.fixed_split else [])])
@@ -242,7 +243,7 @@ def _further(axis: str, value: float, inner: float, best: Row) -> list[float]:
     ratio = value / inner if inner else 10.0
     if value <= 0:
         return []
-    if axis in ("lr", "weight_decay"):
+    if axis in ("lr", "weight_decay", "gamma"):
         return [_rounded(value * ratio), _rounded(value * ratio**2)] if axis == "lr" else [_rounded(value * ratio)]
     most = best["train_n"] if axis == "batch_size" else None
     whole = round(value * ratio)

@@ -44,6 +44,8 @@ class TrialRecord:
         processor: of that machine.
         test_groups: groups of near-duplicates, or of one person, behind the test images; None before it was counted.
         best_epoch: that of the lowest validation loss; None where the last is kept, or before it was told.
+        loo_accuracy: on training images, each by the model without its group; None of models that are not in closed
+            form.
     """
 
     trial: str
@@ -67,6 +69,7 @@ class TrialRecord:
     processor: str | None = None
     test_groups: int | None = None
     best_epoch: int | None = None
+    loo_accuracy: float | None = None
 
 
 class Parts:

@@ -111,7 +111,7 @@ class Outcomes:
             "dataset": self._names[cell.data],
             "seed": record["seed"],
             "fold": record["fold"] if cell.split.folds else None,
-            **{field: record.get(field) for field in (*METRICS, *COUNTS)},
+            **{field: record.get(field) for field in (*METRICS, *COUNTS, "loo_accuracy")},
             **{field: tested.get(field) for field in ("test_accuracy", "test_low", "test_high")},
             "seconds": record.get("seconds"),
             "status": record.get("status", "failed"),

@@ -8,7 +8,8 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from mnistfaces.config import MOST_TRIALS, DataConfig, SplitConfig, TrainConfig
+from mnistfaces.config import CLOSED, MOST_TRIALS, DataConfig, SplitConfig, TrainConfig
+from mnistfaces.engine.closed.sizes import count_flops, matrix_size
 from mnistfaces.engine.draws import Draw, count_steps, is_full_batch
 from mnistfaces.engine.layers import Layers
 from mnistfaces.errors import DataError
@@ -24,9 +25,12 @@ STACK_BYTES = 256 << 20
 COPIES_BYTES = 512 << 20
 """Every draw has copies of its own where training images are augmented: a stack takes as many draws as have their
 training sets in this, to train on and to measure, and one at least."""
+CLOSED_STACK_BYTES = 1 << 30
+"""Scores of models in closed form stay under this; they share a decomposition, which is not to be made twice."""
 
 FLOPS_PER_WEIGHT = 4  # a multiplication and an addition, forward and back
 FLOPS_PER_SECOND = 1e11
+CLOSED_FLOPS_PER_SECOND = 2e10  # of decompositions, in float64
 STEP_SECONDS = 2e-5  # of a model in a stack, besides its products
 
 PREDICTION_BYTES = 3  # of an image: which side it is on, and the predicted class
@@ -101,6 +105,7 @@ class StackPlan:
         draws: what decides each of the S draws.
         trials: which trial a cell, a draw and a checkpoint are; some may be missing.
         images: that the first draw trains on, copies included.
+        inputs: of an image.
         weights: of a model.
         kept: validation and test images of the first draw.
     """
@@ -111,6 +116,7 @@ class StackPlan:
     draws: tuple[DrawKey, ...]
     trials: Mapping[tuple[int, int, int], Trial]
     images: int
+    inputs: int
     weights: int
     kept: int
 
@@ -126,11 +132,14 @@ class StackPlan:
 
     def describe(self) -> str:
         """Returns in words what trains together."""
-        return (
-            f"{counted(self.size, f'{self.cells[0].model} model')} ({counted(len(self.cells), 'setting')}, "
-            f"{counted(len(self.draws), 'draw')}), "
-            f"{self.epochs[-1]:,} epochs on {self.images:,} images"
+        config = self.cells[0]
+        models = (
+            f"{counted(self.size, f'{config.model} model')} ({counted(len(self.cells), 'setting')}, "
+            f"{counted(len(self.draws), 'draw')})"
         )
+        if config.model in CLOSED:
+            return f"{models} by one decomposition of {matrix_size(config, self.images, self.inputs)}"
+        return f"{models}, {self.epochs[-1]:,} epochs on {self.images:,} images"
 
     def halves(self, done: int) -> "Iterator[StackPlan]":
         """Yields two stacks, of half of the draws or else of the cells each, that do what is left to do.
@@ -154,6 +163,8 @@ class StackPlan:
 
     def estimate_seconds(self) -> float:
         """Returns about how long the stack trains on two ordinary cores: a guess for `--dry-run`."""
+        if self.cells[0].model in CLOSED:
+            return round(count_flops(self.cells[0], self.images, self.inputs) / CLOSED_FLOPS_PER_SECOND, 1)
         steps = count_steps(self.cells[0], self.images)
         per_epoch = self.images * self.weights * FLOPS_PER_WEIGHT / FLOPS_PER_SECOND + steps * STEP_SECONDS
         return round(self.epochs[-1] * self.size * per_epoch, 1)
@@ -198,6 +209,7 @@ def plan(
             layers = Layers.of(training, dataset.inputs.shape[1], len(dataset.classes))
             most = 1 if isolated else _most_models(dataset, training, layers)
             shape = {"images": len(draw.split.train) * training.copies, "weights": layers.weights}
+            shape["inputs"] = dataset.inputs.shape[1]
             shape["kept"] = len(draw.split.val) + len(draw.split.test)
             widest = _most_draws(dataset, training, shape["images"])
             yield from _groups(by_draw, (most, widest), parts, shape)
@@ -250,8 +262,13 @@ def _rates(training: TrainConfig) -> tuple[float, float, float]:
 
 
 def _most_models(dataset: "Dataset", training: TrainConfig, layers: Layers) -> int:
-    """Returns how many models fit into a stack: weights, two gradients, two moments, a step, activations."""
+    """Returns how many models fit into a stack: weights, two gradients, two moments, a step, activations.
+
+    Of models in closed form: weights, and the scores of images, of those left out and of two sets that are measured.
+    """
     images = len(dataset) * training.copies
+    if training.model in CLOSED:
+        return max(1, CLOSED_STACK_BYTES // (8 * (layers.weights + 3 * images * layers.widths[-1])))
     batch = min(training.batch_size or images, images)
     numbers = 6 * layers.weights + 3 * batch * sum(layers.widths[1:])
     return max(1, STACK_BYTES // (numbers * _bytes_of(training)))

@@ -80,6 +80,7 @@ class CellResult:
             **same,
             **metrics,
             **{count: _whole(self.mean(count)) for count in COUNTS},
+            "loo_accuracy": self.mean("loo_accuracy"),
             "seconds": fmean(record["seconds"] for record in self.records) if self.records else None,
             "status": max(states, key=STATUS_SEVERITY.index),
             "n": len(self.finite),

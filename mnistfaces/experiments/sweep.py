@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mnistfaces.config import DeviceName
 from mnistfaces.datasets import NAMES
 from mnistfaces.datasets.augmentation import notes_on, require_images
+from mnistfaces.engine.closed.sizes import require_size
 from mnistfaces.errors import DataError, WorkerError
 from mnistfaces.execution.dispatch import Done, Lost, dispatch
 from mnistfaces.execution.reference import DatasetReference, LoadDataset
@@ -148,15 +149,17 @@ class Sweep:
         return plan(trials, self.datasets, self._draws, isolated=self.config.isolated, workers=workers)
 
     def drawable(self, trials: Sequence[Trial]) -> list[Trial]:
-        """Returns the trials whose splits can be drawn; the others are added to `failures`.
+        """Returns the trials whose splits can be drawn and are not too large; the others are added to `failures`.
 
         Raises:
-            DataError: a split cannot be drawn and the configuration says to fail fast.
+            DataError: a split cannot be drawn, or is too large, and the configuration says to fail fast.
         """
         able = []
         for trial in trials:
             try:
-                self._draws.of(draw_key(trial))
+                draw = self._draws.of(draw_key(trial))
+                inputs = self.datasets[trial.cell.data].inputs.shape[1]
+                require_size(trial.cell.training, len(draw.split.train) * trial.cell.training.copies, inputs)
             except DataError as error:
                 if self.config.fail_fast:
                     raise

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mnistfaces.config import DataConfig, DeviceName
 from mnistfaces.datasets.splits import settled
 from mnistfaces.execution.dispatch import Workers
-from mnistfaces.experiments.trials import Grid, Row, folds_arithmetic
+from mnistfaces.experiments.trials import Grid, Row, folds_arithmetic, fullest
 from mnistfaces.runs.configuration import configuration, describe
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class SweepConfig:
 
 def asked_of(config: SweepConfig, grid: Grid, datasets: "Mapping[DataConfig, Dataset]") -> Row:
     """Returns the configuration of a sweep's directory: all that its cells have in common, and no seeds."""
-    cell, swept, dataset = grid.cells[0], set(config.swept), next(iter(datasets.values()))
+    cell, swept, dataset = fullest(grid.cells), set(config.swept), next(iter(datasets.values()))
     division = settled(cell.split, dataset)
     fixed: dict[str, object] = {**cell.training.to_dict(), **asdict(division)}
     fixed |= {name: value for name, value in cell.data.asked().items() if name != "res"}

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mnistfaces.config import DataConfig, DeviceName, TrainConfig
+from mnistfaces.config import CLOSED, DataConfig, DeviceName, TrainConfig
 from mnistfaces.datasets.augmentation import notes_on, require_images
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.normalisation import normalisation_of
 from mnistfaces.datasets.splits import draw_split, settled
 from mnistfaces.devices import resolve_device
+from mnistfaces.engine.closed.sizes import matrix_size, require_size
 from mnistfaces.engine.draws import Draw, require_validation
 from mnistfaces.engine.snapshots import Snapshot
 from mnistfaces.engine.training import Epoch, Measure, train_model, train_stack
@@ -80,12 +81,16 @@ def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterato
         trial: what to train.
 
     Raises:
-        DataError: a class has too few images for the split.
+        DataError: a class has too few images for the split, or a model in closed form has too many.
         UsageError: validation images choose the weights, and there are none.
         FileError: the disk refuses.
     """
     split = draw_split(dataset, trial.cell.split, trial.split_seed, trial.fold)
-    require_validation(trial.cell.training, split)
+    training = trial.cell.training
+    whole = split.refitted() if training.refit else split
+    size = len(whole.train) * training.copies, dataset.inputs.shape[1]
+    require_validation(training, split)
+    require_size(training, *size)
     with folder:
         yield from folder.claim()
         if folder.finished:
@@ -94,6 +99,8 @@ def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterato
             lines = [*dataset.notes(), *notes_on(dataset, trial.cell.training.augment)]
             yield from (Note(message=line) for line in lines)
             yield Note(message=f"training on {dataset.name}, seed {trial.seed}, into {folder.path}")
+            if training.model in CLOSED:
+                yield Note(message=f"{training.model} decomposes {matrix_size(training, *size)}")
             yield from _fill(folder, dataset, trial, Draw(split=split, seed=trial.seed))
     yield load_run(folder.path)
 
@@ -174,6 +181,8 @@ def _loss_of(measure: Measure | None) -> str:
 def _row(folder: RunFolder, dataset: Dataset, trial: Trial, draw: Draw, measure: Measure) -> Row:
     """Returns the row of a trained model."""
     options = trial.cell.options()
+    if measure.solution is not None:
+        options["gamma"] = measure.solution.gamma  # the value used, where none was asked for
     tested: Row = dict.fromkeys(("test_low", "test_high"))
     if measure.test is not None:
         answers = Answers(key="", split=draw.split, val=None, test=measure.test.predicted)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnistfaces.config import (
     ARITHMETIC,
+    CLOSED,
     FOLDS_ARITHMETIC,
     MOST_TRIALS,
     OPTIMIZER_DEFAULTS,
@@ -64,6 +65,11 @@ class Cell:
         if changes:
             raise TypeError(f"a cell has no options {', '.join(changes)}")
         return Cell(**parts)
+
+
+def fullest(cells: Sequence[Cell]) -> Cell:
+    """Returns the first cell, or the first of a model with the most options that count: what all have in common."""
+    return next((cell for cell in cells if cell.training.model not in CLOSED), cells[0])
 
 
 def build_cells(lists: Mapping[str, Sequence[Any]], common: Cell) -> tuple[Cell, ...]:
@@ -161,7 +167,8 @@ def counted_fields(draw: "Draw", dataset: "Dataset") -> Row:
 
 def measured_fields(measure: "Measure", counted: Row) -> Row:
     """Returns the fields of a row that say how a model did; null where there is no such number."""
-    return {**_score_fields(measure), **counted}
+    left_out = measure.solution and measure.solution.loo_accuracy
+    return {**_score_fields(measure), **counted, "loo_accuracy": left_out}
 
 
 def history_fields(measure: "Measure") -> Row:

@@ -12,7 +12,8 @@ from mnistfaces.runs.runs import Run
 def export(run: Run, path: Path, data_dir: Path | None = None) -> list[Path]:  # noqa: ARG001  as every target
     """Writes a model's parameters, and what its inputs and outputs mean.
 
-    The arrays: the parameters by their `torch.nn.Sequential` names (`0.weight` (C or H, D), `0.bias`, ...);
+    The arrays: the parameters by their `torch.nn.Sequential` names (`0.weight` (C or H, D), `0.bias`, ...),
+    of a kernel regression its training images `0.centers` (n, D), `0.gamma`, `1.weight` (C, n) and `1.bias`;
     `classes` (C,); `shape` of one input; `scale`, what inputs are divided by: 255 for pixels of 0 to 255, else 1;
     `activation`, of the hidden units. No array holds objects, so `numpy.load` needs no `allow_pickle`.
 

@@ -1,6 +1,6 @@
 """A model as an ONNX graph, from pixels to probabilities.
 
-Legend: N images, D inputs, C classes.
+Legend: N images, D inputs, C classes; n training images, of a kernel.
 """
 
 import json
@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mnistfaces.config import Activation
 from mnistfaces.errors import UsageError
@@ -57,12 +60,12 @@ def export(run: Run, path: Path, data_dir: Path | None = None) -> list[Path]:  #
 
 
 def _graph(run: Run) -> Any:  # noqa: ANN401  onnx brings no types
-    """Returns the graph: a cast and a division for pixels, a layer after the other, softmax and its argmax."""
+    """Returns the graph: a cast and a division for pixels, a kernel or none, layer after layer, softmax, its argmax."""
     from onnx import TensorProto, helper, numpy_helper
 
     weights, shape = run.weights(), shape_of(run)
-    layers = len(weights) // 2
-    kind = helper.np_dtype_to_tensor_dtype(weights["0.weight"].dtype)
+    matrices = sorted((name.removesuffix(".weight") for name in weights if name.endswith(".weight")), key=int)
+    kind = helper.np_dtype_to_tensor_dtype(weights[f"{matrices[0]}.weight"].dtype)
     constants = [numpy_helper.from_array(values, name) for name, values in weights.items()]
     nodes, seen = [helper.make_node("Cast", ["images"], ["values"], to=kind)], "values"
     if takes_pixels(run):
@@ -71,11 +74,14 @@ def _graph(run: Run) -> Any:  # noqa: ANN401  onnx brings no types
         seen = "scaled"
     nodes.append(helper.make_node("Flatten", [seen], ["inputs"], axis=1))
     seen = "inputs"
-    for number in range(layers):
-        names = [seen, f"{2 * number}.weight", f"{2 * number}.bias"]
-        nodes.append(helper.make_node("Gemm", names, [f"sums{number}"], transB=1))
+    if "0.centers" in weights:
+        constants += [numpy_helper.from_array(values, name) for name, values in _of_kernel(weights).items()]
+        nodes += _kernel_nodes(seen)
+        seen = "kernel"
+    for number, name in enumerate(matrices):
+        nodes.append(helper.make_node("Gemm", [seen, f"{name}.weight", f"{name}.bias"], [f"sums{number}"], transB=1))
         seen = f"sums{number}"
-        if number < layers - 1:
+        if number < len(matrices) - 1:
             nodes.append(helper.make_node(ACTIVATIONS[run.training.activation], [seen], [f"units{number}"]))
             seen = f"units{number}"
     nodes.append(helper.make_node("Softmax", [seen], ["probabilities"], axis=1))
@@ -91,3 +97,25 @@ def _graph(run: Run) -> Any:  # noqa: ANN401  onnx brings no types
         ],
         constants,
     )
+
+
+def _of_kernel(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Returns what the kernel's part of a graph needs beside the weights."""
+    centers, gamma = weights["0.centers"], weights["0.gamma"]
+    squares = (centers.astype(np.float64) ** 2).sum(axis=1).astype(centers.dtype)
+    return {"squared_centers": squares, "minus_gamma": -gamma, "row": np.array([1])}
+
+
+def _kernel_nodes(seen: str) -> list[Any]:
+    """Returns the kernel exp(-gamma |x - x_i|^2) between inputs and the training images, (N, n)."""
+    from onnx import helper
+
+    return [
+        helper.make_node("Mul", [seen, seen], ["squares"]),
+        helper.make_node("ReduceSum", ["squares", "row"], ["squared_inputs"], keepdims=1),
+        helper.make_node("Gemm", [seen, "0.centers", "squared_centers"], ["less_products"], alpha=-2.0, transB=1),
+        helper.make_node("Add", ["less_products", "squared_inputs"], ["distances"]),
+        helper.make_node("Relu", ["distances"], ["squared_distances"]),
+        helper.make_node("Mul", ["squared_distances", "minus_gamma"], ["exponents"]),
+        helper.make_node("Exp", ["exponents"], ["kernel"]),
+    ]

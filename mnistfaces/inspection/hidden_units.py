@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistfaces.config import Criterion
+from mnistfaces.config import MODEL_TITLES, Criterion
 from mnistfaces.datasets.base import Dataset, class_number
 from mnistfaces.errors import DataError, UsageError
 from mnistfaces.inspection.weight_images import (
@@ -68,17 +68,20 @@ def draw_weights(run: Run, request: UnitsRequest, *, data_dir: Path | None = Non
 
     Raises:
         UsageError: hidden units were asked for, the model has none; or the criterion ranks none below another layer.
-        DataError: there is no such class, the inputs are no images, or the run's are not on this machine.
+        DataError: there is no such class, the inputs are no images, the run's are not on this machine, or the model
+            is a kernel regression.
         RunError: the run keeps no model, or its dataset is of other content now.
     """
-    network, classes = network_of(run), classes_of(run)
+    network, classes, kind = network_of(run), classes_of(run), MODEL_TITLES[run.training.model]
+    if network.kernel is not None:
+        raise DataError(f"{run.path} is a {kind}: it weighs its training images, not pixels; --model ridge has weights")
     numbers = list(dict.fromkeys(class_number(classes, name) for name in request.classes)) or [*range(len(classes))]
     name = origin_of(run)["name"]
     if len(network.layers) == 1:
         if request.top is not None or request.criterion is not None:
-            raise UsageError(f"--top and --criterion are for hidden units: {run.path} is a softmax regression")
+            raise UsageError(f"--top and --criterion are for hidden units: {run.path} is a {kind}")
         images = class_images(network.layers[0][0], shape_of(run), classes)
-        title = f"Weights into every class: softmax regression on {name}"
+        title = f"Weights into every class: {kind} on {name}"
         return WeightImages(images=tuple(images[number] for number in numbers), title=title)
     units, depth = len(network.layers[0][1]), len(network.layers) - 1
     top, criterion = min(request.top or TOP, units), request.criterion or ("weight" if depth == 1 else "ablation")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mnistfaces.config import CLOSED
 from mnistfaces.errors import MnistFacesError
 from mnistfaces.notebook.parts import card, fields, picture, rows_table
 from mnistfaces.text import counted
@@ -62,7 +63,9 @@ def _trained(run: "Run", name: str) -> str:
     from mnistfaces.plots.training import learning_curve
 
     row, training = run.row, run.training
-    told = f"{training.model}, {training.optimizer}, lr {training.lr:g}: {row['status']}, {row['seconds']:.3g} s"
+    closed = training.model in CLOSED
+    setting = f"weight decay {training.weight_decay:g}" if closed else f"{training.optimizer}, lr {training.lr:g}"
+    told = f"{training.model}, {setting}: {row['status']}, {row['seconds']:.3g} s"
     sides = [
         {
             "images of": word,
@@ -74,6 +77,8 @@ def _trained(run: "Run", name: str) -> str:
         }
         for side, word in SIDES.items()
     ]
+    if closed:  # without steps, and so without a curve
+        return card(name, told, rows_table(sides, MOST_ROWS))
     curve = learning_curve(load_history(run.file(HISTORY)), row["dataset"])
     return card(
         name, told, rows_table(sides, MOST_ROWS), picture(inline_svg(curve, f"The learning curve of {run.path}"))

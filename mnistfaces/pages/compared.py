@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mnistfaces.config import CLOSED
 from mnistfaces.errors import MnistFacesError
 from mnistfaces.evaluation.compare import advice, compare
 from mnistfaces.evaluation.contenders import load_contender
@@ -157,6 +158,9 @@ def _curves(trainings: Mapping[str, Run]) -> str:
     histories: dict[str, History] = {}
     said = []
     for name, run in trainings.items():
+        if run.training.model in CLOSED:
+            said.append(cannot(f"The learning curve of {name}", "a model in closed form has none"))
+            continue
         try:
             histories[name] = load_history(run.file(HISTORY))
         except MnistFacesError as error:

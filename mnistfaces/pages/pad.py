@@ -57,6 +57,8 @@ def _problem(run: Run, network: Network) -> str:
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] > LARGEST_SIDE:  # noqa: PLR2004  rows and columns
         size = " x ".join(map(str, shape))
         return cannot("A pad", f"it is for gray square images of up to {LARGEST_SIDE} pixels, the model takes {size}")
+    if network.kernel is not None:
+        return cannot("A pad", "a kernel regression carries all its training images; mnf predict asks it")
     if count > MOST_WEIGHTS:
         return cannot(
             "A pad", f"the model has {count:,} weights, a page carries {MOST_WEIGHTS:,}; mnf predict has no limit"

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistfaces.config import CLOSED, MODEL_TITLES
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import MnistFacesError
 from mnistfaces.evaluation.evaluate import Evaluation, Mistake, evaluate, find_mistakes
@@ -121,8 +122,7 @@ def title_of(run: Run) -> str:
     """Returns what a page of a training is called."""
     training = run.training
     hidden = f", {training.hidden} hidden units" if training.model == "mlp" else ""
-    kind = {"softmax": "Softmax regression", "mlp": "Neural network"}.get(training.model, training.model)
-    return f"{kind} on {run.config['dataset']['name']}{hidden}"
+    return f"{MODEL_TITLES[training.model].capitalize()} on {run.config['dataset']['name']}{hidden}"
 
 
 def trained_sections(run: Run, data_dir: Path | None = None) -> list[Section]:
@@ -175,6 +175,12 @@ def _pad(model: Model, images: NDArray[np.int64]) -> Section:
 
 def _learning(run: Run) -> Section:
     try:
+        if run.training.model in CLOSED:
+            said = (
+                "It was solved in closed form, without steps. Of the training images, each asked of the model without "
+                f"its group, {percent(run.row['loo_accuracy'])} are told right."
+            )
+            return Section(title="How it learned", inside=f"<p>{said}</p>", name="learning")
         inside = _curves(load_history(run.file(HISTORY)))
     except MnistFacesError as error:
         inside = cannot("The learning curve", error)

@@ -1,6 +1,6 @@
 """The forward pass of one kept model, in float64.
 
-Legend: N images, D inputs, H hidden units of a layer, C classes.
+Legend: N images, D inputs, H hidden units of a layer, C classes; n training images, of a kernel.
 """
 
 import itertools
@@ -26,27 +26,55 @@ ACTIVATIONS: Mapping[Activation, Callable[[Floats], Floats]] = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Kernel:
+    """What a kernel regression sees of an image x: exp(-gamma |x - x_i|^2) for every training image x_i.
+
+    Attributes:
+        centers: the training images, (n, D).
+        gamma: of the kernel.
+    """
+
+    centers: Floats
+    gamma: float
+
+    def features(self, inputs: Floats) -> Floats:
+        """Returns the kernel between inputs (N, D) and the training images, (N, n)."""
+        squares = (inputs**2).sum(axis=1)[:, None] + (self.centers**2).sum(axis=1)
+        features: Floats = np.exp(-self.gamma * np.maximum(squares - 2 * (inputs @ self.centers.T), 0))
+        return features
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
-    """A softmax regression, or a network with hidden layers.
+    """A linear model, a network with hidden layers, or a kernel regression.
 
     Attributes:
         layers: weights and biases from the inputs on: (C, D) and (C,) alone, or (H, D) and (H,) first, (C, H) and
-            (C,) last.
+            (C,) last; of a kernel regression (C, n) and (C,).
         activation: of the hidden units.
+        kernel: through which the first layer sees the inputs, in a kernel regression.
     """
 
     layers: tuple[tuple[Floats, Floats], ...]
     activation: Activation
+    kernel: Kernel | None = None
 
     @classmethod
     def of(cls, weights: Mapping[str, NDArray[Any]], activation: Activation) -> "Network":
-        """Returns the network of some parameters under their `torch.nn.Sequential` names: 0.weight, 2.weight, ..."""
-        numbers = itertools.takewhile(lambda number: f"{number}.weight" in weights, itertools.count(0, 2))
+        """Returns the network of some parameters under their `torch.nn.Sequential` names: 0.weight, 2.weight, ...
+
+        Those of a kernel regression are 0.centers, 0.gamma, 1.weight and 1.bias.
+        """
+        kernel = None
+        if "0.centers" in weights:
+            kernel = Kernel(centers=weights["0.centers"].astype(np.float64), gamma=float(weights["0.gamma"][0]))
+        first = 0 if kernel is None else 1
+        numbers = itertools.takewhile(lambda number: f"{number}.weight" in weights, itertools.count(first, 2))
         layers = tuple(
             (weights[f"{number}.weight"].astype(np.float64), weights[f"{number}.bias"].astype(np.float64))
             for number in numbers
         )
-        return cls(layers=layers, activation=activation)
+        return cls(layers=layers, activation=activation, kernel=kernel)
 
     def first_units(self, inputs: NDArray[Any]) -> Floats:
         """Returns the activations of the first hidden layer, (N, H), for inputs (N, D), pixels in [0, 1]."""
@@ -64,7 +92,8 @@ class Network:
 
     def probabilities(self, inputs: NDArray[Any]) -> Floats:
         """Returns the probability of every class, (N, C), for inputs (N, D)."""
-        return softmax(self._onward(self._sums(inputs.astype(np.float64, copy=False), 0), 0))
+        seen = inputs.astype(np.float64, copy=False)
+        return softmax(self._onward(self._sums(seen if self.kernel is None else self.kernel.features(seen), 0), 0))
 
     def probabilities_of(self, dataset: Dataset, indices: NDArray[np.int64]) -> Floats:
         """Returns the probability of every class, (n, C), for some images of a dataset."""

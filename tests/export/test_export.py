@@ -25,6 +25,7 @@ from mnistfaces.runs.models import network_of, split_of
 from mnistfaces.runs.runs import WEIGHTS, Run
 
 SMALL = SplitConfig(test_per_class=4)
+RIDGE, KERNEL = TrainConfig(model="ridge"), TrainConfig(model="kernel")
 DEEP = MLP.with_(hidden="30x20", activation="tanh", dtype="float64")
 
 
@@ -34,7 +35,9 @@ def answers_of(path: Path, inputs: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any
     return probabilities, classes
 
 
-@pytest.mark.parametrize("training", [SOFTMAX, MLP, DEEP], ids=["softmax", "mlp", "two hidden layers"])
+@pytest.mark.parametrize(
+    "training", [SOFTMAX, MLP, DEEP, RIDGE, KERNEL], ids=["softmax", "mlp", "two layers", "ridge", "kernel"]
+)
 def test_the_graph_says_of_every_test_image_what_predict_says(tmp_path: Path, training: TrainConfig) -> None:
     run, sample = keep_run(tmp_path / "run", training), load_sample()
     assert TARGETS["onnx"](run, tmp_path / "model.onnx", None) == [tmp_path / "model.onnx"]
