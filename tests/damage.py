@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 from mnistfaces.files.litter import temporary_name
@@ -34,3 +35,10 @@ def half_written(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_name(name).write_bytes(b"half")
     return path.with_name(name)
+
+
+def tries(usual: int) -> Iterator[random.Random]:
+    """Yields a generator per try, each with its own seed: as many as MNF_TEST_TRIES says, from MNF_TEST_SEED on."""
+    first = int(os.environ.get("MNF_TEST_SEED", "0"))
+    for number in range(int(os.environ.get("MNF_TEST_TRIES", usual))):
+        yield random.Random(first * 1_000_003 + number)  # noqa: S311  damage, not secrets

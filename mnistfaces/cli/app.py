@@ -16,6 +16,7 @@ from mnistfaces.text import clean
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 STDOUT_CLOSED = 141  # what a shell reports of a program that SIGPIPE ended
+AS_ESCAPES = "backslashreplace"
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 """How torch words what Python calls a MemoryError."""
 
@@ -132,9 +133,9 @@ def _prepare_streams() -> bool:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     sys.stdin = sys.stdin or _nowhere("r")
     sys.stdout, sys.stderr = sys.stdout or _nowhere("w"), sys.stderr or _nowhere("w")
-    for stream in (sys.stdout, sys.stderr):
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, AS_ESCAPES), (sys.stderr, AS_ESCAPES)):
         with contextlib.suppress(AttributeError):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+            stream.reconfigure(encoding="utf-8", errors=errors)  # type: ignore[union-attr]
     return given
 
 

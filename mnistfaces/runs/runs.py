@@ -12,6 +12,7 @@ from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.display import Displayed
 from mnistfaces.errors import RunError
 from mnistfaces.files import write_bytes
+from mnistfaces.files.schema import parse_json, problem_of
 from mnistfaces.runs.configuration import COMMANDS, CONFIG, read_config
 from mnistfaces.runs.folder import RUNS, is_proven
 from mnistfaces.text import nearest
@@ -200,18 +201,23 @@ def _rows(lines: Iterable[str]) -> list[dict[str, Any]]:
     text = "\n".join(line.rstrip("\n") for line in lines)
     if text.lstrip().startswith("["):
         try:
-            rows = json.loads(text)
+            rows = parse_json(text.encode("utf-8", "surrogateescape"))
         except ValueError as error:
             raise RunError(f"stdin is not an array of JSON: {error}") from error
     else:
-        rows = [_row(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if not all(isinstance(row, dict) and isinstance(row.get("run", ""), str | None) for row in rows):
+        rows = [_row(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not all(isinstance(row, dict) and _may_be_a_path(row.get("run")) for row in rows):
         raise RunError("stdin holds JSON that is not rows of mnf")
     return list(rows)
 
 
+def _may_be_a_path(value: object) -> bool:
+    """Returns whether the `run` of a row is none, or a text that a path can be."""
+    return problem_of(value, str | None) is None and "\0" not in str(value)
+
+
 def _row(number: int, line: str) -> Any:  # noqa: ANN401  a JSON value
     try:
-        return json.loads(line)
+        return parse_json(line.encode("utf-8", "surrogateescape"))
     except ValueError as error:
         raise RunError(f"line {number} of stdin is not NDJSON: {error}") from error

@@ -3,18 +3,16 @@
 import contextlib
 import hashlib
 import json
-import os
-import random
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import Mnf
-from damage import damaged
+from damage import damaged, tries
 
 if TYPE_CHECKING:
     import subprocess
@@ -280,18 +278,11 @@ def test_shards_work_side_by_side_and_the_whole_waits_for_them(mnf: Mnf, env: di
 # --- by chance -----------------------------------------------------------------------------------------------------
 
 
-def tries() -> Iterator[random.Random]:
-    """Yields a generator per try, each with a seed of its own, which a failure shows."""
-    first = int(os.environ.get("MNF_TEST_SEED", "0"))
-    for number in range(int(os.environ.get("MNF_TEST_TRIES", "200"))):
-        yield random.Random(first * 1_000_003 + number)  # noqa: S311  damage, not secrets
-
-
 @pytest.mark.long
 def test_two_hundred_damaged_ledgers_end_with_the_same_table(whole: Mnf, here: Mnf) -> None:
     path = here.folder / "swept" / "trials.ndjson"
     content = path.read_bytes()
-    for rng in tries():
+    for rng in tries(200):
         path.write_bytes(damaged(content, rng))
         done = here(*SWEEP)
         assert "Traceback" not in done.stderr
@@ -302,7 +293,7 @@ def test_two_hundred_damaged_ledgers_end_with_the_same_table(whole: Mnf, here: M
 def test_two_hundred_damaged_configurations_are_one_line_or_believed_rightly(here: Mnf) -> None:
     path = here.folder / "one" / "config.json"
     content, right = path.read_bytes(), here("evaluate", "one").stdout
-    for rng in tries():
+    for rng in tries(200):
         path.write_bytes(damaged(content, rng))
         done = here("evaluate", "one", code=None)
         if done.code == 0:

@@ -370,6 +370,9 @@ def test_equality_is_shown_by_two_one_sided_tests_and_not_by_a_high_p() -> None:
     few, many = (paired_difference(*one_pair(b, b, n), level=0.9) for b, n in ((3, 120), (30, 12_000)))
     assert equivalence(few, 0.01, p=few.p, names=("a", "b")).startswith("not enough data: neither a difference nor")
     assert equivalence(many, 0.01, p=many.p, names=("a", "b")) == "equal within 1 point"
+    reach = max(-few.low, few.high)
+    assert equivalence(few, reach, p=few.p, names=("a", "b")).startswith("not enough data")
+    assert equivalence(few, math.nextafter(reach, 1), p=few.p, names=("a", "b")).startswith("equal within")
     clear = paired_difference(*one_pair(40, 1, 120), level=0.9)
     assert equivalence(clear, 0.02, p=clear.p, names=("a", "b")).startswith("a is better")
     # Liu et al. (2002): both one-sided score tests at 5 % are the 90 % score interval.

@@ -152,7 +152,11 @@ def _place(table: Path, number: int, name: str, below: Mapping[str, Path]) -> Pa
         raise DataError(f"{table}, row {number}: file_name {name!r} is no path below the folder of the table")
     place = table.parent / plain
     require_utf8(table.parent, [place.name])
-    if not place.is_file():
+    try:
+        is_there = place.is_file()
+    except OSError as error:  # the name is too long, for one
+        raise DataError(f"{table}, row {number}: cannot use file_name {name[:80]!r}: {error.strerror}") from error
+    if not is_there:
         raise DataError(f"{table}, row {number}: there is no file {place}")
     return place
 
