@@ -139,7 +139,7 @@ def _evaluate_kept(run: Run, dataset: Dataset | None = None) -> Evaluation:
     tested = predictions.side[0] == TESTED
     if not tested.any():
         raise RunError(f"{run.path} answered no test images: its status is {run.row['status']}")
-    what = f"{np.count_nonzero(tested)} test images of {origin_of(run)['name']}"
+    what = f"{np.count_nonzero(tested):,} test images of {origin_of(run)['name']}"
     return Evaluation(
         run=run,
         what=what,
@@ -164,7 +164,7 @@ def _evaluate_other(run: Run, network: Network, dataset: Dataset, data_dir: Path
     chosen = chosen[~seen]
     if not len(chosen):
         raise DataError(f"{run.path} knows all {len(seen)} images of {dataset.name}: none is left to evaluate it on")
-    what = f"{len(chosen)} {'test images' if own else 'images'} of {dataset.name}"
+    what = f"{len(chosen):,} {'test images' if own else 'images'} of {dataset.name}"
     what += "" if own else " (it has no test set of its own)"
     return Evaluation(
         run=run,

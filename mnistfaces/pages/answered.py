@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mnistfaces.evaluation.calibration import calibrate, calibration_error
 from mnistfaces.evaluation.evaluate import Evaluation, Mistake
 from mnistfaces.pages.charts import reliability
-from mnistfaces.pages.parts import Cell, figure, percent, picture, png, scrolled, shown, table
+from mnistfaces.pages.parts import UNBROKEN, Cell, figure, percent, picture, png, scrolled, shown, table
 
 MOST_CLASSES = 500
 """Rows of the table per class: of more, those with the lowest recall are shown."""
@@ -22,6 +22,8 @@ MATRIX_CLASSES = 30
 
 CONFUSIONS = 30
 MISTAKES = 40
+CERTAIN = 0.995
+"""Beyond it whole percents would say 100."""
 
 
 def classes_part(evaluation: Evaluation) -> str:
@@ -124,13 +126,18 @@ def mistakes_part(mistakes: Sequence[Mistake], evaluation: Evaluation, tried: in
         return "<p>It made no mistake on its test images.</p>"
     items = "".join(
         f"<li>{_drawn(one, None if tried is None else tried + place)}"
-        f"<span><b>{shown(one.predicted)}</b> {percent(one.probability, 0)}, is {shown(one.label)}</span></li>"
+        f"<span><b>{shown(one.predicted)}</b> {_sure(one.probability)}, is {shown(one.label)}</span></li>"
         for place, one in enumerate(mistakes[:MISTAKES])
     )
     first = min(MISTAKES, len(mistakes))
     said = f"{len(mistakes):,} mistakes among {evaluation.what}; the first {first}, surest first."
     hint = "" if tried is None else " A click takes one to the pad, which says why."
     return f'<p>{shown(said + hint)}</p><ul class="gallery">{items}</ul>'
+
+
+def _sure(probability: float) -> str:
+    """Returns a probability in whole percent; what is not certain is not said to be."""
+    return shown(percent(probability, 0) if probability <= CERTAIN else "> 99 %").replace(" ", UNBROKEN)
 
 
 def _drawn(mistake: Mistake, place: int | None) -> str:

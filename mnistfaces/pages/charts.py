@@ -6,7 +6,7 @@ A chart is WIDTH units wide and at least as many pixels on a phone's screen, so 
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mnistfaces.evaluation.calibration import Bin
 from mnistfaces.pages.parts import number, shown
@@ -72,7 +72,10 @@ def axis_over(
     low, high = ends or (min(values), max(values))
     if log:
         low, high = ends or (low / 1.1, high * 1.1)
-        return Axis(title=title, low=low, high=high, log=True, ticks=_powers(low, high))
+        powers = _powers(low, high)  # within less than a factor of two there may be none
+        return Axis(
+            title=title, low=low, high=high, log=True, ticks=powers if len(powers) > 1 else _round_numbers(low, high)
+        )
     if ends is None:
         room = 0.04 * (high - low) or 0.5
         low, high = low - room, high + room
@@ -88,6 +91,8 @@ def line_chart(curves: Sequence[Curve], x_title: str, y_title: str, *, log: bool
     log = log and min(y for _, y in points) > 0
     places = [place for place, _ in points]
     x = axis_over(places, x_title, log=log_x and min(places) > 0, ends=_ends(places))
+    if all(float(place).is_integer() for place in places):  # as epochs are: there is no half one
+        x = replace(x, ticks=tuple(tick for tick in x.ticks if float(tick).is_integer()))
     y = axis_over([value for _, value in points], y_title, log=log)
     drawn = [(curve, [_thinned(stretch, x) for stretch in stretches]) for curve, stretches in stretched]
     lines = [

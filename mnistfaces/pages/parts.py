@@ -30,6 +30,11 @@ def percent(value: float | None, digits: int = 1) -> str:
     return NOT_THERE if value is None else f"{100 * value:.{digits}f} %".replace("-", MINUS)
 
 
+def _unbroken(text: str) -> str:
+    """Returns a text that never ends a line between a number and its percent sign."""
+    return text.replace(" %", f"{UNBROKEN}%")
+
+
 def interval(low: float | None, high: float | None) -> str:
     """Returns an interval of fractions in percent; "" where there is none."""
     return "" if low is None or high is None else f"[{100 * low:.1f}, {100 * high:.1f}]".replace("-", MINUS)
@@ -97,7 +102,7 @@ def table(
     titles = "".join(
         f'<th scope="col"{_words(body, column)}>'
         f"{f'<button type=button>{shown(title)}</button>' if sortable else shown(title)}</th>"
-        for column, title in enumerate(head)
+        for column, title in enumerate(map(_unbroken, head))
     )
     lines = []
     for place, row in enumerate(body):
@@ -126,6 +131,7 @@ def _cell(cell: Cell, tag: str, sortable: bool) -> str:
     )
     long = " long" if len(cell.text) > LONG else ""
     words = f' class="words{long}"' if tag == "td" and isinstance(cell.value, str) else ""
+    words = ' class="long"' if tag != "td" and long else words
     return f"<{tag}{words}{key}>{shown(cell.text)}{small}</{tag.split(maxsplit=1)[0]}>"
 
 
@@ -147,8 +153,7 @@ def scrolled(caption: str, inside: str, attributes: str = "", label: str = "") -
 def tiles(values: Mapping[str, str]) -> str:
     """Returns the few numbers that a reader wants first, by what they are."""
     cells = "".join(
-        f"<div><dt>{shown(name.replace(' %', UNBROKEN + '%'))}</dt><dd>{shown(value)}</dd></div>"
-        for name, value in values.items()
+        f"<div><dt>{shown(_unbroken(name))}</dt><dd>{shown(value)}</dd></div>" for name, value in values.items()
     )
     return f'<dl class="tiles">{cells}</dl>'
 

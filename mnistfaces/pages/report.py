@@ -89,7 +89,7 @@ def build_report(subjects: Sequence[Subject], data_dir: Path | None = None) -> s
             replace(section, name=f"{section.name}-{place}", title=f"{one.path.name}: {section.title}")
             for section in told.sections
         ]
-    title = compared.title_of(runs) if len(runs) > 1 else f"{len(subjects)} runs"
+    title = compared.title_of(runs) if len(runs) == len(subjects) else f"{len(subjects)} runs"
     return build_page(title, sections, footer=FOOTER)
 
 

@@ -94,7 +94,8 @@ def _summary(summary: Summary, scale: Scale) -> Section:
     }
     if (fastest := summary.fastest) is not None:
         times = f"{show_duration(fastest.then)} then, {show_duration(fastest.now)} now"
-        first[f"times as fast as then: {fastest.table}, {times}"] = f"{fastest.then / fastest.now:,.0f}"
+        speed = show_speed(fastest.then, fastest.now).removesuffix("x")
+        first[f"times as fast as then: {fastest.table}, {times}"] = speed
     repeated = f"<p>{shown(summary.repeated)}</p>" if summary.repeated else ""
     quick = (
         "<p>This is the quick run: the embedded digits, at most three seeds, and no long trainings. "

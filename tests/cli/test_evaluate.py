@@ -55,7 +55,7 @@ def test_a_row_per_class_then_all_with_the_runs_own_accuracy(place: Path) -> Non
     assert rows[-1]["accuracy"] == kept["test_accuracy"]
     assert (rows[-1]["low"], rows[-1]["high"]) == (kept["test_low"], kept["test_high"])
     assert sum(row["recall"] * row["support"] for row in rows[:-1]) / 1000 == pytest.approx(rows[-1]["accuracy"])
-    assert "1000 test images of digits-sample" in done.stderr
+    assert "1,000 test images of digits-sample" in done.stderr
 
 
 def test_figures_and_lists_are_written_and_the_run_comes_from_a_pipe(place: Path, tmp_path: Path) -> None:

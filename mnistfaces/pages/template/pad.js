@@ -322,7 +322,7 @@ function startPad(root, told) {
   }
 
   const gray = (pixels) => (place) => [pixels[place], pixels[place], pixels[place], 255];
-  const percent = (share) => `${(100 * share).toFixed(1)} %`;
+  const percent = (share) => (share < 1 && share > 0.9995 ? "> 99.9 %" : `${(100 * share).toFixed(1)} %`);
   const words = new Intl.NumberFormat("en", { notation: "compact", compactDisplay: "long", maximumSignificantDigits: 3 });
   const times = (ratio) => (ratio < 1e6 ? Number(ratio.toPrecision(3)).toLocaleString("en") : ratio < 1e15 ? words.format(ratio) : ratio.toExponential(1));
   const signed = (value) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(2)}`;
@@ -332,6 +332,7 @@ function startPad(root, told) {
     if (document.activeElement === find("draw")) showPen();
     const empty = !found.pixels;
     find("answers").hidden = empty;
+    root.dataset.empty = empty ? "yes" : "no";
     find("undo").disabled = !state.strokes.length;
     find("place").textContent = state.shown < 0 ? "your drawing" : `test image ${state.shown + 1} of ${told.labels.length}: ${told.classes[told.labels[state.shown]]}`;
     if (empty) {

@@ -404,6 +404,8 @@ function startPlayground(root, SURFACE) {
     return { context, width, height, density };
   }
 
+  const minus = (text) => text.replaceAll("-", "\u2212");
+
   function ticks(low, high, most) {
     const rough = (high - low) / most;
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -411,7 +413,7 @@ function startPlayground(root, SURFACE) {
     const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
     const values = [];
     for (let n = Math.ceil(low / step - 1e-9); n * step <= high + 1e-9 * step; n++) values.push(n * step);
-    return values.map((value) => [value, value.toFixed(Math.min(digits, 20))]);
+    return values.map((value) => [value, minus(value.toFixed(Math.min(digits, 20)))]);
   }
 
   function drawAxes(context, box, ranges, names) {
@@ -422,13 +424,13 @@ function startPlayground(root, SURFACE) {
     context.strokeRect(left, top, right - left, bottom - top);
     context.textAlign = "center";
     context.textBaseline = "top";
-    for (const [value, text] of ticks(ranges[0], ranges[1], Math.max(2, (right - left) / 80))) {
+    for (const [value, text] of ticks(ranges[0], ranges[1], Math.max(4, (right - left) / 80))) {
       context.fillText(text, left + ((value - ranges[0]) / (ranges[1] - ranges[0])) * (right - left), bottom + 5);
     }
     context.fillText(names[0], (left + right) / 2, bottom + 23, right - left);
     context.textAlign = "right";
     context.textBaseline = "middle";
-    for (const [value, text] of ticks(ranges[2], ranges[3], Math.max(2, (bottom - top) / 50))) {
+    for (const [value, text] of ticks(ranges[2], ranges[3], Math.max(4, (bottom - top) / 50))) {
       context.fillText(text, left - 5, bottom - ((value - ranges[2]) / (ranges[3] - ranges[2])) * (bottom - top), left - 16);
     }
     context.save();
@@ -584,7 +586,7 @@ function startPlayground(root, SURFACE) {
     }
     for (const name of ["vanilla", "momentum"]) {
       const { points, loss } = paths[name];
-      element(`${name}-end`).textContent = points[points.length - 1].map((w) => Number(w.toPrecision(5))).join(", ");
+      element(`${name}-end`).textContent = minus(points[points.length - 1].map((w) => Number(w.toPrecision(5))).join(", "));
       element(`${name}-cost`).textContent = shortly(loss[loss.length - 1]);
     }
     const map = element("map");
@@ -603,10 +605,13 @@ function startPlayground(root, SURFACE) {
     const line = (options) =>
       `mnf trajectory ${quoted(SURFACE.source)} --start=${state.start.join(",")} ${options} --steps ${state.steps}`;
     const momentum = takesMomentum(state.optimizer) ? ` --momentum ${state.momentum}` : "";
-    element("command").textContent =
+    const repeated =
       state.optimizer === "gd"
         ? line(`--lr ${state.lr} --momentum ${state.momentum ? `0,${state.momentum}` : "0"}`)
         : `${line(`--lr ${state.lr} --momentum 0`)} && ${line(`--optimizer ${state.optimizer} --lr ${rate()}${momentum}`)}`;
+    // a line ends between words only
+    const words = repeated.split(" ").map((word) => Object.assign(document.createElement("span"), { textContent: word }));
+    element("command").replaceChildren(...words.flatMap((word, n) => (n ? [" ", word] : [word])));
   }
 
   // Returns a word as a shell takes it.
