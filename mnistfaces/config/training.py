@@ -92,7 +92,10 @@ def read_hidden(text: str) -> int | str:
     return int(text) if len(layers) == 1 else "x".join(str(int(layer)) for layer in layers)
 
 
-LATER = ("patience", "augment", "refit", "gamma")
+MOST_MEMBERS = 1000
+"""Of an ensemble: more are a slip of the pen."""
+
+LATER = ("patience", "augment", "refit", "ensemble", "gamma")
 """Fields that release 0.1.0 did not have: at their default they are no part of a run's hash."""
 
 
@@ -124,6 +127,7 @@ class TrainConfig:
         augment: changes of the training images, each of which adds a copy of every one; None adds none.
         refit: the validation images train, too, once they have chosen: the epoch, where the best is kept, and in a
             sweep the cell.
+        ensemble: how many models answer together, by the mean of their probabilities.
         dtype: of the weights and of all arithmetic.
     """
 
@@ -174,6 +178,12 @@ class TrainConfig:
         help="Train the chosen setting again, on training and validation images together: for as many epochs, or up to "
         "the best one where that is kept. A sweep chooses first, and does so in every draw.",
     )
+    ensemble: int = option(
+        1,
+        "Models that differ in the seed of their weights and minibatches, and are kept and counted as one: it predicts "
+        "by the mean of their probabilities.",
+        needs=ITERATIVE,
+    )
     dtype: DtypeName = option("float32", "Of weights and arithmetic.")
 
     def __post_init__(self) -> None:
@@ -201,13 +211,20 @@ class TrainConfig:
         )
         require(math.isfinite(self.eps) and self.eps >= 0, f"--eps must not be negative, not {self.eps:g}")
         require(self.patience is None or self.patience >= 1, "--patience must be at least 1")
+        require(1 <= self.ensemble <= MOST_MEMBERS, f"--ensemble must be from 1 to {MOST_MEMBERS}")
         if self.augment is not None:
             object.__setattr__(self, "augment", ",".join(map(str, read_augment(self.augment))))
         if self.patience is not None:
             object.__setattr__(self, "select", "best")
         check_momentum(self.optimizer, self.momentum)
         if self.model in CLOSED:  # one pass over all training images, and whatever was asked, no choice among epochs
-            for name, fixed in {"epochs": 1, "batch_size": None, "select": "last", "patience": None}.items():
+            for name, fixed in {
+                "epochs": 1,
+                "batch_size": None,
+                "select": "last",
+                "patience": None,
+                "ensemble": 1,
+            }.items():
                 object.__setattr__(self, name, fixed)
 
     def with_(self, **changes: Any) -> Self:  # noqa: ANN401  each field keeps its own type

@@ -27,6 +27,20 @@ def is_full_batch(config: TrainConfig, images: int) -> bool:
     return config.batch_size is None or config.batch_size >= images
 
 
+def require_unlike(config: TrainConfig, images: int) -> None:
+    """Raises UsageError where all models of an ensemble would be the same: full batches of so many images, from zero.
+
+    Mirrored images are the same for every seed, too.
+    """
+    changed = config.augment is not None and config.augment.replace("mirror", "").strip(",")
+    same = is_full_batch(config, images * config.copies) and config.model == "softmax" and not changed
+    if config.ensemble > 1 and same:
+        raise UsageError(
+            f"--ensemble {config.ensemble}: full batches of --model softmax are the same for every seed: "
+            "give a --batch-size"
+        )
+
+
 def count_steps(config: TrainConfig, images: int) -> int:
     """Returns the number of optimizer steps in an epoch over so many training images."""
     if config.batch_size is None or is_full_batch(config, images):

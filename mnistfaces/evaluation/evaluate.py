@@ -22,16 +22,16 @@ from mnistfaces.evaluation.confusion import class_scores, confusion_matrix
 from mnistfaces.files import write_text
 from mnistfaces.progress import drained
 from mnistfaces.runs.models import (
+    answering_of,
     classes_of,
     dataset_of,
-    network_of,
     origin_of,
     reading_of,
     shape_of,
     size_and_color,
     split_of,
 )
-from mnistfaces.runs.network import Network
+from mnistfaces.runs.network import Ensemble, Network
 from mnistfaces.runs.predictions import TESTED
 from mnistfaces.runs.runs import Run
 from mnistfaces.statistics.intervals import accuracy_interval
@@ -121,7 +121,7 @@ def evaluate(
         RunError: the run keeps no model, or was not tested.
         DataError: the images are not those that the model takes, or have other classes.
     """
-    network = network_of(run)
+    network = answering_of(run)
     if name is None:
         return _evaluate_kept(run)
     kind, shape = kind_of(name), shape_of(run)
@@ -153,7 +153,7 @@ def _evaluate_kept(run: Run, dataset: Dataset | None = None) -> Evaluation:
     )
 
 
-def _evaluate_other(run: Run, network: Network, dataset: Dataset, data_dir: Path | None) -> Evaluation:
+def _evaluate_other(run: Run, network: Network | Ensemble, dataset: Dataset, data_dir: Path | None) -> Evaluation:
     if dataset.shape != shape_of(run):
         raise DataError(f"{run.path} takes inputs of {_size(shape_of(run))}, {dataset.name} has {_size(dataset.shape)}")
     classes = classes_of(run)
@@ -269,7 +269,7 @@ def find_mistakes(evaluation: Evaluation, data_dir: Path | None = None) -> list[
     place = {name: position for position, name in enumerate(dataset.ids.tolist())}
     indices = np.array([place[name] for name in evaluation.ids[wrong].tolist()])
     answers = evaluation.predicted[wrong]
-    probability = network_of(evaluation.run).probabilities_of(dataset, indices)[np.arange(len(wrong)), answers]
+    probability = answering_of(evaluation.run).probabilities_of(dataset, indices)[np.arange(len(wrong)), answers]
     drawable = dataset.inputs.dtype == np.uint8 and len(dataset.shape) > 1
     return [
         Mistake(

@@ -17,7 +17,7 @@ from mnistfaces.datasets.base import FULL_INTENSITY
 from mnistfaces.datasets.normalisation import AS_IT_IS, NORMALISATIONS, Blank, Normalisation, has_dark_strokes
 from mnistfaces.errors import DataError, UsageError
 from mnistfaces.progress import Advanced, Event, Stage
-from mnistfaces.runs.models import RGB_AXES, classes_of, network_of, normalisation_of, origin_of, shape_of
+from mnistfaces.runs.models import RGB_AXES, answering_of, classes_of, normalisation_of, origin_of, shape_of
 from mnistfaces.runs.runs import Run
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def predict(
         UsageError: it takes pixels, and weights are given.
         MnistFacesError: it takes features, and the weights of their network cannot be had.
     """
-    network, classes, inputs_of = network_of(run), classes_of(run), _encoder(run, weights, data_dir)
+    network, classes, inputs_of = answering_of(run), classes_of(run), _encoder(run, weights, data_dir)
     for path in paths:
         try:
             prepared = prepare(images.decode(_content_of(path), upright=prepare.upright))

@@ -271,7 +271,7 @@ def _most_models(dataset: "Dataset", training: TrainConfig, layers: Layers) -> i
         return max(1, CLOSED_STACK_BYTES // (8 * (layers.weights + 3 * images * layers.widths[-1])))
     batch = min(training.batch_size or images, images)
     numbers = 6 * layers.weights + 3 * batch * sum(layers.widths[1:])
-    return max(1, STACK_BYTES // (numbers * _bytes_of(training)))
+    return max(1, STACK_BYTES // (numbers * training.ensemble * _bytes_of(training)))
 
 
 def _most_draws(dataset: "Dataset", training: TrainConfig, images: int) -> int:
@@ -279,7 +279,7 @@ def _most_draws(dataset: "Dataset", training: TrainConfig, images: int) -> int:
     if training.augment is None:
         return MOST_TRIALS
     inputs: int = dataset.inputs.shape[1]
-    return max(1, COPIES_BYTES // (2 * images * inputs * _bytes_of(training)))
+    return max(1, COPIES_BYTES // (2 * images * inputs * training.ensemble * _bytes_of(training)))
 
 
 def _bytes_of(training: TrainConfig) -> int:

@@ -53,12 +53,12 @@ def train_planned(
     Raises:
         DeviceMemoryError: not even one model fits.
     """
-    from mnistfaces.engine.training import train_stack
+    from mnistfaces.experiments.ensembles import train_cells
 
     drawn = [draws.of(key) for key in stack.draws]
     told, done = 0.0, 0
     try:
-        for event in train_stack(dataset, stack.cells, drawn, checkpoints=stack.epochs, device=device):
+        for event in train_cells(dataset, stack.cells, drawn, checkpoints=stack.epochs, device=device):
             if isinstance(event, Advanced):
                 told += event.amount
                 yield Advanced(amount=stack.size * event.amount)

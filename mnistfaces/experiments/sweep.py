@@ -13,6 +13,7 @@ from mnistfaces.config import DeviceName
 from mnistfaces.datasets import NAMES
 from mnistfaces.datasets.augmentation import notes_on, require_images
 from mnistfaces.engine.closed.sizes import require_size
+from mnistfaces.engine.draws import require_unlike
 from mnistfaces.errors import DataError, WorkerError
 from mnistfaces.execution.dispatch import Done, Lost, dispatch
 from mnistfaces.execution.reference import DatasetReference, LoadDataset
@@ -153,13 +154,14 @@ class Sweep:
 
         Raises:
             DataError: a split cannot be drawn, or is too large, and the configuration says to fail fast.
+            UsageError: an ensemble's models would be the same.
         """
         able = []
         for trial in trials:
             try:
-                draw = self._draws.of(draw_key(trial))
-                inputs = self.datasets[trial.cell.data].inputs.shape[1]
-                require_size(trial.cell.training, len(draw.split.train) * trial.cell.training.copies, inputs)
+                images, training = len(self._draws.of(draw_key(trial)).split.train), trial.cell.training
+                require_size(training, images * training.copies, self.datasets[trial.cell.data].inputs.shape[1])
+                require_unlike(training, images)
             except DataError as error:
                 if self.config.fail_fast:
                     raise

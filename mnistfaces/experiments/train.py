@@ -16,13 +16,14 @@ from mnistfaces.datasets.normalisation import normalisation_of
 from mnistfaces.datasets.splits import draw_split, settled
 from mnistfaces.devices import resolve_device
 from mnistfaces.engine.closed.sizes import matrix_size, require_size
-from mnistfaces.engine.draws import Draw, require_validation
+from mnistfaces.engine.draws import Draw, require_unlike, require_validation
 from mnistfaces.engine.snapshots import Snapshot
-from mnistfaces.engine.training import Epoch, Measure, train_model, train_stack
+from mnistfaces.engine.training import Epoch, Measure, train_model
+from mnistfaces.experiments.ensembles import train_cells
 from mnistfaces.experiments.trials import Row, Trial, counted_fields, history_fields, measured_fields
 from mnistfaces.experiments.unfinished import Unfinished
 from mnistfaces.files import write_text
-from mnistfaces.progress import Event, Note, Stage
+from mnistfaces.progress import Advanced, Event, Note, Stage
 from mnistfaces.runs.configuration import configuration, describe
 from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.predictions import Answers, Predictions, save_predictions
@@ -91,6 +92,7 @@ def train_and_keep(folder: RunFolder, dataset: Dataset, trial: Trial) -> Iterato
     size = len(whole.train) * training.copies, dataset.inputs.shape[1]
     require_validation(training, split)
     require_size(training, *size)
+    require_unlike(training, len(split.train))
     with folder:
         yield from folder.claim()
         if folder.finished:
@@ -136,7 +138,11 @@ def _train(
             unfinished.epochs = yield from _choose_epochs(dataset, training, draw, how["device"])
         training = training.refitted(unfinished.epochs)
     yield Stage(name="training", total=training.epochs)
-    for event in train_model(dataset, training, draw, **how, start=unfinished.start):
+    if training.ensemble > 1:
+        events: Iterator[Advanced | Epoch | Snapshot] = train_cells(dataset, [training], [draw], **how)
+    else:
+        events = train_model(dataset, training, draw, **how, start=unfinished.start)
+    for event in events:
         if isinstance(event, Epoch):
             last = event.measures[0]
             if not history or last.epoch > history[-1]["epoch"]:
@@ -156,7 +162,7 @@ def _choose_epochs(
     """Returns the epoch that validation images choose, before they train: of the lowest loss."""
     yield Stage(name="choosing the epoch", total=training.epochs)
     best = 0
-    for event in train_stack(dataset, [training.with_(refit=False)], [draw], device=device):
+    for event in train_cells(dataset, [training.with_(refit=False)], [draw], device=device):
         if isinstance(event, Epoch):
             best = event.measures[0].best_epoch or training.epochs
         else:

@@ -15,7 +15,7 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.pages.page import PLACE, Section, template
 from mnistfaces.pages.parts import cannot, data, packed, shown
 from mnistfaces.runs.models import classes_of, normalisation_of, origin_of, shape_of
-from mnistfaces.runs.network import Network
+from mnistfaces.runs.network import Ensemble, Network
 from mnistfaces.runs.runs import Run
 
 LARGEST_SIDE = 64
@@ -34,7 +34,7 @@ UNITS = (
 )
 
 
-def pad_section(run: Run, network: Network, dataset: Dataset | None, images: NDArray[np.int64]) -> Section:
+def pad_section(run: Run, network: Network | Ensemble, dataset: Dataset | None, images: NDArray[np.int64]) -> Section:
     """Returns the pad of a kept model, or why there is none: then it has no script.
 
     Args:
@@ -43,6 +43,9 @@ def pad_section(run: Run, network: Network, dataset: Dataset | None, images: NDA
         dataset: that it was made with; None where it is gone.
         images: (M,) places there of the images to step through.
     """
+    if isinstance(network, Ensemble):
+        several = f"{len(network.members)} models answer together, a page asks one; mnf predict asks them all"
+        return Section(title=TITLE, inside=cannot("A pad", several), name=NAME)
     if problem := _problem(run, network):
         return Section(title=TITLE, inside=problem, name=NAME)
     return Section(title=TITLE, inside=_pad(run, network, dataset, images), name=NAME, scripts=("pad",))

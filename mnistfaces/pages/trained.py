@@ -37,8 +37,8 @@ from mnistfaces.pages.parts import (
 )
 from mnistfaces.pages.weights import weights_part
 from mnistfaces.runs.best import BestModel
-from mnistfaces.runs.models import classes_of, dataset_of, network_of
-from mnistfaces.runs.network import Network
+from mnistfaces.runs.models import answering_of, classes_of, dataset_of
+from mnistfaces.runs.network import Ensemble, Network
 from mnistfaces.runs.runs import Run
 
 SIDES = {"train": "training", "val": "validation", "test": "test"}
@@ -61,7 +61,7 @@ class Model:
     """
 
     run: Run
-    network: Network | MnistFacesError
+    network: Network | Ensemble | MnistFacesError
     dataset: Dataset | MnistFacesError
     evaluation: Evaluation | MnistFacesError
 
@@ -72,7 +72,7 @@ class Model:
         evaluation = _had(lambda: evaluate(run))
         if isinstance(evaluation, Evaluation) and isinstance(dataset, Dataset):
             evaluation = replace(evaluation, dataset=dataset)
-        return cls(run=run, network=_had(lambda: network_of(run)), dataset=dataset, evaluation=evaluation)
+        return cls(run=run, network=_had(lambda: answering_of(run)), dataset=dataset, evaluation=evaluation)
 
     @cached_property
     def tested(self) -> NDArray[np.int64]:
@@ -101,7 +101,7 @@ class Model:
         some = some_of(self.dataset, self.tested)
         return np.concatenate([some, self._places([one.image for one in self.mistakes[:MISTAKES]])]), len(some)
 
-    def whole(self) -> tuple[Network, Dataset, Evaluation] | MnistFacesError:
+    def whole(self) -> tuple[Network | Ensemble, Dataset, Evaluation] | MnistFacesError:
         """Returns all that it takes to ask the model about its test images, or the first reason why that cannot be."""
         network, dataset, evaluation = self.network, self.dataset, self.evaluation
         if isinstance(network, MnistFacesError):

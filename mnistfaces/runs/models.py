@@ -10,7 +10,7 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split, draw_split
 from mnistfaces.errors import DataError, RunError
 from mnistfaces.runs.best import best_model_of
-from mnistfaces.runs.network import Network
+from mnistfaces.runs.network import Ensemble, Network
 from mnistfaces.runs.runs import WEIGHTS, Run, find_runs
 
 RGB_AXES = 3
@@ -58,14 +58,30 @@ def find_model(reference: str, lines: Iterable[str] = ()) -> Run:
 
 
 def network_of(run: Run) -> Network:
-    """Returns the model that a run keeps.
+    """Returns the one model that a run keeps.
+
+    Raises:
+        RunError: it keeps none, or several, or the file is not the one that was written.
+    """
+    _require_model(run)
+    return Network.of(run.weights(), run.training.activation)
+
+
+def answering_of(run: Run) -> Network | Ensemble:
+    """Returns what answers for a run: its model, or the models of an ensemble.
 
     Raises:
         RunError: it keeps none, or the file is not the one that was written.
     """
+    _require_model(run)
+    if run.training.ensemble == 1:
+        return network_of(run)
+    return Ensemble.of(run.all_weights(), run.training.activation)
+
+
+def _require_model(run: Run) -> None:
     if run.command == "train" and WEIGHTS not in run.config["sha256"]:
         raise RunError(f"{run.path} keeps no model: its status is {run.row['status']}")
-    return Network.of(run.weights(), run.training.activation)
 
 
 def shape_of(run: Run) -> tuple[int, ...]:

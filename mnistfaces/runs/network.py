@@ -4,7 +4,7 @@ Legend: N images, D inputs, H hidden units of a layer, C classes; n training ima
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +112,51 @@ class Network:
         for later in range(layer + 1, len(self.layers)):
             sums = self._sums(ACTIVATIONS[self.activation](sums), later)
         return sums
+
+
+MEMBER = "{member}.{name}"
+"""What a parameter of an ensemble's member is called, as in a `torch.nn.ModuleList` of `torch.nn.Sequential`s."""
+
+
+def named_members(members: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Returns the parameters of an ensemble's members by their common names: 0.0.weight, 0.0.bias, 1.0.weight, ..."""
+    return {
+        MEMBER.format(member=member, name=name): values
+        for member, weights in enumerate(members)
+        for name, values in weights.items()
+    }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ensemble:
+    """Networks that answer together.
+
+    Attributes:
+        members: of one shape.
+    """
+
+    members: tuple[Network, ...]
+
+    @classmethod
+    def of(cls, weights: Mapping[str, NDArray[Any]], activation: Activation) -> "Ensemble":
+        """Returns the ensemble of some parameters, by the names that `named_members` gives."""
+        own: dict[int, dict[str, NDArray[Any]]] = {}
+        for name, values in weights.items():
+            member, _, rest = name.partition(".")
+            own.setdefault(int(member), {})[rest] = values
+        return cls(members=tuple(Network.of(own[member], activation) for member in sorted(own)))
+
+    def probabilities(self, inputs: NDArray[Any]) -> Floats:
+        """Returns the mean probability of every class, (N, C), for inputs (N, D)."""
+        return self._mean([member.probabilities(inputs) for member in self.members])
+
+    def probabilities_of(self, dataset: Dataset, indices: NDArray[np.int64]) -> Floats:
+        """Returns the mean probability of every class, (n, C), for some images of a dataset."""
+        return self._mean([member.probabilities_of(dataset, indices) for member in self.members])
+
+    def _mean(self, found: Sequence[Floats]) -> Floats:
+        mean: Floats = np.mean(found, axis=0)
+        return mean
 
 
 def softmax(logits: Floats) -> Floats:

@@ -89,6 +89,18 @@ class Run(Displayed):
         """Returns its parameters by name: (C, D) and (C,), or (H, D), (H,), (C, H) and (C,).
 
         Raises:
+            RunError: it keeps none, those of several models, or the file is not the one that was written.
+        """
+        if (count := self.training.ensemble) > 1:
+            raise RunError(
+                f"{self.path} keeps {count} models that answer together: one is wanted here, trained without --ensemble"
+            )
+        return self.all_weights()
+
+    def all_weights(self) -> "dict[str, NDArray[np.floating[Any]]]":
+        """Returns the parameters of all its models by name: of one as `weights`, of several behind a number each.
+
+        Raises:
             RunError: it keeps none, or the file is not the one that was written.
         """
         from safetensors import SafetensorError

@@ -30,6 +30,7 @@ OTHER: dict[str, Any] = {
     "select": "best",
     "patience": 7,
     "refit": True,
+    "ensemble": 3,
     "augment": "mirror,shift:2,rotate:7.5",
     "dtype": "float64",
     "train_per_class": 30,
