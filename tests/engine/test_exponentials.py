@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from mnistfaces.engine.exponentials import Exponentials
+from mnistfaces.engine.exponentials import EVERY, Exponentials
 
 
 @pytest.fixture(params=[True, False], ids=["tiny numbers are zero", "tiny numbers are kept"])
@@ -38,3 +38,15 @@ def test_exponentials_of_one_shape_after_the_other_stand_where_the_logarithms_st
         expected = logarithms.exp()
         assert exponentials(logarithms) is logarithms
         assert torch.equal(logarithms, expected)
+
+
+def test_exponentials_are_torchs_own_while_zeros_come_and_go() -> None:
+    torch.set_flush_denormal(True)
+    exponentials, random = Exponentials(torch.zeros(1)), torch.Generator().manual_seed(0)
+    try:
+        for call in range(3 * EVERY):
+            logarithms = -(400 if call // EVERY % 2 else 20) * torch.rand(64, generator=random)
+            expected = logarithms.exp()
+            assert torch.equal(exponentials(logarithms), expected)
+    finally:
+        torch.set_flush_denormal(False)
