@@ -152,7 +152,8 @@ class Stack:
             owner = group, blocks.start
             made = self._passes.get(owner) if kept else None
             if made is None:
-                made = self._pass(owner if kept else SHARED, group, piece, parameters)
+                of_group = self._of_group(group, len(piece.labels), parameters)
+                made = self._forward(owner if kept else SHARED, of_group, piece)
             if kept:
                 self._passes[owner] = made
             yield blocks, made[1].view(-1, self.arrangement.width, *made[1].shape[1:])
@@ -173,12 +174,6 @@ class Stack:
         """Returns which blocks of a batch of the only draw go through a tile at a time, and these."""
         at_once = piece_bytes(self.device) // (self.arrangement.width * self._block_bytes(batch))
         return [(blocks, batch[blocks]) for blocks in pieces(self.blocks, at_once)]
-
-    def _pass(
-        self, owner: tuple[int, int], group: int, batch: Batch, parameters: Sequence[Tensor]
-    ) -> tuple[list[Tensor], Tensor]:
-        """Returns the pass of blocks of images through one tile: the same weights for every block."""
-        return self._forward(owner, self._of_group(group, len(batch.labels), parameters), batch)
 
     def _of_group(self, group: int, blocks: int, parameters: Sequence[Tensor]) -> list[Tensor]:
         """Returns the parameters of one tile, (J, M, ...) each: the same for every block of images."""
@@ -223,9 +218,9 @@ class Stack:
         """Writes the gradient of one tile of the only draw: a batch of products is some blocks of images."""
         grads = [grad[group] for grad in tiled(self._grads, self.arrangement.width)]
         for blocks, piece in self._whole_cut if batch is self.whole else self._cut(batch):
-            made = self._passes.pop((group, blocks.start), None)
-            activations, log_probs = made or self._pass(SHARED, group, piece, self.parameters)
             parameters = self._of_group(group, len(piece.labels), self.parameters)
+            made = self._passes.pop((group, blocks.start), None)
+            activations, log_probs = made or self._forward(SHARED, parameters, piece)
             partial = self._partial(parameters)
             residual = _residual(self._exponentials(log_probs), piece, self.arrangement.width)
             self.model.backward(parameters, piece.inputs, activations, residual, partial)
