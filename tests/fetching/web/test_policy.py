@@ -127,6 +127,15 @@ def test_a_host_is_left_after_three_failures_running_but_not_after_three_in_all(
     assert after(left, FAILED, FAILED, FAILED).given_up
 
 
+def test_silences_are_counted_and_no_other_failure() -> None:
+    assert [after(Host(), Outcome(state=state)).silences for state in ("timeout", "reset", "dns", "tls")] == [
+        1,
+        0,
+        0,
+        0,
+    ]
+
+
 def test_a_left_host_is_not_visited_again_for_addresses_that_were_asked_already() -> None:
     assert after(Host(), FAILED, FAILED, FAILED, untried=False).given_up
 
