@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="the only one, or the first with --minutes")
     parser.add_argument("--only", action="append", choices=SCENARIOS, help="scenarios; may be repeated")
     parser.add_argument("--plant", action="append", default=[], help="known bugs; may be repeated")
+    parser.add_argument("--effect", action="append", help="of faults that may happen; may be repeated")
     parser.add_argument("--all", action="store_true", help="go on after the first thing that is wrong")
     asked = parser.parse_args()
     first = asked.seed if asked.seed is not None else random.SystemRandom().randrange(10**9)
@@ -28,7 +29,7 @@ def main() -> int:
     end, verdicts, bad = time.monotonic() + 60 * asked.minutes, [], 0
     names = asked.only or list(SCENARIOS)
     with tempfile.TemporaryDirectory(prefix="mnf-simulator-") as folder, Nursery(Path(folder)) as nursery:
-        campaign = Campaign(nursery, asked.plant)
+        campaign = Campaign(nursery, asked.plant, asked.effect)
         seed = first
         while True:
             for name in names:

@@ -58,7 +58,6 @@ class Disk:
         self.root, self.world = str(root), world
         self._shadow, self._copies = shadow, 0
         self._real = {name: getattr(os, name) for name in (*_KINDS, *_TWO_PATHS, "open", "fsync", "ftruncate", "write")}
-        self._places: dict[int, str] = {}
         self._dirty: dict[int, _Dirty] = {}
         self._names: list[tuple[str, ...]] = []
         self._inside = 0
@@ -91,7 +90,7 @@ class Disk:
     def place(self, path: Any, dir_fd: int | None = None) -> str | None:  # noqa: ANN401  path, bytes or descriptor
         """Returns what a path is called in the log; None for one outside of the folder."""
         if isinstance(path, int):
-            return self._places.get(path) if path in self._places else self._named(os.readlink(f"/proc/self/fd/{path}"))
+            return self._named(os.readlink(f"/proc/self/fd/{path}").removesuffix(" (deleted)"))
         text = os.fsdecode(os.fspath(path))
         if dir_fd is not None:
             text = os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}"), text)
@@ -200,7 +199,6 @@ class Disk:
                 descriptor = int(self._real["open"](path, flags, mode, dir_fd=dir_fd))
             if flags & (os.O_WRONLY | os.O_RDWR):
                 self._opened(descriptor, full, makes=makes, empties=bool(flags & os.O_TRUNC))
-            self._places[descriptor] = place
             return descriptor
 
         return self.world.perform(kind, place, do)
@@ -245,11 +243,16 @@ class Disk:
         closefd: bool = True,
         opener: Any = None,  # noqa: ANN401  as io has it
     ) -> Any:  # noqa: ANN401  as io has it
-        place = None if isinstance(file, int) or opener or self._inside else self.place(file)
+        place = None if opener or self._inside or file in (0, 1, 2) else self.place(file)
         if place is None:
             with self._quietly():
                 return self._open(file, mode, buffering, encoding, errors, newline, closefd, opener)
-        raw = self._raw(os.path.abspath(os.fspath(file)), place, "".join(mark for mark in mode if mark not in "tbU"))
+        plain = "".join(mark for mark in mode if mark not in "tbU")
+        if isinstance(file, int):
+            raw = _File(file, plain, closefd)
+            raw.bind(self, place)
+        else:
+            raw = self._raw(os.path.abspath(os.fspath(file)), place, plain)
         if buffering == 0:
             return raw
         buffered: Any
@@ -273,7 +276,6 @@ class Disk:
             file.bind(self, place)
             if writes:
                 self._opened(file.fileno(), full, makes=makes, empties=mode[0] in "wx")
-            self._places[file.fileno()] = place
             return file
 
         return self.world.perform("create" if makes else "open", place, do)
@@ -294,9 +296,6 @@ class Disk:
         if fault.effect.endswith(" after"):
             self.world.end(fault.effect.split()[0])
         return written
-
-    def closed(self, descriptor: int) -> None:
-        self._places.pop(descriptor, None)
 
     def crash(self) -> None:
         """Loses a random part of what is not safe."""
@@ -370,12 +369,10 @@ class _File(io.FileIO):
     def close(self) -> None:
         if self.closed:
             return
-        disk, number, writes = self._disk, self.fileno(), self.writable()
+        disk, writes = self._disk, self.writable()
         super().close()
-        if disk is not None:
-            disk.closed(number)
-            if writes:
-                disk.world.call("close", self._place)
+        if disk is not None and writes:
+            disk.world.call("close", self._place)
 
 
 def clear(folder: Path) -> None:

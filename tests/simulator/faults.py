@@ -2,7 +2,7 @@
 
 import errno
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 READING = ("EIO", "EACCES", "EMFILE", "EINTR")
@@ -81,18 +81,24 @@ class Fault:
         return f"{self.effect} at {self.kind} {self.number}"
 
 
-def draw_faults(rng: random.Random, calls: Mapping[str, int], kinds: Sequence[str]) -> list[Fault]:
+def draw_faults(
+    rng: random.Random, calls: Mapping[str, int], kinds: Sequence[str], effects: Container[str] | None = None
+) -> list[Fault]:
     """Draws one to three faults over the calls that an undisturbed run makes, evenly over their kinds.
 
     Args:
         rng: of the attempt.
         calls: how many there are of each kind.
         kinds: that may fail.
+        effects: that may happen; None allows all.
     """
-    there = [kind for kind in kinds if calls.get(kind)]
+    able = {kind: [one for one in EFFECTS[kind] if effects is None or one in effects] for kind in kinds}
+    there = [kind for kind in kinds if calls.get(kind) and able[kind]]
+    if not there:
+        return []
     faults = {}
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         kind = rng.choice(there)
-        fault = Fault(kind, rng.randrange(calls[kind]), rng.choice(EFFECTS[kind]), rng.random())
+        fault = Fault(kind, rng.randrange(calls[kind]), rng.choice(able[kind]), rng.random())
         faults[fault.kind, fault.number] = fault
     return list(faults.values())
