@@ -127,9 +127,10 @@ class Nursery:
         return [Ended(**each) for each in json.loads(line)]
 
     def close(self) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process.wait(30)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait(60)
 
     def __enter__(self) -> Self:
         return self
