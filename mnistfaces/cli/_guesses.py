@@ -194,6 +194,17 @@ def _option(flag: str, context: Any, words: Sequence[str]) -> str:  # noqa: ANN4
     return f": {said}" if said else ""
 
 
+def command_of(words: Sequence[str], group: Any) -> str:  # noqa: ANN401  Click's command
+    """Returns the command that some words ask for, as far as they name one."""
+    path = ["mnf"]
+    for word in words:
+        group = getattr(group, "commands", {}).get(word)
+        if group is None:
+            break
+        path.append(word)
+    return " ".join(path)
+
+
 def _commands(group: Any) -> Iterable[tuple[str, Any]]:  # noqa: ANN401  Click's command
     """Yields every command below a group, by the words that name it."""
     for name, command in group.commands.items():

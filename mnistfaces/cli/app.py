@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn, TextIO, cast
+from typing import Any, NoReturn, TextIO, cast
 
 from mnistfaces.errors import MnistFacesError, UsageError
 from mnistfaces.text import clean
@@ -114,7 +114,7 @@ def _run() -> int:
         code = int(app(prog_name="mnf", standalone_mode=False) or 0)
         sys.stdout.flush()
     except usage_problem as error:
-        return _complain(_usage(error), 2)
+        return _complain(_usage(error, typer.main.get_command(app)), 2)
     except typer.Abort:  # Ctrl-D or Ctrl-C, as Click words them
         return INTERRUPTED
     return code
@@ -160,11 +160,12 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
-def _usage(error: Exception) -> str:
+def _usage(error: Exception, group: Any) -> str:  # noqa: ANN401  Click's command
     """Returns a usage error as one line that ends with the next command to type."""
-    from mnistfaces.cli._guesses import explain
+    from mnistfaces.cli._guesses import command_of, explain
 
     context = getattr(error, "ctx", None)
     said = getattr(error, "message", "") if hasattr(error, "possibilities") else None  # Click's own guesses
     message = said or str(getattr(error, "format_message", lambda: error)())
-    return f"{explain(message, context, sys.argv[1:])} (see {context.command_path if context else 'mnf'} --help)"
+    asked = context.command_path if context else command_of(sys.argv[1:], group)
+    return f"{explain(message, context, sys.argv[1:])} (see {asked} --help)"

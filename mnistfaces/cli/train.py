@@ -92,7 +92,7 @@ def train(
         streams.note(note)
     if (row["batch_size"] or 0) > trained_on:
         streams.note(f"batch size {row['batch_size']} is the full batch: {trained_on} images train")
-    if row["loo_accuracy"] is not None:
+    if row.get("loo_accuracy") is not None:  # runs of earlier releases have no such field
         streams.note(CALIBRATED)
     if cell.training.refit:
         streams.note("validation images train, too: val_accuracy and val_loss are null")

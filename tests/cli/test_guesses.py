@@ -27,6 +27,8 @@ GUESSES = (
     ("train digits-smaple", "did you mean digits-sample?"),
     ("sweep kmnist", "did you mean kuzushiji?"),
     ("samples facescrub", "did you mean faces?"),
+    ("train --lr", "requires an argument (see mnf train --help)"),
+    ("fetch faces --res", "requires an argument (see mnf fetch faces --help)"),
     ("train --learning-rate 0.1", "did you mean --lr?"),
     ("train --learning_rate 0.1", "did you mean --lr?"),
     ("train -lr 0.1", "did you mean --lr?"),
