@@ -1,6 +1,7 @@
 """Draws the gallery: `python docs/gallery.py` runs each line in an empty folder and writes the page and its pictures.
 
-Every picture is of the 5,000 digits that come with the package, so that anyone can draw it again.
+Every picture is of the 5,000 digits that come with the package, or of faces that nobody has, so that anyone can draw it
+again. Other pages show some of them, too.
 """
 
 import os
@@ -44,6 +45,12 @@ class Plate:
 SWEEP = "mnf sweep digits-sample --epochs 200 --seeds 5"
 PLATES = (
     Plate(
+        name="samples",
+        title="The data",
+        line="mnf samples digits-sample --per-class 24 --plot samples.png",
+        says="A sheet of images, a block of lines per class.",
+    ),
+    Plate(
         name="rates",
         title="One option",
         line=f"{SWEEP} --lr log:1e-6:1e-1:6 --plot rates.png",
@@ -56,6 +63,12 @@ PLATES = (
         line="mnf sweep digits-sample --lr log:1e-5:1e-2:4 --batch-size 32,128,full --momentum 0,0.9 --epochs 30 "
         "--plot grid.png",
         says="A table over two options, a panel for each value of the third; the frame is the chosen cell, ~ its ties.",
+    ),
+    Plate(
+        name="machines",
+        title="Two options",
+        line="mnf sweep digits-sample --lr log:1e-5:1e-2:8 --epochs 20 --batch-size 16,32 --jobs 2 --plot machines.png",
+        says="A table of two options, trained by two processes.",
     ),
     Plate(
         name="optimizers",
@@ -97,6 +110,13 @@ PLATES = (
         says="The units that matter most for two classes, with the weight by which they speak.",
     ),
     Plate(
+        name="faces",
+        title="Hidden units of faces",
+        before=("mnf fetch faces --synthetic", "mnf train faces-synthetic --epochs 200 --out faces"),
+        line="mnf visualize-weights faces --class oval --class round --top 4 --plot faces.png",
+        says="The units that matter for two faces that nobody has.",
+    ),
+    Plate(
         name="contour",
         title="The cost over two weights",
         line="mnf contour digits-sample --out surface --plot contour.png",
@@ -122,8 +142,8 @@ def page() -> str:
     parts = [
         "# What `mnf` draws",
         "",
-        "Every picture is of the 5,000 digits that come with the package: copy a line and draw it again, as `.png`,",
-        "`.svg` or `.pdf`. All were drawn by `python docs/gallery.py`.",
+        "Every picture is of the 5,000 digits that come with the package, or of faces that nobody has: copy a line and",
+        "draw it again, as `.png`, `.svg` or `.pdf`. All were drawn by `python docs/gallery.py`.",
     ]
     for plate in PLATES:
         lines = "\n".join((*plate.before, plate.line))
@@ -131,7 +151,7 @@ def page() -> str:
             "",
             f"## {plate.title}",
             "",
-            f"```\n{lines}\n```",
+            f"<!-- small -->\n```\n{lines}\n```",
             "",
             f"![{plate.says}](gallery/{plate.name}.png)",
             "",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import click
 import typer
 
 from mnistfaces.cli._field import Field
@@ -37,7 +38,13 @@ def page() -> str:
         "",
         "A bug keeps its traceback.",
         "",
-        "## Commands and the fields of their rows",
+        "## Commands",
+        "",
+        "| command | does |",
+        "|---|---|",
+        *(f"| `mnf {name}` | {_first_sentence(command)} |" for name, command in _listed(commands)),
+        "",
+        "## The fields of their rows",
         "",
         "Results are one object per row. A number that does not exist is `null`; `status` says why.",
         "Fields are only ever added.",
@@ -55,7 +62,19 @@ def _about(command: object, name: str) -> list[str]:
         command = command.commands[word]  # type: ignore[attr-defined]
     text = command.help  # type: ignore[attr-defined]
     copied = [line.strip().removeprefix("$ ") for line in text.splitlines() if line.strip().startswith("$ ")]
-    return ["```", *copied, "```", ""]
+    return ["<!-- not run: examples of the help -->", "```", *copied, "```", ""]
+
+
+def _listed(commands: click.Group) -> list[tuple[str, click.Command]]:
+    """Returns the commands in the order of `mnf --help`."""
+    return [(name, commands.commands[name]) for name in commands.list_commands(click.Context(commands))]
+
+
+def _first_sentence(command: click.Command) -> str:
+    """Returns what a command's help says it does, below the lines to copy."""
+    paragraphs = (command.help or "").split("\n\n")
+    said = " ".join(next(part for part in paragraphs if "$ " not in part).split())
+    return _escaped(said.partition(". ")[0].rstrip("."))
 
 
 def _table(fields: tuple[Field, ...]) -> list[str]:
