@@ -100,7 +100,8 @@ def small(line: str) -> str:
     line = re.sub(r" --epochs [\d,]+| --seeds \d+(?=.* --seeds )", "", without_comment(line))
     line = re.sub(r" --seeds \d+", f" --seeds {SMALL_SEEDS}", line)
     line = re.sub(r"mnf (train|sweep|contour)\b", rf"mnf \1 --epochs {SMALL_EPOCHS}", line)
-    line = re.sub(r" faces(?= |$)", " faces-synthetic", line.replace(" digits-full", " digits-sample"))
+    line = re.sub(r"(mnf (?:train|sweep) --epochs \d+) faces\b", r"\1 faces-synthetic", line)
+    line = line.replace(" digits-full", " digits-sample")
     line = line.replace("baldwin", "oval").replace("bracco", "round")  # two that faces-synthetic has
     return f"{line} || test $? = 3"
 
