@@ -38,3 +38,22 @@ def test_every_file_that_the_program_opens_is_seen(nursery: Nursery) -> None:
     there = {path.relative_to(nursery.root).as_posix() for path in nursery.root.rglob("*") if path.is_file()}
     assert there
     assert there <= named
+
+
+@pytest.mark.parametrize(
+    ("bug", "name", "effects", "seed"),
+    [
+        ("the hash is ignored", "fetch faces", "other", 3),
+        ("no cap on what gzip becomes", "fetch faces", "bomb", 3),
+        ("time spent is not subtracted", "fetch faces", "slow", 3),
+        ("private addresses are allowed", "fetch faces", "private", 0),
+        ("the archive is asked for private addresses", "fetch faces", "404", 0),
+        ("no lease", "two contours", "", 0),  # turns are enough
+        ("a ledger that does not look at what the disk took", "sweep", "ENOSPC,short", 0),
+        ("litter stays", "train", "kill", 1),
+    ],
+)
+def test_a_bug_that_is_known_is_found(nursery: Nursery, bug: str, name: str, effects: str, seed: int) -> None:
+    may_happen = effects.split(",")
+    assert not Campaign(nursery, effects=may_happen).judge(name, seed).wrong
+    assert Campaign(nursery, [bug], may_happen).judge(name, seed).wrong
