@@ -130,7 +130,7 @@ def test_what_is_no_whole_image_cannot_be_decoded(content: bytes) -> None:
 
 
 def test_formats_that_run_programs_or_read_files_are_not_opened() -> None:
-    with pytest.raises(images.Undecodable):
+    with pytest.raises(images.Undecodable, match="no image in any of the formats"):
         images.decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
 
 

@@ -122,8 +122,8 @@ def matlab_file(more: int, folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 
 def idx_file(more: int, folder: Path, patch: pytest.MonkeyPatch) -> object:
-    (folder / "a").write_bytes(idx.BYTES + b"\x01" + struct.pack(">I", 10) + bytes(10))
-    patch.setattr(idx, "MOST_BYTES", 18 - more)
+    (folder / "a").write_bytes(gzip.compress(idx.BYTES + b"\x01" + struct.pack(">I", 9999) + bytes(9999)))
+    patch.setattr(idx, "MOST_BYTES", 9999 + 8 - more)
     return len(idx.read_idx(folder / "a"))
 
 

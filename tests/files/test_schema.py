@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnistfaces.files.schema import FileName, problem_of
+from mnistfaces.files.schema import FileName, parse_json, problem_of
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../a", "a\\b", "a\0b", "/", "\ud800", 5, None, ["a"]])
@@ -13,3 +13,9 @@ def test_what_is_more_or_less_than_one_part_of_a_path_is_no_file_name(name: obje
 @pytest.mark.parametrize("name", ["a", "..a", "...", ".a", "a b.npz", "\u00e4"])
 def test_one_part_of_a_path_is_a_file_name(name: str) -> None:
     assert problem_of(name, FileName) is None
+
+
+@pytest.mark.parametrize("text", [b"NaN", b"[Infinity]", b'{"a": -Infinity}', b"[" * 100_000, b"\xff", b"{", b""])
+def test_what_is_no_json_is_a_value_error(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(text)
