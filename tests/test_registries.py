@@ -26,9 +26,9 @@ from mnistfaces.landscape.rules import RULES
 from mnistfaces.runs import network
 
 REGISTRIES: list[tuple[Any, Mapping[Any, object]]] = [
-    (config.OptimizerName, OPTIMIZERS),
+    (config.StepName, OPTIMIZERS),
     (config.OptimizerName, config.OPTIMIZER_DEFAULTS),
-    (config.OptimizerName, RULES),
+    (config.StepName, RULES),
     (config.DatasetKind, config.DATASET_DEFAULTS),
     (config.IterativeName, MODELS),
     (config.ClosedName, CLOSED_MODELS),

@@ -97,7 +97,13 @@ def one_cell(cells: tuple[Cell, ...], command: str) -> Cell:
 
 
 def notes_on_step(row: Row) -> Iterator[str]:
-    """Yields what the learning rate of a row's training is worth for the mean cost, where the cost is a sum."""
+    """Yields what the learning rate of a row's training is worth for the mean cost; of lbfgs, whether it ended."""
+    if row["optimizer"] == "lbfgs":
+        reached = row["status"] == "stopped"
+        ends = (
+            "at the optimum, as far as --eps asks or --dtype can tell" if reached else "before its end: raise --epochs"
+        )
+        yield f"lbfgs stopped after {row['epoch']:,} iterations, {ends}"
     if row["reduction"] == "sum" and row["optimizer"] in GRADIENT_STEPS:
         lr, images = row["lr"], row["train_n"] * copies_of(row.get("augment"))
         images = min(row["batch_size"] or images, images)

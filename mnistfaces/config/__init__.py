@@ -38,6 +38,7 @@ from mnistfaces.config.names import (
     Selection,
     SideName,
     Status,
+    StepName,
     TargetName,
 )
 from mnistfaces.config.training import (
@@ -110,6 +111,7 @@ __all__ = [
     "SideName",
     "SplitConfig",
     "Status",
+    "StepName",
     "TargetName",
     "TrainConfig",
     "check_momentum",

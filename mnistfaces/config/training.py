@@ -43,6 +43,7 @@ OPTIMIZER_DEFAULTS: Mapping[OptimizerName, OptimizerDefaults] = {
     "adagrad": OptimizerDefaults(),
     "adam": OptimizerDefaults(),
     "adamw": OptimizerDefaults(weight_decay=0.01),
+    "lbfgs": OptimizerDefaults(),
 }
 
 
@@ -66,7 +67,11 @@ OF_CLOSED = ("model", "weight_decay", "refit", "augment", "dtype")
 OF_MODELS: Mapping[str, tuple[ModelName, ...]] = {"hidden": ("mlp",), "activation": ("mlp",), "gamma": ("kernel",)}
 """Fields that count with some models alone."""
 
+OF_STEPS = ("lr", "momentum", "batch_size", "drop_last")
+"""Fields that `lbfgs` has no use for: it takes all images and searches its steps."""
+
 ITERATIVE = "--model softmax or mlp"
+STEPS = f"{ITERATIVE} and an --optimizer other than lbfgs"
 
 
 @functools.lru_cache(maxsize=REMEMBERED, typed=True)
@@ -109,7 +114,8 @@ class TrainConfig:
         hidden: hidden units of the mlp: a number for one layer, as it has always been in hashes and rows; for several
             the text that is typed, from the inputs on: `300x100`. So it has one form in rows, hashes and lines.
         activation: of the hidden units.
-        optimizer: `gd` (with `momentum`), `nesterov`, `rmsprop`, `adagrad`, `adam` or `adamw`.
+        optimizer: `gd` (with `momentum`), `nesterov`, `rmsprop`, `adagrad`, `adam` or `adamw`; or `lbfgs`, which takes
+            full batches to the optimum of the cost.
         lr: learning rate, a step per unit of the gradient of the cost.
         momentum: beta of v <- beta v + lr grad, w <- w - v; 0 is vanilla descent. None is the optimizer's own.
         batch_size: images per step; None is the full batch.
@@ -118,7 +124,8 @@ class TrainConfig:
             weights and biases shrink by lr * weight_decay a step, whatever the gradient. Of `ridge` and `kernel` it is
             what multiplies the squared norm beside the summed squared errors. None is the model's or optimizer's own.
         gamma: of the kernel exp(-gamma |x - y|^2); None is 1 / (inputs * variance of the training inputs).
-        eps: stop when the step of the weights and that of the biases both have a norm of at most eps; 0 is never.
+        eps: stop when the step of the weights and that of the biases both have a norm of at most eps; 0 is never. With
+            `lbfgs` when no part of the gradient of the mean cost is larger; 0 is 1e-6, or 1e-9 in float64.
         reduction: the cost is the `sum` or the `mean` over the images of a batch.
         drop_last: leave out an incomplete last batch.
         select: keep the weights of the `last` epoch or of the epoch with the `best` validation loss.
@@ -131,11 +138,11 @@ class TrainConfig:
         dtype: of the weights and of all arithmetic.
     """
 
-    lr: float = option(1e-4, "Learning rate.", swept=True, needs=ITERATIVE)
+    lr: float = option(1e-4, "Learning rate.", swept=True, needs=STEPS)
     momentum: float = option(
-        None, "Beta of gd, where 0 is vanilla, and nesterov.", swept=True, unset="0, nesterov 0.9", needs=ITERATIVE
+        None, "Beta of gd, where 0 is vanilla, and nesterov.", swept=True, unset="0, nesterov 0.9", needs=STEPS
     )
-    batch_size: int | None = option(None, "Images per step.", swept=True, word="full", needs=ITERATIVE)
+    batch_size: int | None = option(None, "Images per step.", swept=True, word="full", needs=STEPS)
     epochs: int = option(3000, "Passes over the training images.", swept=True, needs=ITERATIVE)
     hidden: int | str = option(20, "Hidden units; 300x100 is two layers of them.", swept=True, needs="--model mlp")
     model: ModelName = option(
@@ -155,9 +162,13 @@ class TrainConfig:
     reduction: Reduction = option("sum", "Cost over the images of a batch.", swept=True, needs=ITERATIVE)
     activation: Activation = option("relu", "Of the hidden units.", swept=True, needs="--model mlp")
     eps: float = option(
-        0.0, "Stop when the steps of weights and of biases have norms of at most this.", unset="off", needs=ITERATIVE
+        0.0,
+        "Stop when the steps of weights and of biases have norms of at most this; lbfgs: when no part of the mean "
+        "cost's gradient is larger.",
+        unset="off, lbfgs 1e-6 and of float64 1e-9",
+        needs=ITERATIVE,
     )
-    drop_last: bool = option(default=False, help="Leave out an incomplete last batch.", needs=ITERATIVE)
+    drop_last: bool = option(default=False, help="Leave out an incomplete last batch.", needs=STEPS)
     select: Selection = option(
         "last", "Keep the last epoch's weights, or those of the best validation loss.", needs=ITERATIVE
     )
@@ -217,6 +228,8 @@ class TrainConfig:
         if self.patience is not None:
             object.__setattr__(self, "select", "best")
         check_momentum(self.optimizer, self.momentum)
+        if self.optimizer == "lbfgs":
+            object.__setattr__(self, "batch_size", None)
         if self.model in CLOSED:  # one pass over all training images, and whatever was asked, no choice among epochs
             for name, fixed in {
                 "epochs": 1,
@@ -262,7 +275,9 @@ class TrainConfig:
     def ignored(self) -> set[str]:
         """Returns the names of the fields that do not bear on the result."""
         ignored = {name for name, models in OF_MODELS.items() if self.model not in models}
-        return ignored | set(vars(self)).difference(OF_CLOSED, OF_MODELS) if self.model in CLOSED else ignored
+        if self.model in CLOSED:
+            return ignored | set(vars(self)).difference(OF_CLOSED, OF_MODELS)
+        return ignored | set(OF_STEPS) if self.optimizer == "lbfgs" else ignored
 
     def to_dict(self) -> dict[str, object]:
         """Returns the fields that bear on the result; those that came later only where they are not the default."""

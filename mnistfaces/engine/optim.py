@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from mnistfaces.config import ADAGRAD_EPS, ADAM_BETAS, ADAM_EPS, RMSPROP_ALPHA, RMSPROP_EPS, OptimizerName, TrainConfig
+from mnistfaces.config import ADAGRAD_EPS, ADAM_BETAS, ADAM_EPS, RMSPROP_ALPHA, RMSPROP_EPS, StepName, TrainConfig
 
 WEIGHT_AXES = 3
 """Axes of the weights of K layers, (K, R, D); biases have one less."""
@@ -182,7 +182,7 @@ class Moments:
         return updates
 
 
-OPTIMIZERS: Mapping[OptimizerName, tuple[type[Part], ...]] = {
+OPTIMIZERS: Mapping[StepName, tuple[type[Part], ...]] = {
     "gd": (L2Penalty, Trace),
     "nesterov": (L2Penalty, NesterovTrace),
     "rmsprop": (L2Penalty, RootMeanSquare),
@@ -204,7 +204,7 @@ class Optimizer:
             parameters: (K, ...) each, as `step` will move them.
         """
         self.lr = [_column([config.lr for config in configs], parameter) for parameter in parameters]
-        self.parts = [part(configs, parameters) for part in OPTIMIZERS[configs[0].optimizer]]
+        self.parts = [part(configs, parameters) for part in OPTIMIZERS[configs[0].optimizer]]  # type: ignore[index]  # lbfgs is none of steps
 
     @property
     def memory(self) -> list[Tensor]:

@@ -23,6 +23,7 @@ from mnistfaces.engine.arrangement import Arrangement, Tile, arrange
 from mnistfaces.engine.batches import Batch, Minibatches
 from mnistfaces.engine.draws import Draw, cell_and_draw, is_full_batch
 from mnistfaces.engine.exponentials import Exponentials
+from mnistfaces.engine.lbfgs import Lbfgs
 from mnistfaces.engine.models import Model, build_model
 from mnistfaces.engine.optim import Optimizer
 from mnistfaces.engine.replay import Replayed
@@ -85,7 +86,12 @@ class Stack:
         self.places = [self.arrangement.place(k) for k in range(self.arrangement.count)]
         placed = [cell_and_draw(model, len(draws)) for model in self.arrangement.models()]
         self.parameters = _initial(self.model, [draws[draw].seed for _, draw in placed], self.whole.weight)
-        self.optimizer = Optimizer([cells[cell] for cell, _ in placed], self.parameters)
+        placed_cells = [cells[cell] for cell, _ in placed]
+        self.optimizer: Optimizer | Lbfgs = (
+            Lbfgs(placed_cells, self.parameters, self.places, len(train) if config.reduction == "sum" else 1)
+            if config.optimizer == "lbfgs"
+            else Optimizer(placed_cells, self.parameters)
+        )
 
         self._exponentials = Exponentials(self.whole.weight)
 
@@ -95,7 +101,9 @@ class Stack:
         self._partials: dict[int, list[Tensor]] = {}
         self._buffers: dict[tuple[int, ...], list[Tensor]] = {}
         self._passes: dict[tuple[int, int], tuple[list[Tensor], Tensor]] = {}
-        self.replayed = Replayed(self.next_step, device) if device.type == "cuda" else None
+        steps_alike = isinstance(self.optimizer, Optimizer)
+        self.replayed = Replayed(self.next_step, device) if device.type == "cuda" and steps_alike else None
+        self._costs: Tensor | None = None
 
     @property
     def count(self) -> int:
@@ -193,13 +201,28 @@ class Stack:
 
     def _step(self, batch: Batch) -> None:
         """Moves every model by one step on a batch, (S * J, B, D)."""
+        if isinstance(self.optimizer, Lbfgs):
+            self._passes.clear()  # they are of where the step begins, which is known
+            self.optimizer.iterate(self.parameters, self._grads, functools.partial(self._evaluate, batch))
+        else:
+            self._differentiate(batch)
+            self.optimizer.step(self.parameters, self._grads)
+
+    def _evaluate(self, batch: Batch) -> Tensor:
+        """Writes the gradients of a batch; returns its cost for the models in all places, (T * M,) float64."""
+        self._costs = torch.zeros(len(self.parameters[0]), dtype=torch.float64)
+        self._differentiate(batch)
+        costs, self._costs = self._costs, None
+        return costs
+
+    def _differentiate(self, batch: Batch) -> None:
+        """Writes the gradients of a batch, (S * J, B, D)."""
         if len(self.draws) == 1 and self.blocks > 1:
             for group in range(self.arrangement.groups):
                 self._descend_blocks(group, batch)
         else:
             for block in range(self.blocks):
                 self._descend_tiles(batch.of_block(block, self.blocks), first=block == 0)
-        self.optimizer.step(self.parameters, self._grads)
 
     def _descend_tiles(self, batch: Batch, *, first: bool) -> None:
         """Adds the gradient of one block of images a draw: a batch of products is all tiles."""
@@ -208,6 +231,8 @@ class Stack:
             self._more = [torch.zeros_like(grad) for grad in self._grads]
         parameters, out = tiled(self.parameters, width), tiled(self._grads if first else self._more, width)
         activations, log_probs = self._forward(SHARED, parameters, batch)
+        if self._costs is not None:
+            self._costs += _costs(log_probs, batch, width).flatten()
         residual = _residual(self._exponentials(log_probs), batch, width)
         self.model.backward(parameters, batch.inputs, activations, residual, out)
         if not first:
@@ -222,6 +247,10 @@ class Stack:
             made = self._passes.pop((group, blocks.start), None)
             activations, log_probs = made or self._forward(SHARED, parameters, piece)
             partial = self._partial(parameters)
+            if self._costs is not None:
+                first = group * self.arrangement.width
+                for costs in _costs(log_probs, piece, self.arrangement.width)[0]:
+                    self._costs[first : first + len(costs)] += costs
             residual = _residual(self._exponentials(log_probs), piece, self.arrangement.width)
             self.model.backward(parameters, piece.inputs, activations, residual, partial)
             for grad, part in zip(grads, partial, strict=True):
@@ -278,6 +307,15 @@ def _initial(model: Model, seeds: Sequence[int], like: Tensor) -> list[Tensor]:
         whole[(slice(None), *(slice(size) for size in shape))] = torch.stack([by_seed[seed][part] for seed in seeds])
         parameters.append(whole.to(like.device))
     return parameters
+
+
+def _costs(log_probs: Tensor, batch: Batch, width: int) -> Tensor:
+    """Returns the summed weighted costs of blocks of images, (T / S, S, M) float64 on the host, each summed alone."""
+    by_block = log_probs.view(-1, len(batch.labels), width, *log_probs.shape[1:])  # (T / S, S, M, C, B)
+    labels = batch.labels[:, None].expand(*by_block.shape[:3], 1, by_block.shape[-1])
+    weighted = by_block.gather(3, labels).double().mul_(batch.weight[:, None]).cpu()
+    sums = [row.sum() for row in weighted.flatten(0, 2)]
+    return torch.stack(sums).neg_().view(by_block.shape[:3])
 
 
 def _residual(probs: Tensor, batch: Batch, width: int) -> Tensor:

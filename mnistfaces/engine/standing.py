@@ -46,13 +46,19 @@ class Standing:
 
     @property
     def all_ended_early(self) -> bool:
-        """Returns whether no model has patience left."""
-        return self._config.patience is not None and all(self.ended_at)
+        """Returns whether no model goes on, of those that may end at any epoch."""
+        return (self._config.patience is not None or self._config.optimizer == "lbfgs") and all(self.ended_at)
 
     def begin(self) -> None:
         """Takes the parameters of now for the best, where the best are kept."""
         if self._config.select == "best":
             self.best_parameters = [parameter.clone() for parameter in self._stack.parameters]
+
+    def stop_at_optimum(self, ended: Sequence[int], epoch: int) -> None:
+        """Stops models that `lbfgs` has ended, by their places, after an epoch."""
+        for k, place in enumerate(self._stack.places):
+            if ended[place] and not self.ended_at[k]:
+                self.ended_at[k], self.statuses[k] = epoch, "stopped"
 
     def stop_small_steps(self, before: Sequence[Tensor], epoch: int) -> None:
         """Takes back the steps of models that have ended; stops those that hardly moved.

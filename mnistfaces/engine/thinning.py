@@ -32,8 +32,7 @@ def thinned(stack: Stack, standing: Standing, cells: Sequence[int], draws: Seque
     models = models_of(stack, cells, draws)
     origins = [stack.places[models[model]] for model in less.arrangement.models()]  # of every place, repetitions too
     _take(less.parameters, stack.parameters, origins)
-    for new, old in zip(less.optimizer.parts, stack.optimizer.parts, strict=True):
-        _take(new.memory, old.memory, origins)
+    _take(less.optimizer.memory, stack.optimizer.memory, origins)
     if stack.minibatches is not None and less.minibatches is not None:
         orders = stack.minibatches.orders
         less.minibatches.orders = [orders[draw] for draw in draws]

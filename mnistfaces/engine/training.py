@@ -29,6 +29,7 @@ from mnistfaces.devices import choose_device
 from mnistfaces.display import Displayed
 from mnistfaces.engine.closed.solving import Solution, solve
 from mnistfaces.engine.draws import Draw, require_validation
+from mnistfaces.engine.lbfgs import Lbfgs
 from mnistfaces.engine.measuring import SIDES, Measured, Score, Sets, Side, finite_models
 from mnistfaces.engine.snapshots import Pace, Snapshot
 from mnistfaces.engine.stack import Stack
@@ -295,8 +296,12 @@ class _Session:
         yield Advanced(amount=last - told)
 
     def train_epoch(self, epoch: int) -> None:
-        before = [parameter.clone() for parameter in self.stack.parameters] if self.config.eps else None
+        optimizer = self.stack.optimizer
+        by_steps = self.config.eps and not isinstance(optimizer, Lbfgs)
+        before = [parameter.clone() for parameter in self.stack.parameters] if by_steps else None
         self.stack.train_epoch()
+        if isinstance(optimizer, Lbfgs):
+            self.standing.stop_at_optimum(optimizer.ended.tolist(), epoch)
         if before is not None:
             self.standing.stop_small_steps(before, epoch)
         if self.config.select == "best":

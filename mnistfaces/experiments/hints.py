@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from mnistfaces.config import CLOSED, OPTIMIZER_DEFAULTS
+from mnistfaces.config import OPTIMIZER_DEFAULTS
 from mnistfaces.experiments.commands import sweep_line, train_line
 from mnistfaces.experiments.trials import OPTIONS, SWEPT, Cell, Grid, Row, fullest
 
@@ -62,7 +62,7 @@ def hint_of_training(row: Row, history: History, cell: Cell, dataset: "Dataset",
         dataset: on which.
         reference: what the user called it.
     """
-    closed = cell.training.model in CLOSED
+    closed = "lr" in cell.training.ignored()  # there are no steps to be too large or too few
     found = _overfitting(row, cell, dataset, risen=False) if closed else _state(row, history, cell, dataset)
     if found is None:
         return None

@@ -42,6 +42,8 @@ class Descent:
 
     def __post_init__(self) -> None:
         """Fills in the optimizer's own momentum; raises UsageError for values that no descent can have."""
+        if self.optimizer not in RULES:
+            raise UsageError(f"--optimizer {self.optimizer} searches its steps: paths are drawn of {', '.join(RULES)}")
         if self.momentum is None:
             object.__setattr__(self, "momentum", OPTIMIZER_DEFAULTS[self.optimizer].momentum or 0.0)
         if not all(map(math.isfinite, self.start)):
@@ -118,7 +120,7 @@ def _descend(slope: Callable[[Floats], tuple[float, Floats]], start: Floats, des
     """Returns the positions, (T + 1, ...), and the cost at each."""
     positions = np.empty((descent.steps + 1, len(start)))
     loss = np.empty(descent.steps + 1)
-    positions[0], rule = start, RULES[descent.optimizer](descent.lr, descent.momentum)
+    positions[0], rule = start, RULES[descent.optimizer](descent.lr, descent.momentum)  # type: ignore[index]  # a descent has one of these
     for step in range(descent.steps):
         loss[step], gradient = slope(positions[step])
         positions[step + 1] = positions[step] - rule(positions[step], gradient)

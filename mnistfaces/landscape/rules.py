@@ -15,7 +15,7 @@ from mnistfaces.config import (
     OPTIMIZER_DEFAULTS,
     RMSPROP_ALPHA,
     RMSPROP_EPS,
-    OptimizerName,
+    StepName,
 )
 from mnistfaces.landscape.plane import Floats
 
@@ -99,7 +99,7 @@ def _adamw(lr: float, momentum: float) -> Rule:
     return step
 
 
-RULES: Mapping[OptimizerName, Callable[[float, float], Rule]] = {
+RULES: Mapping[StepName, Callable[[float, float], Rule]] = {
     "gd": _descent,
     "nesterov": _nesterov,
     "rmsprop": _rmsprop,

@@ -50,7 +50,7 @@ class TrajectoryRequest:
     mode: Mode = "restricted"
 
     def __post_init__(self) -> None:
-        """Raises UsageError for a start, rate, momentum or number of steps that no descent can have."""
+        """Raises UsageError for an optimizer, start, rate, momentum or number of steps that no descent can have."""
         self.descents()
 
     def descents(self) -> list[Descent]:

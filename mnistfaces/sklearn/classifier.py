@@ -38,15 +38,17 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
     `mnf train` for data of one's own; equal seeds give equal bits, alone and in a `StackedSearchCV`.
 
     Args:
-        model: `softmax` or `mlp`.
+        model: `softmax` or `mlp`; or `ridge` or `kernel`, in closed form, of which `weight_decay`, `gamma` and `dtype`
+            alone count.
         hidden: hidden units of the mlp; `"300x100"` is two layers of them.
         activation: of the hidden units, `relu` or `tanh`.
-        optimizer: `gd`, `nesterov`, `rmsprop`, `adagrad`, `adam` or `adamw`.
+        optimizer: `gd`, `nesterov`, `rmsprop`, `adagrad`, `adam` or `adamw`; or `lbfgs`, on all rows to the optimum.
         lr: learning rate.
         momentum: of `gd` and `nesterov`; None is the optimizer's own.
         batch_size: rows per step; None is all of them.
         epochs: passes over the rows.
-        weight_decay: L2 penalty on weights; None is the optimizer's own.
+        weight_decay: L2 penalty on weights; None is the model's or the optimizer's own.
+        gamma: of the kernel exp(-gamma |x - y|^2); None is 1 / (D * variance of the training rows).
         reduction: the cost is the `sum` or the `mean` over the rows of a batch.
         eps: stop when the steps of weights and of biases have norms of at most this; 0 is never.
         drop_last: leave out an incomplete last batch.
@@ -82,6 +84,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         batch_size: int | None = FACES_TRAINING.batch_size,
         epochs: int = FACES_TRAINING.epochs,
         weight_decay: float | None = None,
+        gamma: float | None = None,
         reduction: Reduction = FACES_TRAINING.reduction,
         eps: float = FACES_TRAINING.eps,
         drop_last: bool = FACES_TRAINING.drop_last,
@@ -101,6 +104,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         self.batch_size = batch_size
         self.epochs = epochs
         self.weight_decay = weight_decay
+        self.gamma = gamma
         self.reduction = reduction
         self.eps = eps
         self.drop_last = drop_last

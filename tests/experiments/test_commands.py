@@ -99,7 +99,7 @@ def test_each_optimizer_of_a_list_has_its_own_numbers_and_a_momentum_is_for_thos
     common, every = default_cell("digits"), get_args(OptimizerName)
     unsaid = [cell.training for cell in build_cells({"optimizer": every}, common)]
     assert [(training.momentum, training.weight_decay) for training in unsaid] == [
-        *((0.0, 0.0), (0.9, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.01))
+        *((0.0, 0.0), (0.9, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.01), (0.0, 0.0))
     ]
     cells = build_cells({"momentum": (0.5, 0.99), "optimizer": ("gd", "nesterov", "adam")}, common)
     assert [(cell.training.optimizer, cell.training.momentum) for cell in cells] == [
