@@ -78,8 +78,7 @@ def evaluate(
 
     streams = output.open()
     model = find_model(run, streams)
-    with streams.busy(f"reading {dataset or model.path}"):
-        evaluation = evaluating.evaluate(model, dataset, reading=form, data_dir=data_dir)
+    evaluation = streams.result(evaluating.watch_evaluation(model, dataset, reading=form, data_dir=data_dir))
     for note in (f"evaluated on {evaluation.what}", *evaluation.notes):
         streams.note(note)
     if plot is not None:

@@ -5,7 +5,7 @@ Legend: M images, C classes.
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,17 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces.config import DataConfig
-from mnistfaces.datasets import grouping, kind_of, load_dataset
+from mnistfaces.datasets import grouping, kind_of, read_dataset
 from mnistfaces.datasets.base import Dataset, class_number
 from mnistfaces.errors import DataError, MnistFacesError, RunError
 from mnistfaces.evaluation.confusion import class_scores, confusion_matrix
 from mnistfaces.files import write_text
-from mnistfaces.progress import drained
+from mnistfaces.progress import Event, drained, result_of
 from mnistfaces.runs.models import (
     answering_of,
     classes_of,
     dataset_of,
     origin_of,
+    read_dataset_of,
     reading_of,
     shape_of,
     size_and_color,
@@ -106,7 +107,14 @@ class Evaluation:
 def evaluate(
     run: Run, name: str | None = None, *, reading: DataConfig = DataConfig(), data_dir: Path | None = None
 ) -> Evaluation:
-    """Returns what a kept model answers on the images it was tested on, or on those of a dataset.
+    """Returns what `watch_evaluation` yields in the end."""
+    return drained(watch_evaluation(run, name, reading=reading, data_dir=data_dir))
+
+
+def watch_evaluation(
+    run: Run, name: str | None = None, *, reading: DataConfig = DataConfig(), data_dir: Path | None = None
+) -> Iterator[Event | Evaluation]:
+    """Yields what a kept model answers on the images it was tested on, or on those of a dataset; first how far it is.
 
     Of a dataset these are its test images, or all where it has no test set of its own; the images that trained
     or validated the model are left out, with their near-duplicates.
@@ -123,15 +131,18 @@ def evaluate(
     """
     network = answering_of(run)
     if name is None:
-        return _evaluate_kept(run)
+        yield _evaluate_kept(run)
+        return
     kind, shape = kind_of(name), shape_of(run)
     if kind not in ("features", "arrays") and len(shape) == 1:
         raise DataError(f"{run.path} takes {shape[0]} features: extract those of {name} first, mnf extract-features")
     asked = reading.reading or (reading_of(run) if kind == origin_of(run)["kind"] else {})
-    dataset = load_dataset(name, data_dir=data_dir, **size_and_color(kind, shape), **asked)
+    form = DataConfig(**size_and_color(kind, shape), **asked)
+    dataset = yield from result_of(read_dataset(name, form, data_dir=data_dir))
     if dataset.fingerprint == origin_of(run)["fingerprint"]:
-        return _evaluate_kept(run, dataset)
-    return _evaluate_other(run, network, dataset, data_dir)
+        yield _evaluate_kept(run, dataset)
+        return
+    yield from _evaluate_other(run, network, dataset, data_dir)
 
 
 def _evaluate_kept(run: Run, dataset: Dataset | None = None) -> Evaluation:
@@ -153,20 +164,22 @@ def _evaluate_kept(run: Run, dataset: Dataset | None = None) -> Evaluation:
     )
 
 
-def _evaluate_other(run: Run, network: Network | Ensemble, dataset: Dataset, data_dir: Path | None) -> Evaluation:
+def _evaluate_other(
+    run: Run, network: Network | Ensemble, dataset: Dataset, data_dir: Path | None
+) -> Iterator[Event | Evaluation]:
     if dataset.shape != shape_of(run):
         raise DataError(f"{run.path} takes inputs of {_size(shape_of(run))}, {dataset.name} has {_size(dataset.shape)}")
     classes = classes_of(run)
     number_of, notes = _class_numbers(dataset.classes, classes)
     own = dataset.given_test.any()
     chosen = np.flatnonzero(dataset.given_test) if own else np.arange(len(dataset))
-    seen, note = _known_to(run, dataset, chosen, data_dir)
+    seen, note = yield from _known_to(run, dataset, chosen, data_dir)
     chosen = chosen[~seen]
     if not len(chosen):
         raise DataError(f"{run.path} knows all {len(seen)} images of {dataset.name}: none is left to evaluate it on")
     what = f"{len(chosen):,} {'test images' if own else 'images'} of {dataset.name}"
     what += "" if own else " (it has no test set of its own)"
-    return Evaluation(
+    yield Evaluation(
         run=run,
         what=what,
         classes=classes,
@@ -193,14 +206,14 @@ def _class_numbers(names: Sequence[str], classes: tuple[str, ...]) -> tuple[NDAr
 
 def _known_to(
     run: Run, dataset: Dataset, chosen: NDArray[np.int64], data_dir: Path | None
-) -> tuple[NDArray[np.bool_], list[str]]:
+) -> Generator[Event, None, tuple[NDArray[np.bool_], list[str]]]:
     """Returns which of the chosen images the run knows, and what to say.
 
     It knows what trained or validated it, to the last bit; all that stands in one group with such an image, in its
     dataset or in this one; and what looks like such an image.
     """
     try:
-        own = dataset_of(run, data_dir)
+        own = yield from result_of(read_dataset_of(run, data_dir))
     except MnistFacesError as error:
         doubt = f"images that trained the model may be among these: {error}"
         return np.zeros(len(chosen), bool), [doubt]
@@ -209,14 +222,16 @@ def _known_to(
     grouped = np.flatnonzero(np.isin(own.groups, own.groups[used]))
     rows = {row.tobytes() for row in own.inputs[grouped]}
     known = np.array([row.tobytes() in rows for row in dataset.inputs], bool)
-    known[chosen] |= _alike(own, used, dataset, chosen)
+    known[chosen] |= yield from _alike(own, used, dataset, chosen)
     seen = np.isin(dataset.groups[chosen], dataset.groups[known])
     count = int(np.count_nonzero(seen))
     said = f"{counted(count, 'image')} trained or validated the model, or are near-duplicates of such: left out"
     return seen, [said] if count else []
 
 
-def _alike(own: Dataset, used: NDArray[np.int64], dataset: Dataset, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _alike(
+    own: Dataset, used: NDArray[np.int64], dataset: Dataset, chosen: NDArray[np.int64]
+) -> Generator[Event, None, NDArray[np.bool_]]:
     """Returns which of the chosen images look like an image that was used, by the measure that finds near-duplicates.
 
     Digits are alike without being copies: of them only what is equal counts. So it is where the measure takes more
@@ -228,7 +243,7 @@ def _alike(own: Dataset, used: NDArray[np.int64], dataset: Dataset, chosen: NDAr
     both = [own.inputs[used], dataset.inputs[chosen]]
     if own.inputs.dtype == np.uint8 and len(own.shape) > 1:
         thumbnails = np.concatenate([grouping.thumbnails_of(inputs, own.shape) for inputs in both])
-        pairs = drained(grouping.look_pairs(thumbnails))[0]
+        pairs, _ = yield from result_of(grouping.look_pairs(thumbnails))
     else:
         pairs = grouping.feature_pairs(np.concatenate(both))
     if grouping.tells_apart(pairs, len(used) + len(chosen)):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from mnistfaces.config import DataConfig, ExtractConfig
-from mnistfaces.datasets import RESIZED, kind_of, load_dataset
+from mnistfaces.datasets import RESIZED, kind_of, read_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError, UsageError
@@ -24,9 +24,9 @@ from mnistfaces.features.computing import Batch, Batches, NetworkThere, compute,
 from mnistfaces.features.folders import files_source, folder_source
 from mnistfaces.features.partial import Partial, StoredFeatures, row_type
 from mnistfaces.features.sources import DatasetSource, Source
-from mnistfaces.features.target import INCOMPLETE, Extracted, finished, result_of, target_of
+from mnistfaces.features.target import INCOMPLETE, Extracted, extracted_from, finished, target_of
 from mnistfaces.files import hash_of
-from mnistfaces.progress import Advanced, Event, Note, Stage
+from mnistfaces.progress import Advanced, Event, Note, Stage, result_of
 from mnistfaces.text import counted
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def extract_features(
     from mnistfaces.features.network import load_network
 
     yield Stage(name="reading the images")
-    source = _open_source(images, wanted, reading, data_dir)
+    source = yield from _open_source(images, wanted, reading, data_dir)
     yield Note(
         message=f"{source.name}: {counted(len(source.keys), 'image')}, seen at {wanted.side} x {wanted.side} pixels"
     )
@@ -98,7 +98,7 @@ def extract_features(
         try:
             with workers or contextlib.nullcontext():
                 unread = yield from _keep(work, batches.images, partial)
-            dataset = _assemble(source, network, partial, unread, job=job, request=request)
+            dataset = yield from _assemble(source, network, partial, unread, job=job, request=request)
             save_dataset(target, dataset)
         except DataError:
             partial.remove()
@@ -108,7 +108,7 @@ def extract_features(
         else:
             partial.remove()
     rate = batches.images / (time.perf_counter() - began) if batches.images else None
-    yield result_of(dataset, target, rate)
+    yield extracted_from(dataset, target, rate)
 
 
 def _keep(work: Iterable[Event | Batch], left: int, partial: Partial) -> Generator[Event, None, dict[str, str]]:
@@ -148,22 +148,23 @@ def _threads(config: ExtractConfig) -> int:
 
 def _open_source(
     images: str | Sequence[Path], config: ExtractConfig, reading: DataConfig, data_dir: Path | None
-) -> Source:
+) -> Generator[Event, None, Source]:
     if not isinstance(images, str):
-        return files_source(images, config.side, _threads(config))
+        return (yield from files_source(images, config.side, _threads(config)))
     kind = kind_of(images)
     if kind == "images" and Path(images).is_dir():
-        return folder_source(Path(images), config.side, _threads(config), reading)
+        return (yield from folder_source(Path(images), config.side, _threads(config), reading))
     form = replace(reading, res=config.side, color=True) if kind in RESIZED else reading
-    load = DatasetReference(images, data_dir)
-    dataset = load(form)
-    known = KnownDataset(load=load, form=form, name=dataset.name, fingerprint=dataset.fingerprint)
+    dataset = yield from result_of(read_dataset(images, form, data_dir=data_dir))
+    known = KnownDataset(
+        load=DatasetReference(images, data_dir), form=form, name=dataset.name, fingerprint=dataset.fingerprint
+    )
     return DatasetSource(dataset, config.side, known)
 
 
 def _assemble(
     source: Source, network: "Network", partial: Partial, unread: Mapping[str, str], *, job: str, request: str
-) -> Dataset:
+) -> Generator[Event, None, Dataset]:
     """Returns the dataset of all images that could be read; its inputs stay on the disk.
 
     Args:
@@ -199,7 +200,7 @@ def _assemble(
         classes=source.classes,
         ids=source.ids[kept],
         shape=(network.size,),
-        groups=source.groups(kept, thumbnails),
+        groups=(yield from source.groups(kept, thumbnails)),
         given_test=source.given_test[kept],
         given_val=None if source.given_val is None else source.given_val[kept],
         fingerprint="",
@@ -224,7 +225,7 @@ def _keep_pixels(
     if not isinstance(images, str):
         raise UsageError("--backbone pixels takes a dataset, or a folder with one subfolder of images per class")
     began = time.perf_counter()
-    dataset = load_dataset(images, data_dir=data_dir, **vars(data))
+    dataset = yield from result_of(read_dataset(images, data, data_dir=data_dir))
     job = hash_of(["pixels", dataset.name, dataset.fingerprint])
     target = target_of(out, job)
     if (known := finished(target, job, job, force=force)) is not None:
@@ -236,4 +237,4 @@ def _keep_pixels(
     yield Advanced(amount=len(dataset))
     if dataset.inputs.dtype == np.uint8:
         yield Note(message="features are pixels of 0 to 255: divide them by 255 for other programs")
-    yield result_of(dataset, target, len(dataset) / (time.perf_counter() - began))
+    yield extracted_from(dataset, target, len(dataset) / (time.perf_counter() - began))

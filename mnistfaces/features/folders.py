@@ -4,7 +4,7 @@ N images, S pixels per side.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,13 @@ from mnistfaces.errors import DataError, FileError, WorkerError
 from mnistfaces.execution.tasks import here
 from mnistfaces.features.sources import Item, Part, Source
 from mnistfaces.files import hash_of, sha256_of_file
-from mnistfaces.progress import drained
+from mnistfaces.progress import Advanced, Event, Stage, result_of
+from mnistfaces.text import counted
 
 RECIPE = 2
 """Raised whenever the same file would give other pixels than before."""
+
+FILES_AT_ONCE = 256
 
 CHANGED = "it changed while it was read"
 
@@ -35,23 +38,16 @@ class FilesSource(Source):
 
     looks = True
 
-    def __init__(self, name: str, found: Found, side: int, jobs: int, group_by: str | None = None) -> None:
-        """Reads every file once, for its hash.
+    def __init__(self, name: str, found: Found, side: int, keys: Sequence[str], group_by: str | None = None) -> None:
+        """Takes files.
 
         Args:
             name: of the whole.
             found: paths, names and classes.
             side: pixels per side of what `read` returns.
-            jobs: threads.
+            keys: their SHA-256; "" for one that cannot be read.
             group_by: what images share that stay together, beside their looks.
-
-        Raises:
-            DataError: there are no files.
         """
-        if not len(found.inputs):
-            raise DataError(
-                f"{name} holds no image: give a folder with one subfolder of images per class, or image files"
-            )
         self.name, self._side = name, side
         self._paths = [path for path in found.inputs if isinstance(path, Path)]
         self.ids = np.array(found.names)
@@ -59,9 +55,7 @@ class FilesSource(Source):
         number = {label: position for position, label in enumerate(self.classes)}
         self.labels = np.array([number[label] for label in found.labels.tolist()], np.int64)
         self._keys = grouping.keys_of(found, group_by, name)
-        with ThreadPoolExecutor(jobs) as pool:
-            self.keys = list(pool.map(_sha256_or_nothing, self._paths))
-        self.sha256 = np.array(self.keys)
+        self.keys, self.sha256 = keys, np.array(keys)
         sides = np.full(len(self.ids), "train") if found.sides is None else found.sides
         self.given_test = sides == "test"
         self.given_val = sides == "val" if (sides == "val").any() else None
@@ -78,10 +72,12 @@ class FilesSource(Source):
         files = tuple((str(self._paths[number].absolute()), self.keys[number]) for number in positions)
         return FilesPart(name=self.name, side=self._side, files=files)
 
-    def groups(self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8]) -> NDArray[np.int64]:
+    def groups(
+        self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8]
+    ) -> Generator[Event, None, NDArray[np.int64]]:
         """Returns groups by looks, as a folder that is trained on directly has them."""
         whole = thumbnails.reshape(len(kept), images.THUMBNAIL, images.THUMBNAIL)
-        pairs, _ = drained(grouping.look_pairs(whole))
+        pairs, _ = yield from result_of(grouping.look_pairs(whole))
         keys = [] if self._keys is None else [self._keys[number] for number in kept.tolist()]
         return images.joined(len(kept), [*pairs, *grouping.key_pairs(keys)])
 
@@ -140,6 +136,26 @@ def read_file(path: Path, key: str, side: int) -> Item:
     )
 
 
+def _source(
+    name: str, found: Found, side: int, jobs: int, group_by: str | None = None
+) -> Generator[Event, None, FilesSource]:
+    """Returns files as a source; each is read once, for its hash, by so many threads.
+
+    Raises:
+        DataError: there are no files.
+    """
+    paths = [path for path in found.inputs if isinstance(path, Path)]
+    if not paths:
+        raise DataError(f"{name} holds no image: give a folder with one subfolder of images per class, or image files")
+    yield Stage(name=f"reading {counted(len(paths), 'file')}", total=len(paths))
+    keys: list[str] = []
+    with ThreadPoolExecutor(jobs) as pool:
+        for start in range(0, len(paths), FILES_AT_ONCE):
+            keys += pool.map(_sha256_or_nothing, paths[start : start + FILES_AT_ONCE])
+            yield Advanced(amount=len(keys) - start)
+    return FilesSource(name, found, side, keys, group_by)
+
+
 def _sha256_or_nothing(path: Path) -> str:
     try:
         return sha256_of_file(path)
@@ -147,7 +163,9 @@ def _sha256_or_nothing(path: Path) -> str:
         return ""
 
 
-def folder_source(path: Path, side: int, jobs: int, data: DataConfig = DataConfig()) -> FilesSource:
+def folder_source(
+    path: Path, side: int, jobs: int, data: DataConfig = DataConfig()
+) -> Generator[Event, None, FilesSource]:
     """Returns the images of a folder of any layout, with the split that it brings; of itself where it has no subfolder.
 
     Raises:
@@ -164,11 +182,11 @@ def folder_source(path: Path, side: int, jobs: int, data: DataConfig = DataConfi
             names=names_of(files, path),
         )
     else:
-        found = drained(layout_of(path, data).read(path, data))
-    return FilesSource(name, found, side, jobs, data.group_by)
+        found = yield from result_of(layout_of(path, data).read(path, data))
+    return (yield from _source(name, found, side, jobs, data.group_by))
 
 
-def files_source(paths: Iterable[Path], side: int, jobs: int) -> FilesSource:
+def files_source(paths: Iterable[Path], side: int, jobs: int) -> Generator[Event, None, FilesSource]:
     """Returns named image files, each once; the class of each is the name of its folder.
 
     Raises:
@@ -179,6 +197,5 @@ def files_source(paths: Iterable[Path], side: int, jobs: int) -> FilesSource:
         if not path.is_file():
             raise FileError(f"there is no file {path}")
     labels = np.array([path.resolve().parent.name for path in distinct])
-    return FilesSource(
-        "files", Found(inputs=distinct, labels=labels, names=[path.as_posix() for path in distinct]), side, jobs
-    )
+    found = Found(inputs=distinct, labels=labels, names=[path.as_posix() for path in distinct])
+    return (yield from _source("files", found, side, jobs))

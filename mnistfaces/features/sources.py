@@ -4,7 +4,7 @@ N images, S pixels per side.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError
 from mnistfaces.execution.reference import KnownDataset
 from mnistfaces.files import hash_of
+from mnistfaces.progress import Event
 
 THUMBNAIL_SIZE = images.THUMBNAIL**2
 IMAGE_AXES = 2
@@ -87,7 +88,9 @@ class Source:
         """Returns the images at some positions, for a worker to read."""
         raise NotImplementedError
 
-    def groups(self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8]) -> NDArray[np.int64]:
+    def groups(
+        self, kept: NDArray[np.int64], thumbnails: NDArray[np.uint8]
+    ) -> Generator[Event, None, NDArray[np.int64]]:
         """Returns the groups of near-duplicates of the images at these positions, with their looks if any."""
         raise NotImplementedError
 
@@ -135,8 +138,9 @@ class DatasetSource(Source):
         self,
         kept: NDArray[np.int64],
         thumbnails: NDArray[np.uint8],  # noqa: ARG002  a dataset knows its near-duplicates
-    ) -> NDArray[np.int64]:
+    ) -> Generator[Event, None, NDArray[np.int64]]:
         """Returns the dataset's own groups."""
+        yield from ()
         chosen: NDArray[np.int64] = self._dataset.groups[kept]
         return chosen
 

@@ -34,7 +34,7 @@ class Extracted(Displayed):
     file: str
 
 
-def result_of(dataset: Dataset, target: Path, rate: float | None) -> Extracted:
+def extracted_from(dataset: Dataset, target: Path, rate: float | None) -> Extracted:
     """Returns what an extraction came to whose file holds this dataset."""
     size, width = dataset.inputs.shape
     skipped = int(dataset.meta.get("skipped", 0))
@@ -74,7 +74,7 @@ def finished(target: Path, job: str, request: str, *, force: bool) -> Extracted 
         dataset = None
     meta = {} if dataset is None else dataset.meta
     if dataset is not None and meta.get("job") == job and INCOMPLETE not in meta:
-        return result_of(dataset, target, None)
+        return extracted_from(dataset, target, None)
     if force or meta.get(INCOMPLETE) == request:
         return None
     raise FileError(

@@ -171,7 +171,7 @@ PARTS = (
             "It saved its JPEG files twice; ours are read as they were published.",
             (
                 "Its images are not those of Part 8 (700 train, not 801), so 82.8 to 94.3 % is not like for like; ours "
-                "pairs both on the same images."
+                "pairs both where they are of the same images."
             ),
         ),
         roles=("features",),

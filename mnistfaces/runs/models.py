@@ -1,14 +1,15 @@
 """What a kept run was made with: its network, its dataset, its split."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from mnistfaces.config import NormalisationName
-from mnistfaces.datasets import NAMES, RESIZED, load_dataset
+from mnistfaces.config import DataConfig, NormalisationName
+from mnistfaces.datasets import NAMES, RESIZED, read_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split, draw_split
 from mnistfaces.errors import DataError, RunError
+from mnistfaces.progress import Event, drained, result_of
 from mnistfaces.runs.best import best_model_of
 from mnistfaces.runs.network import Ensemble, Network
 from mnistfaces.runs.runs import WEIGHTS, Run, find_runs
@@ -143,6 +144,11 @@ def dataset_of(run: Run, data_dir: Path | None = None) -> Dataset:
         DataError: it is not on this machine, or the run does not say where.
         RunError: what bears its name is of other content now.
     """
+    return drained(read_dataset_of(run, data_dir))
+
+
+def read_dataset_of(run: Run, data_dir: Path | None = None) -> Iterator[Event | Dataset]:
+    """Yields the dataset that a run was made with, and before that how far reading it is: `dataset_of`, watched."""
     known, shape = origin_of(run), shape_of(run)
     name, own = str(known["name"]), known["kind"] in ("images", "arrays")
     place = str(known["meta"].get("source", name)) if own else name
@@ -151,10 +157,11 @@ def dataset_of(run: Run, data_dir: Path | None = None) -> Dataset:
     if not own and name not in NAMES:
         raise DataError(f"{run.path} does not say where {name} lies, which it was made with: name its file as DATASET")
     where = Path.cwd() / place if own else place  # a folder may bear the name of a dataset
-    dataset = load_dataset(where, data_dir=data_dir, **size_and_color(known["kind"], shape), **reading_of(run))
+    data = DataConfig(**size_and_color(known["kind"], shape), **reading_of(run))
+    dataset = yield from result_of(read_dataset(str(where), data, data_dir=data_dir))
     if dataset.fingerprint != known["fingerprint"]:
         raise RunError(f"{run.path} was made with {name} of other content than it has here: make the run again")
-    return dataset
+    yield dataset
 
 
 def reading_of(run: Run) -> dict[str, Any]:

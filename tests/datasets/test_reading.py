@@ -6,31 +6,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from own_data import DIGITS, LAYOUTS, PER_CLASS, csv, parquet, splits
+from shares import shares
 
 from mnistfaces.config import DataConfig
 from mnistfaces.datasets import load_dataset, read_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.layouts import table
 from mnistfaces.datasets.layouts.base import files_below, names_of
-from mnistfaces.progress import Advanced, Stage, drained
+from mnistfaces.progress import drained
 
 TOTAL = DIGITS * sum(PER_CLASS.values())
 
 
 def watched(path: Path, data_dir: Path) -> tuple[Dataset, dict[str, tuple[float | None, float]]]:
     """Returns a dataset, and for each stage how much there was to do and how much was done."""
-    stages: dict[str, tuple[float | None, float]] = {}
     (*events, dataset) = read_dataset(str(path), DataConfig(), data_dir=data_dir)
-    name = ""
-    for event in events:
-        if isinstance(event, Stage):
-            name = event.name
-            stages[name] = (event.total, 0)
-        elif isinstance(event, Advanced):
-            total, done = stages[name]
-            stages[name] = (total, done + event.amount)
     assert isinstance(dataset, Dataset)
-    return dataset, stages
+    return dataset, shares(events)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

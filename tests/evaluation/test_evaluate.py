@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from kept_runs import MLP, SOFTMAX, keep_run, save_image, save_shapes
 from PIL import Image
+from shares import shares
 from sklearn import metrics
 
 from mnistfaces.config import SplitConfig
@@ -20,6 +21,7 @@ from mnistfaces.evaluation.confusion import class_scores, confusion_matrix
 from mnistfaces.runs.models import dataset_of, find_run, split_of
 from mnistfaces.runs.runs import Run
 from mnistfaces.statistics.proportions import wilson
+from mnistfaces.text import counted
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ def test_only_the_test_images_of_a_dataset_that_has_some_are_counted(run: Run, t
 
 
 def left_out(count: int) -> str:
-    return f"{count} images trained or validated the model, or are near-duplicates of such: left out"
+    return f"{counted(count, 'image')} trained or validated the model, or are near-duplicates of such: left out"
 
 
 def test_images_that_validated_the_model_and_what_is_grouped_with_them_are_left_out(run: Run, tmp_path: Path) -> None:
@@ -118,7 +120,11 @@ def test_a_photograph_of_the_training_set_encoded_again_is_left_out(tmp_path: Pa
             Image.fromarray(photograph(rng)).save(tmp_path / "new" / name / f"{number}.png")
     darker = (known[0].astype(float) * 0.97).astype(np.uint8)
     Image.fromarray(darker).save(tmp_path / "new" / "x" / "again.png")
-    found = evaluating.evaluate(run, str(tmp_path / "new"))
+    (*events, found) = evaluating.watch_evaluation(run, str(tmp_path / "new"))
+    assert isinstance(found, evaluating.Evaluation)
+    said = shares(events)
+    assert said["decoding 13 images"] == (13, 13)
+    assert said["looking for near-duplicates among 13 images"] == (13, 13)
     assert not any("again" in name for name in found.ids.tolist())
     assert (len(found.ids), left_out(1) in found.notes) == (12, True)
 

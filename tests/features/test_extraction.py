@@ -3,6 +3,7 @@
 import json
 import os
 import tracemalloc
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from pictures import draw_picture, make_folder
 from PIL import Image
+from shares import shares, steps_of
 
 import mnistfaces
 from mnistfaces.arrays import Rows, write_npz
@@ -24,7 +26,7 @@ from mnistfaces.features.folders import FilesSource
 from mnistfaces.features.network import Recipe, rebuild_network
 from mnistfaces.features.target import Extracted
 from mnistfaces.files.locks import Lease
-from mnistfaces.progress import Advanced, Event, Stage
+from mnistfaces.progress import Event, Stage
 
 SMALL = ExtractConfig(
     backbone="squeezenet1_1", layer="fire3", weights="random", res=32, batch_size=3, threads=2, device="cpu"
@@ -81,6 +83,16 @@ def test_a_broken_image_is_counted_and_named_and_the_others_stay(folder: Path, t
     assert reason.startswith("cats/zz.png: cannot be decoded")
 
 
+def test_how_far_reading_and_comparing_are_is_said(folder: Path, tmp_path: Path) -> None:
+    said = shares(mnistfaces.extract_features(str(folder), tmp_path / "f.npz", SMALL))
+    assert said["reading 11 files"] == (11, 11)
+    assert said["extract"][1] == 11
+    assert said["looking for near-duplicates among 10 images"] == (10, 10)
+    pixels = ExtractConfig(backbone="pixels")
+    said = shares(mnistfaces.extract_features(str(folder), tmp_path / "p.npz", pixels, data_dir=tmp_path))
+    assert said["decoding 11 images"] == (11, 11)
+
+
 def test_near_duplicates_are_those_that_training_on_the_folder_sees(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "pets", broken=False)
     copy = Image.fromarray(draw_picture(0))
@@ -104,10 +116,8 @@ def test_equal_requests_give_equal_bytes_and_the_second_does_nothing(folder: Pat
 def interrupt(folder: Path, out: Path, batches: int) -> None:
     """Extracts so many batches, and then drops everything."""
     events = mnistfaces.extract_features(str(folder), out, SMALL)
-    for event in events:
-        batches -= isinstance(event, Advanced)
-        if batches == 0:
-            break
+    for _ in zip(range(batches), steps_of(events, "extract"), strict=False):
+        pass
     events.close()  # type: ignore[attr-defined]
 
 
@@ -297,16 +307,14 @@ def test_decoding_stays_two_batches_ahead_and_no_more(tmp_path: Path, monkeypatc
     read: list[int] = []
     real = extraction.folder_source
 
-    def counted(path: Path, side: int, jobs: int, data: DataConfig) -> FilesSource:
-        source = real(path, side, jobs, data)
+    def counted(path: Path, side: int, jobs: int, data: DataConfig) -> Generator[Event, None, FilesSource]:
+        source = yield from real(path, side, jobs, data)
         original = source.read
         source.read = lambda index: (read.append(index), original(index))[1]  # type: ignore[method-assign]
         return source
 
     monkeypatch.setattr(extraction, "folder_source", counted)
     events = mnistfaces.extract_features(str(folder), tmp_path / "f.npz", SMALL)
-    for event in events:
-        if isinstance(event, Advanced):
-            break
+    next(steps_of(events, "extract"))
     assert 3 <= len(read) <= 3 + 2 * SMALL.batch_size
     events.close()  # type: ignore[attr-defined]

@@ -15,6 +15,7 @@ import pytest
 from conftest import Mnf
 from dask_cluster import dask_cluster
 from pictures import make_folder
+from shares import shares, steps_of
 
 import mnistfaces
 from mnistfaces.arrays import write_npz
@@ -29,7 +30,7 @@ from mnistfaces.features import folders
 from mnistfaces.features.computing import Batches
 from mnistfaces.features.folders import FilesPart
 from mnistfaces.features.target import Extracted
-from mnistfaces.progress import Advanced, Event, Stage
+from mnistfaces.progress import Event, Stage
 
 SMALL = ExtractConfig(
     backbone="squeezenet1_1", layer="fire3", weights="random", res=32, batch_size=3, threads=1, device="cpu"
@@ -72,8 +73,7 @@ def test_two_processes_give_the_bytes_of_one(folder: Path, whole: bytes, tmp_pat
     assert isinstance(last, Extracted)
     assert (last.images, last.skipped) == (10, 1)
     assert (tmp_path / "f.npz").read_bytes() == whole
-    (stage,) = (event for event in events if isinstance(event, Stage) and event.name == "extract")
-    assert sum(event.amount for event in events if isinstance(event, Advanced)) == stage.total == 11
+    assert shares(events)["extract"] == (11, 11)
     assert multiprocessing.active_children() == []
     assert not (tmp_path / ".f.npz.partial").exists()
 
@@ -89,10 +89,8 @@ def test_images_of_a_dataset_are_read_by_the_workers_that_open_it(tmp_path: Path
 
 def test_a_process_that_is_killed_takes_no_image_with_it(folder: Path, whole: bytes, tmp_path: Path) -> None:
     killed = 0
-    for event in events_of(folder, tmp_path / "f.npz", one_thread_each(2)):
-        if isinstance(event, Stage) and event.name == "extract":
-            continue
-        if isinstance(event, Advanced) and not killed:
+    for _ in steps_of(events_of(folder, tmp_path / "f.npz", one_thread_each(2)), "extract"):
+        if not killed:
             for victim in multiprocessing.active_children():
                 os.kill(victim.pid or 0, signal.SIGKILL)
                 killed += 1
@@ -121,8 +119,7 @@ def test_images_whose_workers_died_each_time_are_tried_again_by_the_next_run(
     done = extract(folder, tmp_path / "f.npz", DyingOf({1}))
     assert (done.images, done.skipped) == (8, 3)  # the broken one among them
     assert any("3 images: their worker died" in why for why in open_dataset(tmp_path / "f.npz").meta["skipped_files"])
-    events = list(events_of(folder, tmp_path / "f.npz"))
-    assert next(event.total for event in events if isinstance(event, Stage) and event.name == "extract") == 3
+    assert shares(events_of(folder, tmp_path / "f.npz"))["extract"][0] == 3
     assert (tmp_path / "f.npz").read_bytes() == whole
 
 
@@ -130,11 +127,9 @@ def test_work_that_is_broken_off_keeps_its_batches_and_ends_its_processes(
     folder: Path, whole: bytes, tmp_path: Path
 ) -> None:
     events = events_of(folder, tmp_path / "f.npz", DyingOf({2}))
-    done = 0
-    for event in events:
-        done += isinstance(event, Advanced)
-        if done == 2:  # the first batch is kept by now
-            break
+    steps = steps_of(events, "extract")
+    next(steps)
+    next(steps)  # the first batch is kept by now
     events.close()  # type: ignore[attr-defined]
     assert multiprocessing.active_children() == []
     again = list(events_of(folder, tmp_path / "f.npz"))
