@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mnistfaces.engine.training import Measure
+from mnistfaces.engine.records import Measure
 
 
 def told(measure: Measure) -> dict[str, Any]:

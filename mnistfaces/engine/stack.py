@@ -21,6 +21,7 @@ from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine.arrangement import Arrangement, Tile, arrange
 from mnistfaces.engine.batches import Batch, Minibatches
+from mnistfaces.engine.costs import add_in_order, costs_of, residual
 from mnistfaces.engine.draws import Draw, cell_and_draw, is_full_batch
 from mnistfaces.engine.exponentials import Exponentials
 from mnistfaces.engine.lbfgs import Lbfgs
@@ -232,9 +233,9 @@ class Stack:
         parameters, out = tiled(self.parameters, width), tiled(self._grads if first else self._more, width)
         activations, log_probs = self._forward(SHARED, parameters, batch)
         if self._costs is not None:
-            self._costs += _costs(log_probs, batch, width).flatten()
-        residual = _residual(self._exponentials(log_probs), batch, width)
-        self.model.backward(parameters, batch.inputs, activations, residual, out)
+            self._costs += costs_of(log_probs, batch, width).flatten()
+        residuals = residual(self._exponentials(log_probs), batch, width)
+        self.model.backward(parameters, batch.inputs, activations, residuals, out)
         if not first:
             for grad, more in zip(self._grads, self._more, strict=True):
                 grad.add_(more)
@@ -249,12 +250,12 @@ class Stack:
             partial = self._partial(parameters)
             if self._costs is not None:
                 first = group * self.arrangement.width
-                for costs in _costs(log_probs, piece, self.arrangement.width)[0]:
+                for costs in costs_of(log_probs, piece, self.arrangement.width)[0]:
                     self._costs[first : first + len(costs)] += costs
-            residual = _residual(self._exponentials(log_probs), piece, self.arrangement.width)
-            self.model.backward(parameters, piece.inputs, activations, residual, partial)
+            residuals = residual(self._exponentials(log_probs), piece, self.arrangement.width)
+            self.model.backward(parameters, piece.inputs, activations, residuals, partial)
             for grad, part in zip(grads, partial, strict=True):
-                _add_in_order(grad, part, first=blocks.start == 0)
+                add_in_order(grad, part, first=blocks.start == 0)
 
     def _partial(self, parameters: Sequence[Tensor]) -> list[Tensor]:
         """Returns memory for the gradients of some blocks of images, (J, M, ...) each, whose padding stays 0."""
@@ -267,16 +268,6 @@ class Stack:
 def piece_bytes(device: torch.device) -> int:
     """Returns how much memory the activations of images that go through at a time should take."""
     return PIECE_BYTES.get(device.type, OTHER_PIECE_BYTES)
-
-
-def _add_in_order(total: Tensor, parts: Tensor, *, first: bool) -> None:
-    """Adds parts, (J, ...), to a total one by one; the first two of all make the total."""
-    rest = parts.unbind()
-    if first:
-        torch.add(rest[0], rest[1], out=total)
-        rest = rest[2:]
-    for part in rest:
-        total.add_(part)
 
 
 def _arrangement(model: Model, whole: Batch, images: int, counts: tuple[int, int, int]) -> Arrangement:
@@ -307,20 +298,3 @@ def _initial(model: Model, seeds: Sequence[int], like: Tensor) -> list[Tensor]:
         whole[(slice(None), *(slice(size) for size in shape))] = torch.stack([by_seed[seed][part] for seed in seeds])
         parameters.append(whole.to(like.device))
     return parameters
-
-
-def _costs(log_probs: Tensor, batch: Batch, width: int) -> Tensor:
-    """Returns the summed weighted costs of blocks of images, (T / S, S, M) float64 on the host, each summed alone."""
-    by_block = log_probs.view(-1, len(batch.labels), width, *log_probs.shape[1:])  # (T / S, S, M, C, B)
-    labels = batch.labels[:, None].expand(*by_block.shape[:3], 1, by_block.shape[-1])
-    weighted = by_block.gather(3, labels).double().mul_(batch.weight[:, None]).cpu()
-    sums = [row.sum() for row in weighted.flatten(0, 2)]
-    return torch.stack(sums).neg_().view(by_block.shape[:3])
-
-
-def _residual(probs: Tensor, batch: Batch, width: int) -> Tensor:
-    """Returns dC/dlogits = weight * (p - y), (T * M, C, B), in the place of the probabilities."""
-    shape, probs = probs.shape, probs.view(-1, len(batch.labels), width, *probs.shape[1:])  # (T / S, S, M, C, B)
-    weight, labels = batch.weight[:, None], batch.labels[:, None]  # (S, 1, 1, B)
-    at_label = probs.shape[0], probs.shape[1], width, 1, probs.shape[-1]
-    return probs.mul_(weight).scatter_add_(3, labels.expand(at_label), weight.neg().expand(at_label)).view(shape)

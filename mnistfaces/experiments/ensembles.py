@@ -17,7 +17,8 @@ from mnistfaces.config import STATUS_SEVERITY, DeviceName, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine.draws import Draw, is_full_batch, require_unlike
 from mnistfaces.engine.measuring import Score
-from mnistfaces.engine.training import Epoch, Measure, train_stack
+from mnistfaces.engine.records import Epoch, Measure
+from mnistfaces.engine.training import train_stack
 from mnistfaces.progress import Advanced
 from mnistfaces.runs.network import Ensemble, named_members
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mnistfaces.datasets.base import Dataset
-    from mnistfaces.engine.training import Epoch
+    from mnistfaces.engine.records import Epoch
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

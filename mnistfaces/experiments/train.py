@@ -17,8 +17,9 @@ from mnistfaces.datasets.splits import draw_split, settled
 from mnistfaces.devices import resolve_device
 from mnistfaces.engine.closed.sizes import matrix_size, require_size
 from mnistfaces.engine.draws import Draw, require_unlike, require_validation
+from mnistfaces.engine.records import Epoch, Measure
 from mnistfaces.engine.snapshots import Snapshot
-from mnistfaces.engine.training import Epoch, Measure, train_model
+from mnistfaces.engine.training import train_model
 from mnistfaces.experiments.ensembles import train_cells
 from mnistfaces.experiments.trials import Row, Trial, counted_fields, history_fields, measured_fields
 from mnistfaces.experiments.unfinished import Unfinished

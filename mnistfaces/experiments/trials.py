@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
     from mnistfaces.engine.draws import Draw
     from mnistfaces.engine.measuring import Score
-    from mnistfaces.engine.training import Measure
+    from mnistfaces.engine.records import Measure
 
 Row = dict[str, Any]
 

@@ -10,7 +10,7 @@ from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
-    from mnistfaces.engine.training import Epoch
+    from mnistfaces.engine.records import Epoch
     from mnistfaces.features.target import Extracted
     from mnistfaces.landscape import Surface
     from mnistfaces.runs.runs import Run

@@ -19,7 +19,8 @@ from mnistfaces.config import DataConfig, DeviceName, SplitConfig, Status, Train
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split
 from mnistfaces.engine.draws import Draw
-from mnistfaces.engine.training import Epoch, Measure, fit
+from mnistfaces.engine.records import Epoch, Measure
+from mnistfaces.engine.training import fit
 from mnistfaces.experiments.plan import DrawKey, Draws, StackPlan, plan
 from mnistfaces.experiments.trials import Cell, Trial
 

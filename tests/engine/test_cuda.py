@@ -15,8 +15,9 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine import snapshots, training
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.optim import OPTIMIZERS
+from mnistfaces.engine.records import Epoch, Measure
 from mnistfaces.engine.stack import Stack
-from mnistfaces.engine.training import Epoch, Measure, fit
+from mnistfaces.engine.training import fit
 from mnistfaces.experiments.sweep import Sweep
 from mnistfaces.experiments.sweep_config import SweepConfig
 from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep

@@ -14,10 +14,11 @@ from torch import nn
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.engine.lbfgs import CURVATURE, DECREASE, line_search
+from mnistfaces.engine.records import Measure
 from mnistfaces.engine.snapshots import Snapshot
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.standing import Standing
-from mnistfaces.engine.training import Measure, fit, train_model
+from mnistfaces.engine.training import fit, train_model
 from mnistfaces.errors import UsageError
 from mnistfaces.landscape import Descent
 

@@ -17,9 +17,10 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine import measuring, stack, transfer
 from mnistfaces.engine.draws import Draw, cell_and_draw, model_of
 from mnistfaces.engine.measuring import SIDES, Sets, finite_models
+from mnistfaces.engine.records import Measure
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.tiles import pieces
-from mnistfaces.engine.training import Measure, fit
+from mnistfaces.engine.training import fit
 
 CPU = torch.device("cpu")
 FACE = TrainConfig(model="mlp", optimizer="adam", batch_size=16, reduction="mean", lr=1e-3, epochs=3)

@@ -12,8 +12,9 @@ from small_data import draw, make_dataset
 
 from mnistfaces.config import ModelName, OptimizerName, TrainConfig
 from mnistfaces.engine import snapshots
+from mnistfaces.engine.records import Epoch, Measure
 from mnistfaces.engine.snapshots import Pace, Snapshot
-from mnistfaces.engine.training import Epoch, Measure, train_model
+from mnistfaces.engine.training import train_model
 from mnistfaces.errors import DataError
 
 KINDS = [

@@ -15,8 +15,9 @@ from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine import thinning, training
 from mnistfaces.engine.draws import Draw
+from mnistfaces.engine.records import Measure
 from mnistfaces.engine.stack import Stack
-from mnistfaces.engine.training import Measure, fit
+from mnistfaces.engine.training import fit
 
 NOISY = TrainConfig(model="mlp", hidden=6, batch_size=6, reduction="mean", lr=0.4, epochs=120)
 
@@ -109,11 +110,11 @@ def test_models_that_have_ended_are_left_out_and_all_have_the_numbers_of_a_stack
         return [(record.number, record.checkpoint, *map(told, record.measures)) for record in records]
 
     monkeypatch.setattr(thinning, "Stack", build)
-    monkeypatch.setattr(training, "THINNING_SECONDS", 1e9)
+    monkeypatch.setattr(session, "THINNING_SECONDS", 1e9)
     expected = all_records()
     assert not sizes
-    monkeypatch.setattr(training, "THINNING_SECONDS", 0)
-    monkeypatch.setattr(training, "THINNING_COST", 0)
+    monkeypatch.setattr(session, "THINNING_SECONDS", 0)
+    monkeypatch.setattr(session, "THINNING_COST", 0)
     assert all_records() == expected
     assert sizes
     assert sizes == sorted(sizes, reverse=True)

@@ -20,9 +20,11 @@ from mnistfaces.datasets.splits import Split, draw_split
 from mnistfaces.devices import choose_device
 from mnistfaces.engine import arrangement, tiles
 from mnistfaces.engine.draws import Draw, is_full_batch
+from mnistfaces.engine.records import Epoch, Measure
 from mnistfaces.engine.replay import Replayed
+from mnistfaces.engine.session import CHECK_EPOCHS
 from mnistfaces.engine.stack import Stack
-from mnistfaces.engine.training import CHECK_EPOCHS, Epoch, Measure, fit
+from mnistfaces.engine.training import fit
 from mnistfaces.errors import UsageError
 
 FACE = TrainConfig(model="mlp", optimizer="adam", batch_size=16, reduction="mean", lr=1e-3)

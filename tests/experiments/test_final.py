@@ -13,7 +13,8 @@ from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split, draw_split
 from mnistfaces.engine.draws import Draw
-from mnistfaces.engine.training import Measure, fit
+from mnistfaces.engine.records import Measure
+from mnistfaces.engine.training import fit
 from mnistfaces.experiments.sweep import Sweep
 from mnistfaces.experiments.sweep_config import SweepConfig
 from mnistfaces.experiments.train import load_history, open_training, train_and_keep

@@ -101,7 +101,7 @@ def test_a_sweep_that_was_cut_anywhere_goes_on_and_ends_with_the_same_numbers(
 def test_progress_counts_every_epoch_of_every_model_and_alters_no_number(
     whole: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnistfaces.engine.training.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("mnistfaces.engine.session.REPORT_SECONDS", 0.0)
     long = Grid(cells=cells_of(lr=[1e-3, 1e-2], epochs=[2, 1000]), seeds=(0, 1))
     events = list(open_sweep(tmp_path, long).run())
     (stage,) = (event for event in events if isinstance(event, Stage))
