@@ -91,6 +91,7 @@ class Run(Displayed):
         Raises:
             RunError: it keeps none, those of several models, or the file is not the one that was written.
         """
+        self.require_weights()
         if (count := self.training.ensemble) > 1:
             raise RunError(
                 f"{self.path} keeps {count} models that answer together: one is wanted here, trained without --ensemble"

@@ -13,7 +13,7 @@ from small_data import draw, make_dataset
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.engine import thinning, training
+from mnistfaces.engine import session, thinning, training
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.records import Measure
 from mnistfaces.engine.stack import Stack
