@@ -51,7 +51,7 @@ def offered(mnf: Mnf, line: str) -> list[str]:
         ("mnf train --model ", list(get_args(ModelName))),
         ("mnf train --optimizer ad", [name for name in get_args(OptimizerName) if name.startswith("ad")]),
         ("mnf sweep --optimizer gd,ad", [f"gd,{name}" for name in get_args(OptimizerName) if name.startswith("ad")]),
-        ("mnf sweep --model softmax,", ["softmax,mlp"]),
+        ("mnf sweep --model softmax,", ["softmax,mlp", "softmax,ridge", "softmax,kernel"]),
         ("mnf sweep --batch-size f", ["full"]),
         ("mnf train faces", [name for name in NAMES if name.startswith("faces")]),
         ("mnf evaluate ", ["last", "runs/train-new", "runs/sweep-old"]),

@@ -67,7 +67,6 @@ def test_a_trajectory_says_how_far_it_is(talkative: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stage"),
     [
-        (("evaluate", "last"), "reading runs/train-"),
         (("predict", "last", "digit.png"), "reading images"),
         (("compare", "last", "answers.csv", "--board"), "reading answers"),
         (("visualize-weights", "last"), "reading runs/train-"),

@@ -303,7 +303,7 @@ def test_one_cell_is_not_called_the_best_of_any(mnf: Mnf) -> None:
 def test_verbose_says_what_trains_together_and_seconds_stay_shared_after_growth(mnf: Mnf) -> None:
     small = ("sweep", "digits-sample", "--epochs", 3, "--train-per-class", 10, "--out", "grown", "--verbose")
     done = mnf(*small, "--lr", "1e-3,1e-4")
-    assert "stack 1 of 1: 2 softmax models (2 settings, 1 draws), 3 epochs on 100 images" in done.stderr
+    assert "stack 1 of 1: 2 softmax models (2 settings, 1 draw), 3 epochs on 100 images" in done.stderr
     assert {row["timing"] for row in mnf(*small, "--lr", "1e-3,1e-4,1e-5").rows} == {"shared"}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from kept_surface import SMALL, complaint, files, mnf, mnf_here, rows
 
-from mnistfaces.config import OptimizerName
+from mnistfaces.config import StepName
 
 FIELDS = ["optimizer", "lr", "momentum", "mode", "step", "w1", "w2", "loss"]
 
@@ -82,7 +82,7 @@ def test_the_page_offers_the_asked_settings(kept: Path) -> None:
 
 
 def test_every_optimizer_has_its_paths_on_one_figure_kept_and_found_again(kept: Path) -> None:
-    names = get_args(OptimizerName)
+    names = get_args(StepName)
     ask = ("trajectory", "--optimizer", ",".join(names), "--steps", "12", "--plot")
     told = rows(mnf(*ask, "all.svg", cwd=kept))
     paths = {(row["optimizer"], row["lr"], row["momentum"]): row for row in told}

@@ -11,7 +11,7 @@ import torch
 from small_data import draw, make_dataset, sample_of
 from torch import nn
 
-from mnistfaces.config import DtypeName, OptimizerName, TrainConfig
+from mnistfaces.config import DtypeName, StepName, TrainConfig
 from mnistfaces.engine.optim import Optimizer
 from mnistfaces.engine.training import fit
 
@@ -28,7 +28,7 @@ PEERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 """What torch calls each of them; learning rate, momentum and weight decay are told apart."""
 
-NAMES: tuple[OptimizerName, ...] = get_args(OptimizerName)
+NAMES: tuple[StepName, ...] = get_args(StepName)
 
 RATES = {"gd": 0.1, "nesterov": 0.03, "rmsprop": 1e-3, "adagrad": 1e-2, "adam": 1e-3, "adamw": 1e-3}
 """At which 200 steps on the mean cost of ten digits get somewhere."""
@@ -76,13 +76,13 @@ def theirs(k: int, models: int, config: TrainConfig) -> list[torch.Tensor]:
     return [holder.weight.detach(), holder.bias.detach()]
 
 
-def momenta(name: OptimizerName) -> tuple[float, ...]:
+def momenta(name: StepName) -> tuple[float, ...]:
     return {"gd": (0.0, 0.9, 0.99), "nesterov": (0.5, 0.9, 0.99)}.get(name, (0.0,) * 3)
 
 
 @pytest.mark.parametrize("decayed", [False, True], ids=["no decay", "decay"])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_optimizer_moves_each_model_of_a_stack_as_torch_would(name: OptimizerName, decayed: bool) -> None:
+def test_every_optimizer_moves_each_model_of_a_stack_as_torch_would(name: StepName, decayed: bool) -> None:
     configs = [
         TrainConfig(optimizer=name, lr=lr, momentum=beta, weight_decay=decay if decayed else 0.0)
         for lr, beta, decay in zip((0.1, 0.01, 1e-3), momenta(name), (0.3, 0.0, 1.0), strict=True)
@@ -94,7 +94,7 @@ def test_every_optimizer_moves_each_model_of_a_stack_as_torch_would(name: Optimi
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_not_said_is_what_torch_takes_unsaid(name: OptimizerName) -> None:
+def test_what_is_not_said_is_what_torch_takes_unsaid(name: StepName) -> None:
     """But for the momentum of nesterov, which torch wants to be told, and which the contract puts at 0.9."""
     config = TrainConfig(optimizer=name, lr=0.01)
     holder = nn.Module()
@@ -132,7 +132,7 @@ def test_two_steps_of_each_follow_from_hand_worked_numbers() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_model_moves_the_same_whatever_moves_beside_it(name: OptimizerName) -> None:
+def test_a_model_moves_the_same_whatever_moves_beside_it(name: StepName) -> None:
     configs = [
         TrainConfig(optimizer=name, lr=0.1),
         TrainConfig(optimizer=name, lr=0.01, momentum=momenta(name)[1], weight_decay=0.5),
@@ -148,7 +148,7 @@ def test_a_model_moves_the_same_whatever_moves_beside_it(name: OptimizerName) ->
 
 @pytest.mark.parametrize("decay", [None, 0.05])
 @pytest.mark.parametrize("name", NAMES)
-def test_two_hundred_steps_have_the_losses_of_a_plain_torch_loop(name: OptimizerName, decay: float | None) -> None:
+def test_two_hundred_steps_have_the_losses_of_a_plain_torch_loop(name: StepName, decay: float | None) -> None:
     digits = sample_of(20)
     made = draw(digits, 3, train_per_class=10, val_per_class=4, test_per_class=5)
     own: dict[str, Any] = {} if decay is None else {"weight_decay": decay}
@@ -186,7 +186,7 @@ def test_two_hundred_steps_have_the_losses_of_a_plain_torch_loop(name: Optimizer
 @pytest.mark.parametrize("batch_size", [None, 5, 300])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_stack_has_the_bits_of_its_models_alone(
-    name: OptimizerName, batch_size: int | None, model: str, dtype: DtypeName
+    name: StepName, batch_size: int | None, model: str, dtype: DtypeName
 ) -> None:
     sizes = (200, 200, 200) if batch_size == 300 else (30, 24, 27)
     dataset = make_dataset(sizes, inputs=33)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from browser import Browser, needs_browser, open_browser
 
-from mnistfaces.config import OPTIMIZER_DEFAULTS, OptimizerName, Reduction
+from mnistfaces.config import OPTIMIZER_DEFAULTS, Reduction, StepName
 from mnistfaces.errors import UsageError
 from mnistfaces.landscape import (
     Axis,
@@ -173,9 +173,9 @@ def test_the_pages_paths_are_the_commands(browser: Browser, tmp_path: Path, show
 
 
 @needs_browser
-@pytest.mark.parametrize("optimizer", get_args(OptimizerName))
+@pytest.mark.parametrize("optimizer", get_args(StepName))
 def test_every_optimizer_descends_as_the_command_does_and_its_lines_repeat_both_paths(
-    browser: Browser, tmp_path: Path, optimizer: OptimizerName
+    browser: Browser, tmp_path: Path, optimizer: StepName
 ) -> None:
     shown = surface_of(classes=(1, 2))
     lr = 0.003 if OPTIMIZER_DEFAULTS[optimizer].momentum is not None else 0.3
@@ -193,7 +193,7 @@ def test_every_optimizer_descends_as_the_command_does_and_its_lines_repeat_both_
 def test_the_other_descent_is_chosen_and_has_a_rate_of_its_own(browser: Browser, tmp_path: Path) -> None:
     shown = surface_of()
     show(browser, tmp_path, shown, Descent(lr=0.001, momentum=0.0))
-    for name in get_args(OptimizerName):
+    for name in get_args(StepName):
         browser.run(
             f"const chosen = {element('optimizer')}; chosen.value = '{name}'; chosen.dispatchEvent(new Event('change'))"
         )

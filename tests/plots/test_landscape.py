@@ -6,7 +6,7 @@ import pytest
 from legible import faults
 from matplotlib.figure import Figure
 
-from mnistfaces.config import OptimizerName
+from mnistfaces.config import StepName
 from mnistfaces.landscape import (
     Axis,
     Descent,
@@ -87,7 +87,7 @@ def test_the_paths_figure_tells_every_path_apart() -> None:
 
 def test_more_paths_than_colours_can_be_told_apart_and_name_their_optimizers() -> None:
     shown = surface_of()
-    asked = [Descent(optimizer=name, lr=lr) for name in get_args(OptimizerName) for lr in (0.01, 0.02, 0.03)]
+    asked = [Descent(optimizer=name, lr=lr) for name in get_args(StepName) for lr in (0.01, 0.02, 0.03)]
     figure = paths_figure(shown, [restricted_path(shown, descent) for descent in asked])
     labelled = [line for line in figure.axes[0].lines if str(line.get_label()).startswith("lr")]
     assert len({(line.get_color(), line.get_marker(), line.get_linestyle()) for line in labelled}) == len(asked) == 18
@@ -160,7 +160,7 @@ def test_vanilla_and_momentum_have_their_own_colours_wherever_they_stand() -> No
 @pytest.mark.parametrize("paths", [1, 3, 18])
 def test_every_letter_can_be_read(paths: int) -> None:
     shown = surface_of()
-    asked = [Descent(optimizer=name, lr=lr) for name in get_args(OptimizerName)[:6] for lr in (0.01, 0.02, 0.03)]
+    asked = [Descent(optimizer=name, lr=lr) for name in get_args(StepName)[:6] for lr in (0.01, 0.02, 0.03)]
     assert faults(contour_figure(shown)) == []
     assert faults(paths_figure(shown, [restricted_path(shown, descent) for descent in asked[:paths]])) == []
 
