@@ -152,7 +152,8 @@ def run_block(shell: WarmShell, block: Block) -> str:
         text = "\n".join(map(small, block.text.splitlines())) if block.mark == "small" else with_free_port(block.text)
         done, expected = shell(text), int(block.mark.removeprefix("exit ")) if block.mark.startswith("exit ") else 0
     assert done.returncode == expected, f"{block.text}\n{done.stdout}"
-    assert "Traceback" not in done.stdout, f"{block.text}\n{done.stdout}"
+    if "dask scheduler" not in block.text:  # a scheduler that is killed logs what it was in the middle of
+        assert "Traceback" not in done.stdout, f"{block.text}\n{done.stdout}"
     return done.stdout
 
 
