@@ -29,15 +29,7 @@ class Kernel:
         self._centers = self._kept.double()
         targets = images.targets() * self._roots[:, None]
         values, self._vectors = decompose(self._products())
-        self.smoother = Smoother(
-            values=values,
-            rows=lambda at: self._vectors[at],
-            targets=targets,
-            projected=self._vectors.T @ targets,
-            roots=self._roots,
-            primal=False,
-            intercept=False,
-        )
+        self.smoother = Smoother.dual(values, self._vectors, targets, self._roots)
 
     def weights(self, decay: float) -> dict[str, Tensor]:
         """Returns the regression under a penalty, the training images among it.

@@ -81,13 +81,4 @@ class Ridge:
                 products[piece, other], products[other, piece] = part, part.T
         constant, unit = float(products.diagonal().mean()) or 1.0, self._roots / self._roots.norm()
         values, self._vectors = decompose(products.addr_(unit, unit, alpha=constant))
-        return Smoother(
-            values=values,
-            rows=lambda at: self._vectors[at],
-            targets=targets,
-            projected=self._vectors.T @ targets,
-            roots=self._roots,
-            primal=False,
-            intercept=True,
-            constant=constant,
-        )
+        return Smoother.dual(values, self._vectors, targets, self._roots, constant=constant)

@@ -20,6 +20,7 @@ Venkatesh, "Fast cross-validation algorithms for least squares support vector ma
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -53,6 +54,22 @@ class Smoother:
     primal: bool
     intercept: bool
     constant: float = 0.0
+
+    @classmethod
+    def dual(
+        cls, values: Tensor, vectors: Tensor, targets: Tensor, roots: Tensor, *, constant: float | None = None
+    ) -> Self:
+        """Returns the dual form, its eigenvectors of images, (n, r); `constant` where there is an intercept."""
+        return cls(
+            values=values,
+            rows=lambda at: vectors[at],
+            targets=targets,
+            projected=vectors.T @ targets,
+            roots=roots,
+            primal=False,
+            intercept=constant is not None,
+            constant=constant or 0.0,
+        )
 
     def shrunk(self, decay: float) -> Tensor:
         """Returns f Z'Y or f U'Y, (r, C): V times the first are weights, U times the second the dual ones."""
