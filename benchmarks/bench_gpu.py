@@ -34,6 +34,7 @@ from mnistfaces.datasets.sample import load_sample
 from mnistfaces.datasets.splits import Split, draw_split
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.training import fit
+from mnistfaces.progress import Stage
 
 Rows = list[tuple[str, float, str, float, str]]
 BATCH, RATES, SEEDS = 32, 20, 50
@@ -177,11 +178,14 @@ def features(device: str, *, quick: bool) -> Iterator[str]:
         torch.save(convolutions, folder / "alexnet.pth")
         for dtype in ("float32", "bfloat16"):
             config = ExtractConfig(weights=str(folder / "alexnet.pth"), device=device, dtype=dtype, batch_size=64)  # type: ignore[arg-type]
-            started = waited(device)
-            for _ in extract_features(str(folder / "photos"), folder / f"{dtype}.npz", config):
-                pass
-            rate = count / (waited(device) - started)
-            yield f"AlexNet features, {count} photos, {dtype}: {rate:.0f} images per second"
+            marks = [("opening", waited(device))]
+            for event in extract_features(str(folder / "photos"), folder / f"{dtype}.npz", config):
+                if isinstance(event, Stage):
+                    marks.append((event.name, waited(device)))
+            ends = [*[moment for _, moment in marks[1:]], waited(device)]
+            stages = [f"{name} {end - begun:.1f} s" for (name, begun), end in zip(marks, ends, strict=True)]
+            rate = count / (ends[-1] - marks[0][1])
+            yield f"AlexNet features, {count} photos, {dtype}: {rate:.0f} images per second ({', '.join(stages)})"
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ mkdir "$site/mnistfaces-$version.dist-info"
 printf 'Metadata-Version: 2.1\nName: mnistfaces\nVersion: %s\n' "$version" > "$site/mnistfaces-$version.dist-info/METADATA"
 export PYTHONPATH=$site:benchmarks PYTHONUNBUFFERED=1 MNF_DATA_DIR=$site/data
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>&1 | tee "$out/gpu.txt"
-timeout 190 python3 -P -m pytest -q -p no:cacheprovider -W default -m cuda tests/engine/test_cuda.py 2>&1 | tee "$out/tests.txt"
+timeout 240 python3 -P -m pytest -q -p no:cacheprovider -W default -m cuda --durations=8 tests/*/test_cuda*.py 2>&1 | tee "$out/tests.txt"
 tests=$?
 timeout 270 python3 -P benchmarks/bench_gpu.py "$@" 2>&1 | tee "$out/bench.txt"
 bench=$?

@@ -1,8 +1,7 @@
 """Training on a GPU against training on the processor. `pytest -m cuda`; skipped, and said, where there is none."""
 
 import itertools
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,20 +9,13 @@ import pytest
 import torch
 from small_data import draw, make_dataset, sample_of
 
-from mnistfaces.config import SplitConfig, TrainConfig
+from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.engine import snapshots, training
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.optim import OPTIMIZERS
 from mnistfaces.engine.records import Epoch, Measure
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.training import fit
-from mnistfaces.experiments.sweep import Sweep
-from mnistfaces.experiments.sweep_config import SweepConfig
-from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
-from mnistfaces.experiments.trials import Cell, Grid, Trial
-from mnistfaces.progress import Advanced, Event, Note
-from mnistfaces.runs.runs import Run
 
 pytestmark = [
     pytest.mark.cuda,
@@ -32,6 +24,7 @@ pytestmark = [
 
 FACE = TrainConfig(model="mlp", optimizer="adam", batch_size=16, reduction="mean", lr=1e-3)
 TOLERANCE = {"float32": 1e-4, "float64": 1e-8}
+LBFGS_EPS = {"float32": 1e-5, "float64": 1e-9}
 LEARNING_RATES = (1e-4, 1e-3, 3e-3)
 
 
@@ -133,60 +126,33 @@ def test_no_step_waits_for_the_gpu() -> None:
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_a_training_that_was_cut_off_goes_on_through_its_run_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in (("EVERY_SHARE", 0.0), ("LEAST_SECONDS", 0.0), ("COST", 0)):
-        monkeypatch.setattr(snapshots, name, value)
-    monkeypatch.setattr(training, "REPORT_SECONDS", 0)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_lbfgs_comes_to_the_optimum_of_the_processor(dtype: str) -> None:
+    """Its line searches part ways at the last bits; a strictly convex cost has one lowest point all the same."""
     digits = sample_of(40)
-    split = SplitConfig(train_per_class=30, val_per_class=5, test_per_class=5)
-    trial = Trial(cell=Cell(training=FACE.with_(epochs=30), split=split), seed=1, split_seed=1)
-
-    def run(name: str) -> Iterator[Event | Run]:
-        return train_and_keep(open_training(digits, trial, device="cuda", every=1, out=tmp_path / name), digits, trial)
-
-    (*_, whole) = run("whole")
-    cut = run("cut")
-    done = 0.0
-    while done < 11:
-        event = next(cut)
-        done += event.amount if isinstance(event, Advanced) else 0
-    cut.close()
-    *said, gone_on = run("cut")
-    assert any(isinstance(event, Note) and "goes on after epoch" in event.message for event in said)
-    assert isinstance(whole, Run)
-    assert isinstance(gone_on, Run)
-    ours, theirs = (load_history(made.path / HISTORY) for made in (gone_on, whole))
-    assert ours["epoch"] == theirs["epoch"]
-    assert ours["train_loss"] == pytest.approx(theirs["train_loss"], abs=1e-4)
-
-
-def test_a_sweep_that_was_cut_off_goes_on_through_its_run_folder(tmp_path: Path) -> None:
-    digits = sample_of(40)
-    split = SplitConfig(train_per_class=30, val_per_class=5, test_per_class=5)
-    cells = tuple(
-        Cell(training=FACE.with_(lr=lr, batch_size=size, epochs=10), split=split)
-        for size in (16, 32)
-        for lr in LEARNING_RATES
+    made = draw(digits, 1, train_per_class=32, val_per_class=5, test_per_class=5)
+    cells = [
+        TrainConfig(optimizer="lbfgs", weight_decay=decay, epochs=500, eps=eps, dtype=dtype)
+        for decay, eps in [(0.5, LBFGS_EPS[dtype]), (5.0, LBFGS_EPS[dtype])]
+    ]
+    ours, theirs = (
+        [epoch for epoch in records(digits, cells, [made], device=device) if epoch.checkpoint][-1].measures
+        for device in ("cuda", "cpu")
     )
+    for mine, its in zip(ours, theirs, strict=True):
+        assert mine.status == its.status == "stopped"
+        assert_close(mine, its, TOLERANCE[dtype])
 
-    def job(name: str) -> Sweep:
-        grid = Grid(cells=cells, seeds=(1, 2))
-        return Sweep(
-            SweepConfig(grid=grid, out=tmp_path / name, swept=("lr", "batch_size"), device="cuda"), lambda _: digits
-        )
 
-    whole = job("whole")
-    list(whole.run())
-    running = job("cut").run()
-    next(event for event in running if isinstance(event, dict))
-    running.close()
-    gone_on = job("cut")
-    left = len(gone_on.missing())
-    assert 0 < left < 12
-    assert sum(isinstance(event, dict) for event in gone_on.run()) == left
-    ours, theirs = gone_on.kept.records, whole.kept.records
-    assert ours.keys() == theirs.keys()
-    for key, record in theirs.items():
-        assert ours[key]["train_loss"] == pytest.approx(record["train_loss"], abs=1e-4)
+@pytest.mark.parametrize(("model", "gamma"), [("ridge", None), ("kernel", 0.01)])
+def test_closed_forms_have_the_scores_of_the_processor(model: str, gamma: float | None) -> None:
+    """They compute in float64 wherever they are."""
+    digits = sample_of(40)
+    made = [draw(digits, seed, train_per_class=32, val_per_class=5, test_per_class=5) for seed in (1, 2)]
+    cells = [TrainConfig(model=model, gamma=gamma, weight_decay=decay) for decay in (0.1, 10.0)]
+    ours, theirs = (records(digits, cells, made, device=device)[-1].measures for device in ("cuda", "cpu"))
+    for mine, its in zip(ours, theirs, strict=True):
+        assert_close(mine, its, TOLERANCE["float64"])
+        assert mine.test is not None
+        assert its.test is not None
+        assert np.array_equal(mine.test.predicted, its.test.predicted)
