@@ -179,9 +179,8 @@ def features(device: str, *, quick: bool) -> Iterator[str]:
         for dtype in ("float32", "bfloat16"):
             config = ExtractConfig(weights=str(folder / "alexnet.pth"), device=device, dtype=dtype, batch_size=64)  # type: ignore[arg-type]
             marks = [("opening", waited(device))]
-            for event in extract_features(str(folder / "photos"), folder / f"{dtype}.npz", config):
-                if isinstance(event, Stage):
-                    marks.append((event.name, waited(device)))
+            events = extract_features(str(folder / "photos"), folder / f"{dtype}.npz", config)
+            marks += [(event.name, waited(device)) for event in events if isinstance(event, Stage)]
             ends = [*[moment for _, moment in marks[1:]], waited(device)]
             stages = [f"{name} {end - begun:.1f} s" for (name, begun), end in zip(marks, ends, strict=True)]
             rate = count / (ends[-1] - marks[0][1])
