@@ -28,7 +28,7 @@ Tokens = list[str] | None
 DatasetArgument = Annotated[
     str,
     typer.Argument(
-        metavar="[DATASET]",
+        metavar="DATASET",
         help=(
             "A name (digits, digits-sample, digits-full, fashion, kuzushiji, faces, faces-synthetic), "
             "or a folder or file of your own."
@@ -39,7 +39,7 @@ DatasetArgument = Annotated[
 ]
 RunArgument = Annotated[
     str,
-    typer.Argument(metavar="[RUN]", help="A run of mnf train: directory, last, or -.", autocompletion=offer_runs),
+    typer.Argument(metavar="RUN", help="A run of mnf train: directory, last, or -.", autocompletion=offer_runs),
 ]
 DataDirOption = Annotated[
     Path | None,

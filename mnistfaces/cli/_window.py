@@ -1,6 +1,7 @@
 """The windows of a person: how wide they are, and lines set into them."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
@@ -39,7 +40,19 @@ def set_command(lead: str, command: str, stream: TextIO) -> str:
     import shlex
 
     words = [shlex.quote(word) for word in shlex.split(command)]
-    return "\n".join([*wrapped(f"{lead}:".split(" "), width), *wrapped(words, width, indent="  ", end=" \\")])
+    lines = wrapped(with_values(words), width, indent="  ", end=" \\")
+    return "\n".join([*wrapped(f"{lead}:".split(" "), width), *lines])
+
+
+def with_values(words: Iterable[str]) -> list[str]:
+    """Returns the words of a command, each option in one piece with the word behind it, which likely is its value."""
+    pieces: list[str] = []
+    for word in words:
+        if pieces and not word.startswith("-") and pieces[-1].startswith("-") and " " not in pieces[-1]:
+            pieces[-1] += f" {word}"
+        else:
+            pieces.append(word)
+    return pieces
 
 
 def set_file(lead: str, path: Path, stream: TextIO) -> str:

@@ -41,7 +41,7 @@ def contour(
     dataset: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATASET]",
+            metavar="DATASET",
             help="digits, digits-sample, digits-full, or another that a softmax regression takes [default: digits].",
             show_default=False,
         ),

@@ -41,7 +41,7 @@ def evaluate(
     dataset: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATASET]",
+            metavar="DATASET",
             help="Other images, by name or path [default: those the run was tested on].",
             show_default=False,
         ),

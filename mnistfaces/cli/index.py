@@ -31,6 +31,7 @@ from mnistfaces.cli import (
     trajectory,
     visualize_weights,
 )
+from mnistfaces.cli._help import Command
 
 FIRST = ("reproduce", "fetch")
 """Where a newcomer begins."""
@@ -38,6 +39,8 @@ FIRST = ("reproduce", "fetch")
 
 class Index(TyperGroup):
     """The commands in the order in which they are added, but for the first."""
+
+    context_class = Command.context_class
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  Click's context, which Typer brings along
         """Returns the names in the order shown."""
@@ -90,10 +93,10 @@ def mnf(
 def _add(group: typer.Typer, name: str, command: Callable[..., None]) -> None:
     """Adds a command; the index shows the first sentence below its two lines to copy."""
     text = " ".join((command.__doc__ or "").split("\n\n")[1].split())
-    group.command(name, short_help=text.split(". ")[0].rstrip("."))(command)
+    group.command(name, cls=Command, short_help=text.split(". ")[0].rstrip("."))(command)
 
 
-fetch = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+fetch = typer.Typer(cls=Index, rich_markup_mode=None, invoke_without_command=True)
 fetch.callback()(clear_cache.clear_cache)
 _add(fetch, "digits", fetch_digits.digits)
 _add(fetch, "fashion", fetch_fashion.fashion)

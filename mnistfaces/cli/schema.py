@@ -14,7 +14,7 @@ COLUMNS: tuple[Column, ...] = tuple(map(text, ("command", "field", "type", "unit
 def schema(
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[COMMAND]", help="Whose rows [default: every command's].", show_default=False),
+        typer.Argument(metavar="COMMAND", help="Whose rows [default: every command's].", show_default=False),
     ] = None,
     *,
     output: OutputOptions = OutputOptions(),

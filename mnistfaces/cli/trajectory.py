@@ -45,7 +45,7 @@ def trajectory(
     surface: Annotated[
         str,
         typer.Argument(
-            metavar="[SURFACE]",
+            metavar="SURFACE",
             help="A surface.npz, its run directory, last, or - for rows on stdin.",
             autocompletion=offer_runs,
         ),
