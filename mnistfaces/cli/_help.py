@@ -40,7 +40,9 @@ class HelpPage(_Formatter):  # type: ignore[misc]  # its class is known once Typ
             first, *lines = paragraph.splitlines() or [""]
             if first.strip() == AS_IT_STANDS:
                 for line in lines:
-                    self._write_lines(with_values(line.split()), self.current_indent, after=BELOW, end=" \\")
+                    self._write_lines(
+                        with_values(line.split(), self.width), self.current_indent, after=BELOW, end=" \\"
+                    )
             else:
                 self._write_lines(paragraph.split(), self.current_indent)
 

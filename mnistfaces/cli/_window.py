@@ -10,6 +10,9 @@ from mnistfaces.text import clean, display_width, wrapped
 USUAL_WIDTH = 80
 """Of a terminal that does not say how wide it is."""
 
+ROOM = 8
+"""Columns that the indent and the backslash of a command's line may take."""
+
 
 def width_of(stream: TextIO) -> int | None:
     """Returns how many columns the terminal behind a stream has, or None where there is none."""
@@ -40,15 +43,16 @@ def set_command(lead: str, command: str, stream: TextIO) -> str:
     import shlex
 
     words = [shlex.quote(word) for word in shlex.split(command)]
-    lines = wrapped(with_values(words), width, indent="  ", end=" \\")
+    lines = wrapped(with_values(words, width), width, indent="  ", end=" \\")
     return "\n".join([*wrapped(f"{lead}:".split(" "), width), *lines])
 
 
-def with_values(words: Iterable[str]) -> list[str]:
-    """Returns the words of a command, each option in one piece with the word behind it, which likely is its value."""
+def with_values(words: Iterable[str], width: int) -> list[str]:
+    """Returns the words of a command, an option in one piece with its value where there is room."""
     pieces: list[str] = []
     for word in words:
-        if pieces and not word.startswith("-") and pieces[-1].startswith("-") and " " not in pieces[-1]:
+        before = pieces[-1] if pieces else ""
+        if before.startswith("-") and " " not in before and word[0] != "-" and len(before) + len(word) < width - ROOM:
             pieces[-1] += f" {word}"
         else:
             pieces.append(word)

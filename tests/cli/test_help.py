@@ -42,4 +42,4 @@ def test_help_fits_its_window_and_breaks_no_word(path: str, monkeypatch: pytest.
 def test_a_line_to_copy_goes_on_behind_a_backslash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     said = CONTEXTS["mnf train"].get_help()
-    assert "$ mnf train digits --plot \\\n      curve.png\n" in said
+    assert "$ mnf train digits \\\n      --plot curve.png\n" in said
