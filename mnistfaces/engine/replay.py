@@ -14,15 +14,15 @@ WARM_UPS = 3
 
 
 class Replayed:
-    """A call that does some work; on a GPU, after a few times, by replaying its recording.
+    """Does some work; on a GPU, after a few times, by replaying its recording.
+
+    It does not hold the work: whose memory it is must be free as soon as nobody else holds it.
 
     Args:
-        work: to do; the same kernels on the same memory each time.
-        device: where it is done.
+        device: where the work is done.
     """
 
-    def __init__(self, work: Callable[[], None], device: torch.device) -> None:
-        self._work = work
+    def __init__(self, device: torch.device) -> None:
         self._records = device.type == "cuda"
         self._graph: torch.cuda.CUDAGraph | None = None
         self._done = 0
@@ -32,26 +32,26 @@ class Replayed:
         """Returns whether the next call replays."""
         return self._graph is not None
 
-    def __call__(self) -> None:
-        """Does the work once."""
+    def __call__(self, work: Callable[[], None]) -> None:
+        """Does the work once: the same kernels on the same memory each time."""
         if self._graph is not None:
             self._graph.replay()
         elif self._records and self._done >= WARM_UPS:
-            self._record()
+            self._record(work)
         else:
-            self._work()
+            work()
             self._done += 1
 
-    def _record(self) -> None:
+    def _record(self, work: Callable[[], None]) -> None:
         """Records the work, which does not do it, and replays it; does it as it comes where that fails."""
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph):
-                self._work()
+                work()
         except RuntimeError:  # memory for a second set of buffers, or a kernel that cannot be recorded
             self._records = False
             torch.cuda.synchronize()
-            self._work()
+            work()
         else:
             self._graph = graph
             graph.replay()

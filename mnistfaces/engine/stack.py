@@ -103,7 +103,7 @@ class Stack:
         self._buffers: dict[tuple[int, ...], list[Tensor]] = {}
         self._passes: dict[tuple[int, int], tuple[list[Tensor], Tensor]] = {}
         steps_alike = isinstance(self.optimizer, Optimizer)
-        self.replayed = Replayed(self.next_step, device) if device.type == "cuda" and steps_alike else None
+        self.replayed = Replayed(device) if device.type == "cuda" and steps_alike else None
         self._costs: Tensor | None = None
 
     @property
@@ -119,7 +119,7 @@ class Stack:
             if self.replayed is None:
                 self._step(self.minibatches.load(step) if self.minibatches else self.whole)
             else:
-                self.replayed()
+                self.replayed(self.next_step)
         self._passes.clear()
 
     def next_step(self) -> None:

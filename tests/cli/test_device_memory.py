@@ -9,8 +9,16 @@ from conftest import Mnf
 SWEEP = ("sweep", "digits-sample", "--train-per-class", 8, "--batch-size", 20, "--quiet", "--per-seed")
 GRID = ("--lr", "1e-4,1e-3,1e-2", "--epochs", "2,5", "--seeds", 3)
 FULL = """
+import gc, weakref
 import torch
 from mnistfaces.engine.stack import Stack
+gc.disable()
+made, alive = Stack.__init__, weakref.WeakSet()
+def make(self, *arguments):
+    assert not alive, "the memory of the stack before this one is not free"
+    made(self, *arguments)
+    alive.add(self)
+Stack.__init__ = make
 whole = Stack.train_epoch
 def train_epoch(self):
     self.epochs = getattr(self, "epochs", 0) + 1

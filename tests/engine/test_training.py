@@ -1,6 +1,8 @@
 """Training against torch's own loop and scikit-learn's optimum; and the same numbers whichever way computed."""
 
+import gc
 import itertools
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -340,12 +342,29 @@ def test_steps_counted_on_the_device_are_those_counted_on_the_host() -> None:
     for config in (FACE.with_(batch_size=6), FACE.with_(batch_size=6, drop_last=True, reduction="sum")):
         draws = [draw(dataset, seed) for seed in (0, 1)]
         plain, counted = (Stack(dataset, [config], draws, torch.device("cpu")) for _ in range(2))
-        counted.replayed = Replayed(counted.next_step, torch.device("cpu"))
+        counted.replayed = Replayed(torch.device("cpu"))
         for _ in range(4):
             plain.train_epoch()
             counted.train_epoch()
         for one, other in zip(plain.parameters, counted.parameters, strict=True):
             assert torch.equal(one, other)
+
+
+def test_memory_is_free_once_nobody_holds_the_stack() -> None:
+    """Without waiting for the collector: the next stack needs the memory, most of all where this one did not fit."""
+    dataset = make_dataset()
+    gc.collect()
+    gc.disable()
+    try:
+        for config in (FACE.with_(batch_size=6), FACE.with_(batch_size=None), TrainConfig(optimizer="lbfgs")):
+            stack = Stack(dataset, [config], [draw(dataset)], torch.device("cpu"))
+            stack.replayed = Replayed(torch.device("cpu")) if config.optimizer != "lbfgs" else None
+            stack.train_epoch()
+            held = weakref.ref(stack)
+            del stack
+            assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_a_batch_as_large_as_the_data_is_the_full_batch() -> None:

@@ -8,7 +8,7 @@ import torch
 from small_data import sample_of
 
 from mnistfaces.config import SplitConfig, TrainConfig
-from mnistfaces.engine import snapshots, training
+from mnistfaces.engine import session, snapshots
 from mnistfaces.errors import DeviceMemoryError
 from mnistfaces.experiments.sweep import Sweep
 from mnistfaces.experiments.sweep_config import SweepConfig
@@ -33,7 +33,7 @@ def test_a_training_that_was_cut_off_goes_on_through_its_run_folder(
 ) -> None:
     for name, value in (("EVERY_SHARE", 0.0), ("LEAST_SECONDS", 0.0), ("COST", 0)):
         monkeypatch.setattr(snapshots, name, value)
-    monkeypatch.setattr(training, "REPORT_SECONDS", 0)
+    monkeypatch.setattr(session, "REPORT_SECONDS", 0)
     digits = sample_of(40)
     split = SplitConfig(train_per_class=30, val_per_class=5, test_per_class=5)
     trial = Trial(cell=Cell(training=FACE.with_(epochs=30), split=split), seed=1, split_seed=1)
