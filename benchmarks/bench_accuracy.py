@@ -159,13 +159,17 @@ def main() -> None:
         tell(name, began, found, None)
         if best is None or accuracy_interval(list(found.values())).mean > accuracy_interval(list(best.values())).mean:
             best = found
+    found = {}
     for model in ("kernel", "ridge"):
         began = time.perf_counter()
-        tell(f"mnf --model {model}", began, ours(dataset, closed_form(model, widths, augment), asked.seeds), best)
+        found[model] = ours(dataset, closed_form(model, widths, augment), asked.seeds)
+        tell(f"mnf --model {model}", began, found[model], best)
     if whole:
         began = time.perf_counter()
         gray = faces(asked.data_dir, color=False)
-        tell("the report's network", began, ours(gray, [default_training("faces")], asked.seeds), best)
+        network = ours(gray, [default_training("faces")], asked.seeds)
+        tell("the report's network", began, network, best)
+        tell("mnf --model kernel, from the report's network", began, found["kernel"], network)
 
 
 if __name__ == "__main__":

@@ -105,9 +105,10 @@ def with_copies(
         trains.append(np.concatenate([train, np.arange(first, done) + len(dataset)]))
     rows = np.concatenate([np.arange(len(dataset)), origin])
     arrays = {name: getattr(dataset, name)[rows] for name in ("labels", "ids", "groups", "given_test")}
-    given_val = None if dataset.given_val is None else dataset.given_val[rows]
+    optional = {name: getattr(dataset, name) for name in ("given_val", "weights")}
+    arrays |= {name: values[rows] for name, values in optional.items() if values is not None}
     inputs = np.concatenate([dataset.inputs, copies])
-    return replace(dataset, inputs=inputs, given_val=given_val, sha256=None, **arrays), trains
+    return replace(dataset, inputs=inputs, sha256=None, **arrays), trains
 
 
 def _change(

@@ -35,6 +35,7 @@ class Dataset(Displayed):
             of a drawn split.
         given_test: (N,) bool; the test set that the data bring along; all False when they bring none.
         given_val: (N,) bool; the validation set that the data bring along; None when they bring none.
+        weights: (N,) above 0; what an image counts in a cost, as if it stood there so many times; None is 1 each.
         fingerprint: SHA-256 of the content.
         meta: where it came from: source, licence, and for features the recipe that made them.
         sha256: (N,) strings, of the files that the images were cut from; None where there are none.
@@ -54,6 +55,7 @@ class Dataset(Displayed):
     meta: Mapping[str, Any] = field(default_factory=dict)
     sha256: NDArray[np.str_] | None = None
     given_val: NDArray[np.bool_] | None = None
+    weights: NDArray[np.float64] | None = None
     remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -66,6 +68,10 @@ class Dataset(Displayed):
             scaled: NDArray[Any] = np.divide(chosen, FULL_INTENSITY, dtype=dtype)
             return scaled
         return chosen.astype(dtype, copy=False)
+
+    def weights_of(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Returns what some images count in a cost, (n,)."""
+        return np.ones(len(indices)) if self.weights is None else self.weights[indices]
 
     def images(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Returns some images, (n, H, W) or (n, H, W, 3).

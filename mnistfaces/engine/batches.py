@@ -98,15 +98,17 @@ def load_whole(
         dtype: of the numbers.
         device: where to.
         columns: which inputs to take; None takes all.
-        mean: each image weighs 1/n, not 1.
+        mean: images weigh 1 together, not 1 each.
         storage: of the images in memory: as `rows`, `two ways` for few of them, or `sparse`.
     """
     blocks = count_blocks(len(images))
     size = aligned(-(-len(images) // blocks))
     weight = torch.zeros(blocks * size, dtype=getattr(torch, dtype))
-    weight[: len(images)] = 1 / len(images) if mean else 1
+    counts = dataset.weights_of(images)
+    weight[: len(images)] = torch.from_numpy(counts / counts.sum() if mean else counts)
     labels = torch.from_numpy(np.pad(dataset.labels[images], (0, blocks * size - len(images))))
-    weight, labels = (part.view(blocks, 1, size).to(device) for part in (weight, labels))
+    padding = torch.arange(blocks * size) >= len(images)
+    weight, labels, padding = (part.view(blocks, 1, size).to(device) for part in (weight, labels, padding))
     inputs: Tensor | Images
     if storage == "sparse":
         parts = (images[first * size : (first + 1) * size] for first in range(blocks))
@@ -115,7 +117,7 @@ def load_whole(
         rows = load_rows(dataset, images, dtype, blocks * size, columns)
         dense = rows.view(blocks, size, -1).to(device)
         inputs = TwoWays(dense) if storage == "two ways" else dense
-    return Batch(inputs=inputs, labels=labels, weight=weight, padding=weight == 0)
+    return Batch(inputs=inputs, labels=labels, weight=weight, padding=padding)
 
 
 class Minibatches:
@@ -150,9 +152,12 @@ class Minibatches:
             self._inputs = load_rows(dataset, used, config.dtype, len(used)).to(device)
         self._labels = torch.from_numpy(dataset.labels[used]).to(device)
         self._gathered = self._inputs.new_empty(len(draws) * self.padded, self._inputs.shape[1])
-        weight = torch.from_numpy(self._weights(config)).to(device, self._inputs.dtype)
-        self._weight = weight.view(self.steps, -1, 1, self.images)  # (steps, S * J, 1, B), as all that follow
-        self._padding = self._weight == 0
+        self._counts = None if dataset.weights is None else dataset.weights[used]
+        self._mean, self._device = config.reduction == "mean", device
+        there = np.arange(self.steps * self.size) < np.array([len(train) for train in self._train])[:, None]
+        self._there = self._by_step(there)  # (steps, S, padded)
+        self._weight = self._weights(self._there.astype(np.float64))  # (steps, S * J, 1, B), as all that follow
+        self._padding = torch.from_numpy(~self._there).view(self._weight.shape).to(device)
         self._order = torch.zeros(self.steps, len(draws) * self.padded, dtype=torch.int64, device=device)
         self._order_labels = torch.zeros(self._weight.shape, dtype=torch.int64, device=device)
         self._cursor = torch.zeros(1, dtype=torch.int64, device=device)
@@ -164,7 +169,10 @@ class Minibatches:
         for row, (generator, train) in enumerate(zip(self._generators, self._train, strict=True)):
             shuffled = generator.permutation(train)[:capacity]
             order[row, : len(shuffled)] = shuffled
-        self._order.copy_(to_device(self._by_step(order).reshape(self.steps, -1), self._order.device))
+        ordered = self._by_step(order)
+        self._order.copy_(to_device(ordered.reshape(self.steps, -1), self._order.device))
+        if self._counts is not None:
+            self._weight.copy_(self._weights(self._counts[ordered] * self._there))
         torch.index_select(self._labels, 0, self._order.flatten(), out=self._order_labels.view(-1))
         self._cursor.zero_()
 
@@ -195,13 +203,15 @@ class Minibatches:
         inputs = self._gathered.view(-1, self.images, self._gathered.shape[1])
         return Batch(inputs=inputs, labels=labels, weight=weight, padding=padding)
 
-    def _weights(self, config: TrainConfig) -> NDArray[np.float64]:
-        """Returns what the image in each place of an epoch counts, (steps, S, padded): 0 where there is none."""
-        weight = np.zeros((len(self._train), self.steps * self.size))
-        for row, train in enumerate(self._train):
-            weight[row, : len(train)] = 1
-        weight = self._by_step(weight)
-        return weight / weight.sum(axis=2, keepdims=True) if config.reduction == "mean" else weight
+    def _weights(self, counts: NDArray[np.float64]) -> Tensor:
+        """Returns the weights of the images in all places of an epoch, (steps, S * J, 1, B).
+
+        Args:
+            counts: what each counts, (steps, S, padded), 0 where there is none; for a mean they are divided by what the
+                minibatch counts.
+        """
+        weight = counts / counts.sum(axis=2, keepdims=True) if self._mean else counts
+        return torch.from_numpy(weight).to(self._device, self._inputs.dtype).view(self.steps, -1, 1, self.images)
 
     def _by_step(self, array: NDArray[Any]) -> NDArray[Any]:
         """Returns (steps, S, padded) from (S, steps * size), each minibatch padded with zeros."""

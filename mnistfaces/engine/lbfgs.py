@@ -53,7 +53,7 @@ class Lbfgs:
         configs: of the models in all places.
         parameters: of these, (T * M, ...) each.
         places: of the models that are moved.
-        images: that the cost is summed over; 1 where it is their mean.
+        total: what the training images count together.
 
     Attributes:
         memory: all that the next iteration depends on, besides the parameters.
@@ -61,9 +61,9 @@ class Lbfgs:
     """
 
     def __init__(
-        self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor], places: Sequence[int], images: int
+        self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor], places: Sequence[int], total: float
     ) -> None:
-        self._places, self._images = places, images
+        self._places, self._total = places, total if configs[0].reduction == "sum" else 1.0
         self._decays = [config.weight_decay for config in configs]
         dtype = configs[0].dtype
         self._tolerance = configs[0].eps or TOLERANCES[dtype]
@@ -148,7 +148,7 @@ class Lbfgs:
         return vector
 
     def _judge(self, place: int) -> None:
-        if float(self._gradients[place].abs().max()) <= self._tolerance * self._images:
+        if float(self._gradients[place].abs().max()) <= self._tolerance * self._total:
             self.ended[place] = CONVERGED
 
     def _penalised(
@@ -226,6 +226,8 @@ def line_search(cost: float, slope: float, first: float, noise: float) -> Search
                 high = low
             low = step, there, rise
         step = LONGER * step if high is None else between(low, high)
+        if high is not None and step in (low[0], high[0]):  # no number lies between them
+            break
     return low[0]
 
 

@@ -40,7 +40,10 @@ NARROW = ((2**8, torch.uint8), (2**15, torch.int16), (2**31, torch.int32))
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Score:
-    """How a model does on a set: mean loss in nats an image, accuracy in [0, 1], predicted classes (n,)."""
+    """How a model does on a set: mean loss in nats an image, accuracy in [0, 1], predicted classes (n,).
+
+    Where images count differently, the loss is their weighted mean.
+    """
 
     loss: float
     accuracy: float
@@ -100,7 +103,7 @@ class Sets:
         found = torch.empty(self._stack.count, dtype=torch.float64, device=self._stack.device)
         for draw, (batch, count) in enumerate(zip(self._batches[side], self._counts[side], strict=True)):
             if batch is not None:
-                sums = _losses(self._stack, parameters, draw, batch)
+                sums = _losses(self._stack, parameters, draw, batch, count)
                 found[self._stack.arrangement.of_draw(draw)] = sums.neg() / count
         return found
 
@@ -135,10 +138,11 @@ def _tally(
     correct = torch.zeros(cells, dtype=torch.int64, device=stack.device)
     narrow = next(dtype for most, dtype in NARROW if stack.model.classes <= most)
     predicted = torch.empty(cells, count, dtype=narrow, device=stack.device)
+    counts = _counts(stack, batch, count)
     for some, parts in log_probs(stack, parameters, draw, batch):
         picked, guessed = [], []
         for blocks, values in parts:  # (M, J, C, B)
-            picked.append(_at_labels(values, batch[blocks]))
+            picked.append(_at_labels(values, batch[blocks], counts[blocks]))
             guessed.append(_first_largest(values))
         sums_of(_joined(picked), out=loss[some])
         classes = _joined(guessed)  # (M, J, 1, B)
@@ -148,11 +152,12 @@ def _tally(
     return loss, correct, predicted
 
 
-def _losses(stack: Stack, parameters: Sequence[Tensor], draw: int, batch: Batch) -> Tensor:
+def _losses(stack: Stack, parameters: Sequence[Tensor], draw: int, batch: Batch, count: int) -> Tensor:
     """Returns the summed log-probabilities of the labels for all models of a draw, (G,) float64, on the device."""
     sums = torch.zeros(stack.arrangement.cells, dtype=torch.float64, device=stack.device)
+    counts = _counts(stack, batch, count)
     for some, parts in log_probs(stack, parameters, draw, batch):
-        picked = [_at_labels(values, batch[blocks]) for blocks, values in parts]
+        picked = [_at_labels(values, batch[blocks], counts[blocks]) for blocks, values in parts]
         sums_of(_joined(picked), out=sums[some])
     return sums
 
@@ -227,10 +232,17 @@ def _alone(
     return log_probs.transpose(1, 2).reshape(len(places), blocks, model.classes, images)
 
 
-def _at_labels(log_probs: Tensor, batch: Batch) -> Tensor:
-    """Returns the log-probabilities of the labels, (M, J, 1, B), 0 for padding."""
+def _counts(stack: Stack, batch: Batch, count: int) -> Tensor:
+    """Returns what the images of a set count, (J, 1, B), 1 in the mean; one number where they count the same."""
+    if stack.dataset.weights is None:
+        return torch.ones(1, dtype=batch.weight.dtype, device=stack.device).expand(len(batch.weight), 1, 1)
+    return batch.weight * (count / batch.weight.sum(dtype=torch.float64)).to(batch.weight)
+
+
+def _at_labels(log_probs: Tensor, batch: Batch, counts: Tensor) -> Tensor:
+    """Returns the log-probabilities of the labels times what the images count, (M, J, 1, B), 0 for padding."""
     labels = batch.labels.expand(len(log_probs), *batch.labels.shape)
-    return log_probs.gather(2, labels).masked_fill_(batch.padding, 0)
+    return log_probs.gather(2, labels).masked_fill_(batch.padding, 0).mul_(counts)
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

@@ -89,7 +89,7 @@ class Stack:
         self.parameters = _initial(self.model, [draws[draw].seed for _, draw in placed], self.whole.weight)
         placed_cells = [cells[cell] for cell, _ in placed]
         self.optimizer: Optimizer | Lbfgs = (
-            Lbfgs(placed_cells, self.parameters, self.places, len(train) if config.reduction == "sum" else 1)
+            Lbfgs(placed_cells, self.parameters, self.places, float(dataset.weights_of(train).sum()))
             if config.optimizer == "lbfgs"
             else Optimizer(placed_cells, self.parameters)
         )

@@ -89,7 +89,7 @@ def _score(ensemble: Ensemble, dataset: Dataset, images: NDArray[np.int64]) -> S
     probabilities, labels = ensemble.probabilities_of(dataset, images), dataset.labels[images]
     predicted = probabilities.argmax(axis=1)
     told = probabilities[np.arange(len(images)), labels]
-    loss = -np.log(np.maximum(told, np.finfo(np.float64).tiny)).mean()
+    loss = np.average(-np.log(np.maximum(told, np.finfo(np.float64).tiny)), weights=dataset.weights_of(images))
     return Score(loss=float(loss), accuracy=float((predicted == labels).mean()), predicted=predicted)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mnistfaces.config import (
     FACES_TRAINING,
@@ -25,17 +25,21 @@ from mnistfaces.config import (
     TrainConfig,
 )
 from mnistfaces.errors import UsageError
-from mnistfaces.runs.network import Network
-from mnistfaces.sklearn.tasks import Task, train
+from mnistfaces.runs.network import Ensemble, Network
+from mnistfaces.sklearn.tasks import Rows, Table, Task, train
 
 FLOATS = [np.float64, np.float32]
 
 
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn brings no types
-    """Softmax regression, or a network with hidden layers, with the arithmetic of `mnf train`.
+    """Softmax regression, a network with hidden layers, or a model in closed form, with the arithmetic of `mnf train`.
 
     Inputs are taken as they are: put a `StandardScaler`, or a division by 255, before it. The defaults are those of
     `mnf train` for data of one's own; equal seeds give equal bits, alone and in a `StackedSearchCV`.
+
+    A row of weight w counts as w such rows do in every loss, whose mean over rows i is sum_i w_i loss_i / sum_i w_i:
+    where all rows go through together (`batch_size=None`, `lbfgs`, `ridge`, `kernel`) that is the same as w copies, and
+    no row where w is 0. A minibatch has its rows whatever they weigh, and the mean is over it.
 
     Args:
         model: `softmax` or `mlp`; or `ridge` or `kernel`, in closed form, of which `weight_decay`, `gamma` and `dtype`
@@ -55,6 +59,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         select: keep the `last` epoch's weights, or those of the `best` loss on rows held out.
         patience: end when the loss on rows held out has not improved for so many epochs, and keep the best; None is
             never.
+        ensemble: how many models, which differ in their seeds, answer together by the mean of their probabilities.
         validation_fraction: the rows held out for `select="best"` and for patience, a share of each class.
         dtype: of weights and training, `float32` or `float64`.
         device: `cpu`, `cuda`, `mps` or `auto`.
@@ -67,9 +72,11 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         status_: `ok`, `stopped` by eps, `early` by patience, or `collapsed`: some class is never predicted on the
             training rows.
         loss_curve_: mean loss on the training rows, nats per row, from before the first epoch to after the last,
-            at most about 100 values; empty where a search trained the model.
+            at most about 100 values; empty where a search trained the model. Of an ensemble the mean of its models'
+            losses, and at the end the loss of what they answer together.
         loss_epochs_: the epochs of these values.
-        weights_: parameters by their `torch.nn.Sequential` names: `0.weight` (H or C, D), `0.bias`, ...
+        weights_: parameters by their `torch.nn.Sequential` names: `0.weight` (H or C, D), `0.bias`, ...; of an ensemble
+            behind a number each: `0.0.weight`, ..., `1.0.weight`, ...
     """
 
     def __init__(  # noqa: PLR0913  scikit-learn reads parameters off this signature
@@ -90,6 +97,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         drop_last: bool = FACES_TRAINING.drop_last,
         select: Selection = FACES_TRAINING.select,
         patience: int | None = None,
+        ensemble: int = 1,
         validation_fraction: float = 0.2,
         dtype: DtypeName = FACES_TRAINING.dtype,
         device: DeviceName = "cpu",
@@ -110,19 +118,25 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         self.drop_last = drop_last
         self.select = select
         self.patience = patience
+        self.ensemble = ensemble
         self.validation_fraction = validation_fraction
         self.dtype = dtype
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Trains on rows (N, D) and their labels (N,).
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Trains on rows (N, D), their labels (N,), and what each row counts (N,); None is 1 each.
 
         Raises:
-            ValueError: the rows, the labels or a parameter cannot be meant; or the training diverged.
+            ValueError: the rows, the labels, the weights or a parameter cannot be meant; or the training diverged.
         """
-        task = self.task(X, y)
-        trained = train(task)
+        table = self.read(X, y, sample_weight)
+        rows = table.rows(np.arange(len(table.labels)))
+        self.classes_ = rows.classes
+        try:
+            trained = train(self.task(rows))
+        except UsageError as error:
+            raise ValueError(str(error)) from error
         if trained.weights is None:
             raise ValueError(f"the training diverged at lr={self.lr:g}: try a smaller one, or scale the inputs")
         self.weights_ = dict(trained.weights)
@@ -131,36 +145,40 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         self.loss_curve_ = [loss for _, loss in trained.curve]
         return self
 
-    def task(self, X: ArrayLike, y: ArrayLike) -> Task:
-        """Returns what `fit` trains; keeps what scikit-learn wants to know of rows and labels.
+    def read(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Table:
+        """Returns rows, labels and weights as arrays; keeps what scikit-learn wants to know of them.
 
         Raises:
-            ValueError: the rows, the labels or a parameter cannot be meant.
+            ValueError: they cannot be meant.
         """
-        rows, labels = validate_data(self, X, y, dtype=FLOATS)
+        inputs, labels = validate_data(self, X, y, dtype=FLOATS)
         check_classification_targets(labels)
-        self.classes_, numbers = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:  # noqa: PLR2004  one class is nothing to tell apart
-            raise ValueError(f"the labels hold one class, {self.classes_[0]!r}: there is nothing to tell apart")
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
+        return Table(inputs=inputs, labels=labels, weights=weights)
+
+    def task(self, rows: Rows) -> Task:
+        """Returns what `fit` trains on some rows.
+
+        Raises:
+            ValueError: a parameter cannot be meant.
+        """
         try:
             config = self._config()
         except UsageError as error:
             raise ValueError(str(error)) from error
         seed = self._seed()
         return Task(
-            config=config,
-            inputs=rows,
-            labels=numbers.astype(np.int64),
-            validation=self._validation(numbers, seed),
-            seed=seed,
-            device=self.device,
+            config=config, rows=rows, validation=self._validation(rows.labels, seed), seed=seed, device=self.device
         )
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Returns the probability of every class for rows (N, D), (N, C)."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=FLOATS, reset=False)
-        return Network.of(self.weights_, self.activation).probabilities(rows)
+        kind = Ensemble if "0.0.weight" in self.weights_ else Network
+        return kind.of(self.weights_, self.activation).probabilities(rows)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Returns the most probable class of rows (N, D), (N,)."""

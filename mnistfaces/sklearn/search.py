@@ -1,7 +1,7 @@
 """A grid search whose candidates, on all folds, train side by side."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import indexable
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils.validation import _check_method_params
 
 from mnistfaces.sklearn.classifier import Classifier
-from mnistfaces.sklearn.tasks import Task, Trained, prepared, train_side_by_side
+from mnistfaces.sklearn.tasks import Prepared, Rows, Table, Task, prepared, train_side_by_side
 
 Setting = Mapping[str, Any]
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -67,7 +68,8 @@ class StackedSearchCV(GridSearchCV):  # type: ignore[misc]  # scikit-learn bring
         Args:
             X: (N, D) rows.
             y: (N,) labels.
-            **params: `groups` of the rows, for folds that keep groups whole.
+            **params: `groups` of the rows, for folds that keep groups whole, and `sample_weight`; with a `Pipeline`
+                `classifier__sample_weight`.
 
         Raises:
             TypeError: the estimator is no `Classifier`, and no `Pipeline` that ends with one.
@@ -76,46 +78,60 @@ class StackedSearchCV(GridSearchCV):  # type: ignore[misc]  # scikit-learn bring
         if not isinstance(_last(self.estimator), Classifier):
             raise TypeError(f"the estimator must be, or end with, a Classifier of mnistfaces: {self.estimator!r}")
         rows, labels = indexable(X, y)
-        folds = list(check_cv(self.cv, labels, classifier=is_classifier(self.estimator)).split(rows, labels, **params))
+        routed = self._get_routed_params_for_fit(_check_method_params(rows, params=params))
+        split = check_cv(self.cv, labels, classifier=is_classifier(self.estimator)).split
+        folds = list(split(rows, labels, **routed.splitter.split))
         settings = list(ParameterGrid(self.param_grid))
-        tasks = _Tasks(self.estimator, rows, labels, folds)
-        keys = [[tasks.add(setting, number) for number in range(len(folds))] for setting in settings]
-        found = train_side_by_side(tasks.distinct())
+        tasks = _Tasks(self.estimator, rows, labels, routed.estimator.fit, folds)
+        asked = [[tasks.of(setting, number) for number in range(len(folds))] for setting in settings]
+        found = train_side_by_side(tasks.distinct)
         self._folds = folds
         try:
-            with prepared(found):
+            with prepared(Prepared(zip(tasks.distinct, found, strict=True))):
                 super().fit(X, y, **params)
         finally:
             del self._folds
-        self._tell_times(keys, found)
+        self._tell_times([[found[number].seconds for number in own if number is not None] for own in asked])
         return self
 
     def _run_search(self, evaluate_candidates: Callable[..., object]) -> None:
         """Scores every setting, on the folds that its models were trained for."""
         evaluate_candidates(ParameterGrid(self.param_grid), cv=check_cv(self._folds))
 
-    def _tell_times(self, keys: Sequence[Sequence[str | None]], found: Mapping[str, Trained]) -> None:
+    def _tell_times(self, seconds: Sequence[Sequence[float]]) -> None:
         """Puts each model's share of its stack in the place of the time that it took to find it."""
-        for number, own in enumerate(keys):
-            seconds = [found[key].seconds for key in own if key is not None and key in found]
-            if len(seconds) == len(own):
-                self.cv_results_["mean_fit_time"][number] = np.mean(seconds)
-                self.cv_results_["std_fit_time"][number] = np.std(seconds)
+        for number, own in enumerate(seconds):
+            if len(own) == self.n_splits_:
+                self.cv_results_["mean_fit_time"][number] = np.mean(own)
+                self.cv_results_["std_fit_time"][number] = np.std(own)
 
 
 class _Tasks:
-    """What the settings of a grid train on the folds, each distinct task once."""
+    """What the settings of a grid train on the folds, each distinct task once.
 
-    def __init__(self, estimator: BaseEstimator, rows: Any, labels: Any, folds: Iterable[Fold]) -> None:  # noqa: ANN401  arrays, frames or lists
-        self._estimator, self._rows, self._labels = estimator, rows, labels
+    Settings of one fold share its rows, and folds that nothing is done to share one table.
+
+    Attributes:
+        distinct: the tasks.
+    """
+
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        rows: Any,  # noqa: ANN401  an array, a frame or a list
+        labels: Any,  # noqa: ANN401  likewise
+        params: Mapping[str, Any],
+        folds: Sequence[Fold],
+    ) -> None:
+        self._estimator, self._rows, self._labels, self._params = estimator, rows, labels, params
         self._folds = [train for train, _ in folds]
-        self._tasks: dict[str, Task] = {}
+        self._table: Table | None = None
+        self._made: dict[Hashable, Rows | None] = {}
+        self._numbers: dict[Hashable, int] = {}
+        self.distinct: list[Task] = []
 
-    def distinct(self) -> list[Task]:
-        return list(self._tasks.values())
-
-    def add(self, setting: Setting, fold: int) -> str | None:
-        """Notes what a setting trains on a fold; returns its key, None where it cannot be known beforehand.
+    def of(self, setting: Setting, fold: int) -> int | None:
+        """Notes what a setting trains on a fold; returns its number, None where it cannot be known beforehand.
 
         A setting that cannot be meant is left to `GridSearchCV`, which says so in its own way.
         """
@@ -124,25 +140,68 @@ class _Tasks:
         if not isinstance(last.random_state, int | np.integer):
             warnings.warn("random_state is no number: every candidate trains alone", stacklevel=3)
             return None
+        rows = self._rows_of(whole, setting, fold)
         try:
-            rows, labels = _of_fold(self._rows, self._folds[fold]), _of_fold(self._labels, self._folds[fold])
-            if isinstance(whole, Pipeline) and len(whole) > 1:
-                rows = whole[:-1].fit_transform(rows, labels)
-            task = last.task(rows, labels)
+            task = None if rows is None else last.task(rows)
         except ValueError:
+            task = None
+        if task is None:
             return None
-        key: str = task.key
-        self._tasks[key] = task
-        return key
+        key = id(rows), task.key
+        if key not in self._numbers:
+            self._numbers[key] = len(self.distinct)
+            self.distinct.append(task)
+        return self._numbers[key]
+
+    def _rows_of(self, whole: BaseEstimator, setting: Setting, fold: int) -> Rows | None:
+        """Returns what a fold comes to before the last step, None where that is an error; made once per distinct way.
+
+        Values of the grid are told by their identity: some, such as transformers, tell nothing else.
+        """
+        steps = whole.steps[:-1] if isinstance(whole, Pipeline) else []
+        own = f"{whole.steps[-1][0]}__" if steps else ""
+        before = {name: id(value) for name, value in setting.items() if steps and not name.startswith(own)}
+        key = fold, tuple(sorted(before.items()))
+        if key not in self._made:
+            try:
+                made = (
+                    self._transformed(whole, fold, own) if steps else self._whole(_last(whole)).rows(self._folds[fold])
+                )
+            except ValueError:
+                made = None
+            self._made[key] = made
+        return self._made[key]
+
+    def _whole(self, last: Classifier) -> Table:
+        """Returns all rows, read once.
+
+        Raises:
+            ValueError: they cannot be meant.
+        """
+        if self._table is None:
+            self._table = last.read(self._rows, self._labels, self._params.get("sample_weight"))
+        return self._table
+
+    def _transformed(self, whole: Pipeline, fold: int, own: str) -> Rows:
+        """Returns the rows of a fold behind the steps before the last.
+
+        Args:
+            whole: the steps.
+            fold: its number.
+            own: how names of the last step's parameters begin.
+
+        Raises:
+            ValueError: they cannot be meant.
+        """
+        at = self._folds[fold]
+        rows, labels = _safe_indexing(self._rows, at), _safe_indexing(self._labels, at)
+        params = _check_method_params(self._rows, self._params, at)
+        before = {name: value for name, value in params.items() if not name.startswith(own)}
+        transformed = whole[:-1].fit_transform(rows, labels, **before)
+        table: Table = whole[-1].read(transformed, labels, params.get(f"{own}sample_weight"))
+        return table.rows(np.arange(len(at)))
 
 
 def _last(estimator: BaseEstimator) -> BaseEstimator:
     """Returns the estimator, or that at the end of a pipeline."""
     return estimator[-1] if isinstance(estimator, Pipeline) and len(estimator) else estimator
-
-
-def _of_fold(values: Any, places: NDArray[np.int64]) -> Any:  # noqa: ANN401  an array, a frame or a list
-    """Returns some of the rows."""
-    if hasattr(values, "iloc"):
-        return values.iloc[places]
-    return values[places] if hasattr(values, "shape") else [values[place] for place in places]

@@ -1,13 +1,10 @@
 """What it takes to train a model on arrays, and many such tasks side by side.
 
-Legend: N rows, D inputs, C classes.
+Legend: M rows of an array, N of them a task's, D inputs, C classes.
 """
 
 import contextlib
-import functools
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +12,96 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistfaces.config import DataConfig, DeviceName, SplitConfig, Status, TrainConfig
+from mnistfaces.config import CLOSED, DataConfig, DeviceName, SplitConfig, Status, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.records import Epoch, Measure
-from mnistfaces.engine.training import fit
+from mnistfaces.experiments.ensembles import train_cells
 from mnistfaces.experiments.plan import DrawKey, Draws, StackPlan, plan
 from mnistfaces.experiments.trials import Cell, Trial
 
 CURVE_POINTS = 100
+
+COMPARED_ROWS = 256
+"""Rows are compared by so many at a time, which stay in the processor's cache."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Table:
+    """Rows, of which tasks take some: the folds of a search share one.
+
+    Attributes:
+        inputs: (M, D) floats.
+        labels: (M,), of any type that sorts.
+        weights: (M,) from 0; what a row counts, None where all count 1.
+    """
+
+    inputs: NDArray[Any]
+    labels: NDArray[Any]
+    weights: NDArray[np.float64] | None
+
+    def rows(self, places: NDArray[np.int64]) -> "Rows":
+        """Returns the rows in some places, but for those that count nothing.
+
+        Raises:
+            ValueError: they hold fewer than two classes.
+        """
+        if self.weights is not None:
+            places = places[self.weights[places] > 0]
+        classes = np.unique(self.labels[places])
+        if len(classes) < 2:  # noqa: PLR2004  one class is nothing to tell apart
+            told = f"one class, {classes.tolist()[0]!r}" if len(classes) else "no class"
+            where = "the labels" if self.weights is None else "the labels whose sample_weight is above 0"
+            raise ValueError(f"{where} hold {told}: there is nothing to tell apart")
+        return Rows(table=self, places=places, classes=classes)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """The rows of a task.
+
+    Attributes:
+        table: where they are.
+        places: of the N rows there.
+        classes: their C labels, sorted.
+    """
+
+    table: Table
+    places: NDArray[np.int64]
+    classes: NDArray[Any]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Returns the numbers of their classes, (N,)."""
+        return np.searchsorted(self.classes, self.table.labels[self.places])
+
+    @property
+    def kind(self) -> Hashable:
+        """Returns what rows that train side by side have in common."""
+        inputs = self.table.inputs
+        return inputs.shape[1], inputs.dtype, self.table.weights is None, tuple(self.classes.tolist())
+
+    def same_as(self, other: "Rows") -> bool:
+        """Returns whether other rows are the same to the last bit, in the same order, and count the same."""
+        if self.kind != other.kind or len(self.places) != len(other.places):
+            return False
+        if (self.labels != other.labels).any():
+            return False
+        weights, theirs = self.table.weights, other.table.weights
+        if weights is not None and theirs is not None and (weights[self.places] != theirs[other.places]).any():
+            return False
+        return all(
+            np.array_equal(_bits(self, part), _bits(other, part))
+            for first in range(0, len(self.places), COMPARED_ROWS)
+            for part in [slice(first, first + COMPARED_ROWS)]
+        )
+
+
+def _bits(rows: Rows, part: slice) -> NDArray[Any]:
+    """Returns the inputs of some of the rows as whole numbers of their size."""
+    inputs = np.ascontiguousarray(rows.table.inputs[rows.places[part]])
+    return inputs.view(f"u{inputs.dtype.itemsize}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,38 +110,22 @@ class Task:
 
     Attributes:
         config: how.
-        inputs: (N, D) floats.
-        labels: (N,) int64, from 0 to C - 1; every class is among them.
+        rows: what on.
         validation: (N,) bool, the rows that choose the epoch and train nothing.
         seed: of the initial weights and the order of minibatches.
         device: where to compute.
     """
 
     config: TrainConfig
-    inputs: NDArray[Any]
-    labels: NDArray[np.int64]
+    rows: Rows
     validation: NDArray[np.bool_]
     seed: int
     device: DeviceName
 
     @property
-    def classes(self) -> int:
-        """Returns C."""
-        return int(self.labels.max()) + 1
-
-    @functools.cached_property
-    def rows_key(self) -> str:
-        """Returns a hash of the rows, their labels, and which of them validate."""
-        digest = hashlib.sha256(f"{self.inputs.dtype} {self.inputs.shape}".encode())
-        for array in (self.inputs, self.labels, self.validation):
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
-
-    @functools.cached_property
-    def key(self) -> str:
-        """Returns a hash of everything that decides what comes out."""
-        asked = [self.config.to_dict(), self.seed, self.device, self.rows_key]
-        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+    def key(self) -> Hashable:
+        """Returns what decides what comes out, beside the rows."""
+        return self.config, self.seed, self.device, self.validation.tobytes()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,7 +133,8 @@ class Trained:
     """What a task came to.
 
     Attributes:
-        weights: parameters by their `torch.nn.Sequential` names; None where the training diverged.
+        weights: parameters by their `torch.nn.Sequential` names, those of an ensemble behind a member's number each;
+            None where the training diverged.
         status: how it ended.
         epochs: passes over the training rows.
         curve: epochs and the mean training loss after each, in nats per row; empty unless it was asked for.
@@ -86,11 +148,33 @@ class Trained:
     seconds: float
 
 
-_PREPARED: ContextVar[Mapping[str, Trained]] = ContextVar("mnistfaces.sklearn", default={})  # noqa: B039  never written
+class Prepared:
+    """What tasks came to that were trained before, to be found again by what they are.
+
+    Rows are told by comparing them: that is several times as fast as a hash of them.
+    """
+
+    def __init__(self, found: Iterable[tuple[Task, Trained]] = ()) -> None:
+        self._found: list[tuple[Rows, dict[Hashable, Trained]]] = []
+        by_rows: dict[int, dict[Hashable, Trained]] = {}
+        for task, trained in found:
+            if id(task.rows) not in by_rows:
+                self._found.append((task.rows, by_rows.setdefault(id(task.rows), {})))
+            by_rows[id(task.rows)][task.key] = trained
+
+    def find(self, task: Task) -> Trained | None:
+        """Returns what the same task came to, None where there was none."""
+        for rows, found in self._found:
+            if task.key in found and rows.same_as(task.rows):
+                return found[task.key]
+        return None
+
+
+_PREPARED: ContextVar[Prepared] = ContextVar("mnistfaces.sklearn", default=Prepared())  # noqa: B039  never written
 
 
 @contextlib.contextmanager
-def prepared(found: Mapping[str, Trained]) -> Iterator[None]:
+def prepared(found: Prepared) -> Iterator[None]:
     """Inside the block, tasks that were trained before are not trained again."""
     token = _PREPARED.set(found)
     try:
@@ -101,55 +185,61 @@ def prepared(found: Mapping[str, Trained]) -> Iterator[None]:
 
 def train(task: Task) -> Trained:
     """Trains one model, or finds it among those that were prepared."""
-    known = _PREPARED.get()
-    if known and (found := known.get(task.key)) is not None:
+    if (found := _PREPARED.get().find(task)) is not None:
         return found
     every = max(1, task.config.epochs // CURVE_POINTS)
     draw = Draw(split=_split(task, 0), seed=task.seed)
-    epochs = list(fit(_dataset([task]), [task.config], [draw], every=every, device=task.device))
+    events = train_cells(_dataset([task]), [task.config], [draw], every=every, device=task.device)
+    epochs = [event for event in events if isinstance(event, Epoch)]
     curve = [(e.number, e.measures[0].train.loss) for e in epochs if e.measures[0].train is not None]
     return _trained(epochs[-1].measures[0], curve, 1)
 
 
-def train_side_by_side(tasks: Sequence[Task]) -> dict[str, Trained]:
-    """Returns what tasks come to, by their keys: those that can train as stacks do, with the bits of each alone."""
-    found: dict[str, Trained] = {}
-    alike: dict[tuple[object, ...], list[Task]] = {}
-    for task in tasks:
-        alike.setdefault((task.inputs.shape[1], task.inputs.dtype, task.classes, task.device), []).append(task)
-    for members in alike.values():
-        found |= _train_alike(members)
-    return found
+def train_side_by_side(tasks: Sequence[Task]) -> list[Trained]:
+    """Returns what tasks come to: those that can train as stacks do, with the bits of each alone."""
+    found: dict[int, Trained] = {}
+    alike: dict[Hashable, list[int]] = {}
+    for number, task in enumerate(tasks):
+        kind = task.rows.kind, task.device, task.config.model in CLOSED
+        alike.setdefault(kind, []).append(number)
+    for numbers in alike.values():
+        members = [tasks[number] for number in numbers]
+        found |= zip(numbers, _train_alike(members), strict=True)
+    return [found[number] for number in range(len(tasks))]
 
 
-def _train_alike(tasks: Sequence[Task]) -> dict[str, Trained]:
+def _train_alike(tasks: Sequence[Task]) -> list[Trained]:
     """Returns what tasks with the same inputs and classes come to."""
-    owners: dict[str, Task] = {}  # of distinct rows
-    by_rows = [task.rows_key for task in tasks]
-    for rows, task in zip(by_rows, tasks, strict=True):
-        owners.setdefault(rows, task)
-    number_of = {rows: number for number, rows in enumerate(owners)}
-    starts = np.cumsum([0, *(len(task.labels) for task in owners.values())])
-    splits = [_split(task, int(start)) for task, start in zip(owners.values(), starts[:-1], strict=True)]
+    owners: dict[Hashable, Task] = {}  # of distinct rows
+    folds = [(id(task.rows), task.validation.tobytes()) for task in tasks]
+    for fold, task in zip(folds, tasks, strict=True):
+        owners.setdefault(fold, task)
+    number_of = {fold: number for number, fold in enumerate(owners)}
+    starts = _starts(list(owners.values()))
+    splits = [_split(task, starts[id(task.rows.table)]) for task in owners.values()]
     dataset, draws = _dataset(list(owners.values())), _Given(splits)
-    by_trial: dict[Trial, list[str]] = {}
-    for rows, task in zip(by_rows, tasks, strict=True):
-        cell = Cell(training=task.config, split=SplitConfig(), data=DataConfig())
-        trial = Trial(cell=cell, seed=task.seed, split_seed=0, fold=number_of[rows])
-        by_trial.setdefault(trial, []).append(task.key)
-    found: dict[str, Trained] = {}
-    for stack in plan(list(by_trial), {DataConfig(): dataset}, draws):
-        for trial, trained in _train_stack(stack, dataset, draws, tasks[0].device):
-            found |= dict.fromkeys(by_trial[trial], trained)
-    return found
+    trials = [
+        Trial(
+            cell=Cell(training=task.config, split=SplitConfig(), data=DataConfig()),
+            seed=task.seed,
+            split_seed=0,
+            fold=number_of[fold],
+        )
+        for fold, task in zip(folds, tasks, strict=True)
+    ]
+    found: dict[Trial, Trained] = {}
+    for stack in plan(list(dict.fromkeys(trials)), {DataConfig(): dataset}, draws):
+        found.update(_train_stack(stack, dataset, draws, tasks[0].device))
+    return [found[trial] for trial in trials]
 
 
 def _train_stack(
     stack: StackPlan, dataset: Dataset, draws: Draws, device: DeviceName
 ) -> Iterator[tuple[Trial, Trained]]:
     keys = [draws.of(key) for key in stack.draws]
-    for epoch in fit(dataset, stack.cells, keys, checkpoints=stack.epochs, device=device):
-        yield from _of_epoch(stack, epoch)
+    for event in train_cells(dataset, stack.cells, keys, checkpoints=stack.epochs, device=device):
+        if isinstance(event, Epoch):
+            yield from _of_epoch(stack, event)
 
 
 def _of_epoch(stack: StackPlan, epoch: Epoch) -> Iterator[tuple[Trial, Trained]]:
@@ -180,26 +270,53 @@ class _Given(Draws):
 
 
 def _split(task: Task, start: int) -> Split:
-    """Returns the split of a task whose rows begin at `start`: nothing is tested here."""
-    return Split(
-        train=start + np.flatnonzero(~task.validation),
-        val=start + np.flatnonzero(task.validation),
-        test=np.empty(0, np.int64),
-    )
+    """Returns the split of a task whose table begins at `start`: nothing is tested here."""
+    places = start + task.rows.places
+    return Split(train=places[~task.validation], val=places[task.validation], test=np.empty(0, np.int64))
+
+
+def _tables(tasks: Sequence[Task]) -> list[Table]:
+    """Returns the distinct tables of tasks, in their order."""
+    return list({id(task.rows.table): task.rows.table for task in tasks}.values())
+
+
+def _starts(tasks: Sequence[Task]) -> dict[int, int]:
+    """Returns where the tables of tasks begin in their dataset."""
+    tables = _tables(tasks)
+    ends = np.cumsum([len(table.labels) for table in tables])
+    return {id(table): int(end) - len(table.labels) for table, end in zip(tables, ends, strict=True)}
 
 
 def _dataset(tasks: Sequence[Task]) -> Dataset:
-    """Returns the rows of tasks, one after the other, as the engine takes them."""
-    labels = np.concatenate([task.labels for task in tasks])
+    """Returns the tables of tasks, one after the other, as the engine takes them.
+
+    Where scores are those of models without a row's group, rows that are the same are of one group.
+    """
+    tables, classes = _tables(tasks), tasks[0].rows.classes
+    inputs, labels, weights = (
+        _joined([getattr(table, name) for table in tables]) for name in ("inputs", "labels", "weights")
+    )
     return Dataset(
         name="arrays",
         kind="arrays",
-        inputs=tasks[0].inputs if len(tasks) == 1 else np.concatenate([task.inputs for task in tasks]),
-        labels=labels,
-        classes=tuple(str(number) for number in range(tasks[0].classes)),
+        inputs=inputs,
+        labels=np.searchsorted(classes, labels).clip(max=len(classes) - 1),  # a label that no task has is no matter
+        classes=tuple(map(str, range(len(classes)))),
         ids=np.arange(len(labels)).astype(str),
-        shape=(tasks[0].inputs.shape[1],),
-        groups=np.arange(len(labels)),
+        shape=(inputs.shape[1],),
+        groups=_alike(inputs) if tasks[0].config.model in CLOSED else np.arange(len(labels)),
         given_test=np.zeros(len(labels), bool),
         fingerprint="",
+        weights=weights,
     )
+
+
+def _joined(arrays: Sequence[Any]) -> Any:  # noqa: ANN401  arrays of one type, or None
+    return arrays[0] if len(arrays) == 1 or arrays[0] is None else np.concatenate(arrays)
+
+
+def _alike(inputs: NDArray[Any]) -> NDArray[np.int64]:
+    """Returns a number for every row, (M,): the same for rows that are the same."""
+    whole = np.ascontiguousarray(inputs)
+    rows = whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
+    return np.unique(rows, return_inverse=True)[1].astype(np.int64)

@@ -1,6 +1,7 @@
 """Models in closed form against scikit-learn's, and left-out scores against fitting again without each group."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,9 @@ CPU = torch.device("cpu")
 DECAYS = (1e-3, 0.1, 1.0, 30.0)
 SIZES = pytest.mark.parametrize("per_class", [2, 20], ids=["fewer images than inputs", "more"])
 MODELS = pytest.mark.parametrize("name", list(CLOSED_MODELS))
+WEIGHTS = pytest.mark.parametrize(
+    "weights", [None, np.random.default_rng(5).uniform(0.2, 4, 81)], ids=["one each", "weighted"]
+)
 GAMMA = 0.03
 
 Floats = NDArray[np.float64]
@@ -70,31 +74,39 @@ def logits_of(found: Solved, inputs: Floats) -> Floats:
 
 @MODELS
 @SIZES
-def test_scores_are_those_of_scikit_learn(name: str, per_class: int) -> None:
-    dataset = grouped()
+@WEIGHTS
+def test_scores_are_those_of_scikit_learn(name: str, per_class: int, weights: Floats | None) -> None:
+    dataset = replace(grouped(), weights=weights)
     made = draw(dataset, train_per_class=per_class, val_per_class=1, test_per_class=3)
+    counts = dataset.weights_of(made.split.train)
     train, test = (dataset.values(images, "float64") for images in (made.split.train, made.split.test))
     for decay, found in zip(DECAYS, solved(dataset, name, made), strict=True):
-        its = peer(name, decay).fit(train, one_hot(dataset, made.split.train)).predict(test)
+        its = peer(name, decay).fit(train, one_hot(dataset, made.split.train), sample_weight=counts).predict(test)
         assert np.abs(logits_of(found, test) * found.solution.temperature - its).max() < 1e-8
 
 
 @MODELS
 @SIZES
-def test_left_out_scores_are_those_of_fitting_again_without_each_group(name: str, per_class: int) -> None:
-    dataset = grouped()
+@WEIGHTS
+def test_left_out_scores_are_those_of_fitting_again_without_each_group(
+    name: str, per_class: int, weights: Floats | None
+) -> None:
+    dataset = replace(grouped(), weights=weights)
     made = draw(dataset, train_per_class=per_class, val_per_class=1, test_per_class=3)
     images = made.split.train
+    counts = dataset.weights_of(images)
     inputs, targets, groups = dataset.values(images, "float64"), one_hot(dataset, images), dataset.groups[images]
     assert len(set(groups)) < len(groups)
     for decay, found in zip(DECAYS, solved(dataset, name, made), strict=True):
         scores = np.empty_like(targets)
         for group in set(groups):
             out = groups == group
-            scores[out] = peer(name, decay).fit(inputs[~out], targets[~out]).predict(inputs[out])
+            its = peer(name, decay).fit(inputs[~out], targets[~out], sample_weight=counts[~out])
+            scores[out] = its.predict(inputs[out])
         labels = dataset.labels[images]
-        assert found.solution.loo_accuracy == np.mean(scores.argmax(axis=1) == labels)
-        own = temperature_of(torch.from_numpy(scores), torch.from_numpy(labels), torch.ones(len(labels)).double())
+        right = np.average(scores.argmax(axis=1) == labels, weights=counts)
+        assert found.solution.loo_accuracy == pytest.approx(right, rel=1e-12)
+        own = temperature_of(*map(torch.from_numpy, (scores, labels, counts)))
         assert found.solution.temperature == pytest.approx(own, rel=1e-5)
 
 

@@ -123,6 +123,16 @@ def test_a_line_search_meets_the_strong_wolfe_conditions(function, first: float)
     assert abs(there[1]) <= CURVATURE * abs(slope)
 
 
+def test_a_line_search_ends_where_no_number_is_left_between_two_steps() -> None:
+    search = line_search(1.0, -1.0, 1.0, 1e-16)
+    asked = [next(search)]
+    with contextlib.suppress(StopIteration):
+        while True:  # steps up to 1 go down, all others are too far
+            asked.append(search.send((0.5, -0.95) if asked[-1] <= 1 else (np.inf, np.nan)))
+    assert len(set(asked)) == len(asked)
+    assert asked[-1] <= 1 + 2 * np.finfo(float).eps
+
+
 def test_a_line_search_steps_back_from_costs_that_are_not_finite() -> None:
     search = line_search(1.0, -1.0, 100.0, 1e-16)
     step, tried = next(search), 0

@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -232,3 +233,27 @@ def test_many_classes_take_the_memory_of_some_blocks_of_images(
         list(fit(dataset, [config.with_(epochs=1)], [made]))
     everything = 2400 * 600 * 4
     assert watch.largest < everything / 2
+
+
+@pytest.mark.parametrize("config", KINDS[1:4])
+def test_losses_are_means_by_what_images_count_and_choose_the_epoch_so(config: TrainConfig) -> None:
+    dataset, draws = in_blocks(config)
+    dataset = replace(dataset, weights=np.random.default_rng(3).exponential(1, 900) ** 3)
+    config = config.with_(dtype="float64", select="best", epochs=12, lr=0.02, reduction="mean", optimizer="adam")
+    _, *records, last = fit(dataset, [config], draws, every=1)
+    for number, one in enumerate(draws):
+        chosen = last.measures[number]
+        losses = [record.measures[number].val.loss for record in records]
+        assert chosen.best_epoch in (1 + int(np.argmin(losses)), 12)
+        weights = chosen.weights
+        layers = [torch.from_numpy(weights[name]) for name in weights]
+        for side in SIDES:
+            images = getattr(one.split, side)
+            seen = torch.from_numpy(dataset.values(images, "float64"))
+            for matrix, bias in zip(layers[::2], layers[1::2], strict=True):
+                seen = seen @ matrix.T + bias
+                seen = seen.relu() if len(matrix) != 3 else seen
+            losses = nn.functional.cross_entropy(seen, torch.from_numpy(dataset.labels[images]), reduction="none")
+            told = getattr(chosen, side).loss
+            assert told == pytest.approx(np.average(losses, weights=dataset.weights[images]), rel=1e-9)
+            assert told != pytest.approx(float(losses.mean()), rel=1e-3)

@@ -32,7 +32,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     """Returns the tasks that were trained side by side."""
     seen: list[Task] = []
 
-    def train(tasks: list[Task]) -> dict[str, Trained]:
+    def train(tasks: list[Task]) -> list[Trained]:
         seen.extend(tasks)
         return train_side_by_side(tasks)
 
@@ -53,6 +53,8 @@ ESTIMATORS = {
     "alone": (Classifier(), GRID),
     "full batches": (Classifier("softmax", batch_size=None, optimizer="gd"), GRID),
     "best epoch": (Classifier(select="best"), {"lr": [0.01, 0.1], "epochs": [5]}),
+    "ensemble": (Classifier(epochs=3), {"ensemble": [1, 3], "batch_size": [20, None]}),
+    "closed forms": (Classifier("kernel"), {"weight_decay": [0.01, 0.1, 1.0], "gamma": [None, 0.001]}),
     "pipeline": (
         make_pipeline(StandardScaler(), Classifier(epochs=3)),
         {"standardscaler__with_std": [True, False], "classifier__lr": [0.01, 0.001]},

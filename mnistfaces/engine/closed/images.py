@@ -55,7 +55,7 @@ class Images:
 
     def weights(self) -> Tensor:
         """Returns what every image counts, (n,)."""
-        return torch.ones(len(self), dtype=torch.float64, device=self.device)
+        return torch.from_numpy(self.dataset.weights_of(self.places)).to(self.device)
 
     def mean(self) -> Tensor:
         """Returns the weighted mean image, (D,)."""

@@ -33,7 +33,8 @@ class Solution:
     """What only a model in closed form tells.
 
     Attributes:
-        loo_accuracy: share of the training images told right by the model without the image's group.
+        loo_accuracy: share of the training images, by what they count, told right by the model without the image's
+            group.
         temperature: by which its scores were divided, in the weights that are kept.
         gamma: of the kernel, where it has one.
     """
@@ -75,13 +76,13 @@ def solve(dataset: Dataset, cells: Sequence[TrainConfig], draw: Draw, device: to
     images = Images(dataset=dataset, places=draw.split.train, device=device)
     model = CLOSED_MODELS[config.model](images, config)  # type: ignore[index]  # the caller's cells are closed
     groups, targets = dataset.groups[images.places], images.targets()
-    labels = targets.argmax(1)
+    labels, counts = targets.argmax(1), images.weights()
     found = []
     left_out = model.smoother.left_out([cell.weight_decay for cell in cells], groups)
     for cell, missed in zip(cells, left_out, strict=True):
         scores = targets - missed  # (n, C), each by the model without the image's group
-        temperature = temperature_of(scores, labels, images.weights())
-        right = float((scores.argmax(1) == labels).double().mean())
+        temperature = temperature_of(scores, labels, counts)
+        right = float(counts @ (scores.argmax(1) == labels).double() / counts.sum())
         solution = Solution(loo_accuracy=right, temperature=temperature, gamma=model.gamma)
         found.append((_calibrated(model.weights(cell.weight_decay), temperature, cell), solution))
     measured = {
@@ -115,7 +116,8 @@ def _scores(model: Model, weights: Sequence[Mapping[str, Tensor]], images: Image
     layers = [tuple(values.double() for values in list(own.values())[-2:]) for own in weights]
     labels = images.targets().argmax(1)
     logits = [torch.cat(parts) for parts in zip(*_logits(model, layers, images), strict=True)]
-    return [_score(found, labels) for found in logits]
+    counts = None if images.dataset.weights is None else images.weights()
+    return [_score(found, labels, counts) for found in logits]
 
 
 def _logits(model: Model, layers: Sequence[tuple[Tensor, ...]], images: Images) -> Iterator[list[Tensor]]:
@@ -125,9 +127,13 @@ def _logits(model: Model, layers: Sequence[tuple[Tensor, ...]], images: Images) 
         yield [features @ weight.T + bias for weight, bias in layers]
 
 
-def _score(logits: Tensor, labels: Tensor) -> Score | None:
+def _score(logits: Tensor, labels: Tensor, counts: Tensor | None) -> Score | None:
     """Returns how logits (n, C) do; None where they are not finite."""
-    loss = float(torch.nn.functional.cross_entropy(logits, labels))
+    cross_entropy = torch.nn.functional.cross_entropy
+    if counts is None:
+        loss = float(cross_entropy(logits, labels))
+    else:
+        loss = float(counts @ cross_entropy(logits, labels, reduction="none") / counts.sum())
     if not np.isfinite(loss):
         return None
     predicted = logits.argmax(1)
