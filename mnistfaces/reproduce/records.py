@@ -46,6 +46,11 @@ class Setup:
     features: Path = FEATURES
     draw: Protocol = "corrected"
 
+    @property
+    def paired(self) -> Path:
+        """Returns the folder of the datasets that are cut down to the images they have in common."""
+        return self.figures.parent / "paired"
+
     def name(self, role: Role) -> str:
         """Returns the dataset of a role as a user would type it."""
         if role == "features":
@@ -118,9 +123,10 @@ class Listing:
 
 @dataclass(frozen=True, kw_only=True)
 class Remark:
-    """A sentence of what the part found."""
+    """A sentence of what the part found, and the published values whose rows say it too."""
 
     text: str
+    figures: tuple[Published, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +175,7 @@ class Part:
         corrections: where the report's method was wrong and ours is not.
         roles: what it works on.
         steps: its work, in order.
+        beside: what it is compared with where that is at hand.
     """
 
     number: int
@@ -177,6 +184,7 @@ class Part:
     corrections: tuple[str, ...]
     roles: tuple[Role, ...]
     steps: tuple[Piece, ...]
+    beside: tuple[Role, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +194,7 @@ class PartRecord:
     Attributes:
         number: of the part.
         identity: hash of what it was computed from; another means that it must be done again.
+        beside: hash of what it was compared with; "" is nothing.
         rows: one a published value.
         drawings: figures, as fields of `FigureFile`.
         listings: further tables, as fields of `Listing`.
@@ -202,6 +211,7 @@ class PartRecord:
     remarks: tuple[str, ...]
     playgrounds: tuple[dict[str, Any], ...]
     missing: tuple[str, ...]
+    beside: str = ""
 
     @property
     def measured(self) -> int:

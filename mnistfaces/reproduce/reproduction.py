@@ -147,7 +147,10 @@ class Reproduction:
             for _ in self.folder.claim():
                 pass
             wrote = {name: write_text(self.folder.path / name, text) for name, text in texts.items()}
-            self.folder.finish(wrote, [f"{FIGURES}/{path.name}" for path in sorted(self.setup.figures.glob("[!.]*.*"))])
+            made = (
+                path for folder in (self.setup.figures, self.setup.paired) for path in sorted(folder.glob("[!.]*.*"))
+            )
+            self.folder.finish(wrote, [path.relative_to(self.folder.path).as_posix() for path in made])
 
     def _path(self, number: int) -> Path:
         return self.folder.path / KEPT / f"{number}.json"
@@ -161,7 +164,9 @@ class Reproduction:
         if record is None:
             return False
         identity = self._identity(part)
-        return (record.identity == identity and not record.missing) if identity else record.measured > 0
+        if not identity:
+            return record.measured > 0
+        return record.identity == identity and not record.missing and self._beside(part) in ("", record.beside)
 
     def _cost(self, part: Part) -> float:
         """Returns about how many seconds a part will take: next to none where its data are not here."""
@@ -174,6 +179,13 @@ class Reproduction:
         except DataError:
             return ""
         return hash_of([version("mnistfaces"), fingerprints, [asdict(figure) for figure in published_in(part.number)]])
+
+    def _beside(self, part: Part) -> str:
+        """Returns the hash of what a part is compared with; "" where there is no such thing, or none of it here."""
+        try:
+            return hash_of([self.setup.load(role).fingerprint for role in part.beside]) if part.beside else ""
+        except DataError:
+            return ""
 
     def _do(self, part: Part) -> Iterator[Event]:
         """Does a part and keeps it, yielding how many of its steps' seconds are done."""
@@ -195,7 +207,8 @@ class Reproduction:
                 missing[str(error)] = ""
                 found += _not_run(_unreached(part, step.tables, found), str(error))
             yield share.ended()
-        self.records[part.number] = _record(part, self._identity(part), found, tuple(missing))
+        record = _record(part, self._identity(part), found, tuple(missing))
+        self.records[part.number] = replace(record, beside=self._beside(part))
         write_json(self._path(part.number), seal(asdict(self.records[part.number])))
 
 
@@ -242,6 +255,10 @@ def _not_run(figures: Iterable[Published], why: str) -> list[Finding]:
 def _record(part: Part, identity: str, found: Sequence[Found], missing: tuple[str, ...]) -> PartRecord:
     """Returns what is kept of a part; every published value has its finding, or the part is at fault."""
     findings = {each.figure: each for each in found if isinstance(each, Finding)}
+    for remark in (each for each in found if isinstance(each, Remark)):
+        for figure in remark.figures:
+            finding = findings[figure]
+            findings[figure] = replace(finding, note=" ".join(filter(None, (finding.note, remark.text))))
 
     def kept(kind: type[FigureFile] | type[Listing] | type[Playground]) -> tuple[dict[str, Any], ...]:
         return tuple(asdict(each) for each in found if isinstance(each, kind))

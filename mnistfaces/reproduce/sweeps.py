@@ -3,10 +3,12 @@
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from mnistfaces.config import DatasetKind, Scale
 from mnistfaces.datasets import load_dataset
+from mnistfaces.execution.reference import DatasetReference
 from mnistfaces.experiments.commands import default_cell, sweep_line
 from mnistfaces.experiments.sweep import Sweep
 from mnistfaces.experiments.sweep_config import SweepConfig
@@ -140,21 +142,26 @@ class Table:
                 yield Finding(figure=figure, **measured, note=said, line=line, configuration=configuration)
         yield from _told_apart(self.title, job)
 
-    def done(self, setup: Setup) -> Generator[Event, None, Sweep]:
+    def done(self, setup: Setup, file: Path | None = None) -> Generator[Event, None, Sweep]:
         """Sweeps, or finds what is done; returns the finished sweep.
+
+        Args:
+            setup: where, and with which data.
+            file: a dataset to take in place of that of the role.
 
         Raises:
             DataError: the dataset is not here.
         """
-        table, dataset = self.at(setup.scale), setup.name(self.role)
+        table = self.at(setup.scale)
+        named = setup.name(self.role) if self.role == "features" else None
         job = Sweep(
             SweepConfig(
                 grid=table.grid(),
-                reference=dataset if self.role == "features" else None,
+                reference=named if file is None else file.as_posix(),
                 swept=table.swept,
                 device=setup.device,
             ),
-            lambda data: setup.load(self.role, data),
+            (lambda data: setup.load(self.role, data)) if file is None else DatasetReference(str(file), setup.data_dir),
         )
         yield from (event for event in job.run() if isinstance(event, Event))
         job.finish()
