@@ -2,15 +2,17 @@
 
 A page of the documentation has dozens of lines, and importing torch costs each of them more than its work does. Run as
 a script, this module is that process; nothing but the imports is shared, so each line still starts, reads, writes and
-ends as a program of its own.
+ends as a program of its own. What is killed dies at once, as a program does that nobody forked.
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
 import pkgutil
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -89,6 +91,8 @@ def serve(address: str) -> None:
     for name in (*HEAVY, *ours):
         if not name.endswith("__main__"):
             importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a child that walks through all that was imported copies it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{address}.new")
@@ -110,6 +114,9 @@ def answer(connection: socket.socket) -> None:
     if child == 0:
         connection.close()
         become(json.loads(text), streams)
+    ended, _, _ = select.select([connection, os.pidfd_open(child)], [], [])
+    if connection in ended:  # the program that asked was killed
+        os.kill(child, signal.SIGKILL)
     for stream in streams:
         os.close(stream)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import pickle
-import random
 import signal
 import subprocess
 import sys
@@ -173,9 +172,3 @@ def test_killed_and_started_again_it_ends_in_the_same_bytes(
     pets: tuple[Path, "subprocess.CompletedProcess[str]", bytes],
 ) -> None:
     check_kill(pets[0], 0.01, pets[2])
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", range(30))
-def test_killed_at_any_moment_and_started_again_it_ends_in_the_same_bytes(pets: tuple[Path, bytes], seed: int) -> None:
-    check_kill(pets[0], random.Random(seed).uniform(0, 0.4), pets[2])  # noqa: S311  no secret

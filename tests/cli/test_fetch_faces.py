@@ -188,36 +188,6 @@ def test_a_closed_stdout_ends_quietly_with_the_work_kept(web: RudeServer, faces_
     assert (tmp_path / "faces" / "faces-32-gray.npz").exists()
 
 
-def killed_until_done(web: RudeServer, folder: Path, kills: int, seed: int, *arguments: object) -> None:
-    """Runs the command, kills it at random moments, and lets it end at last."""
-    rng = random.Random(seed)  # noqa: S311  draws mutations, no secrets
-    for _ in range(kills):
-        running = start(web, "--data-dir", folder, *arguments)
-        try:
-            running.communicate(timeout=rng.uniform(0.2, 1.6))
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.communicate()
-    assert mnf_fetch_faces(web, "--data-dir", folder, *arguments).returncode == 0
-
-
-def test_killed_on_the_way_it_ends_with_the_same_tree(web: RudeServer, faces_list: Path, tmp_path: Path) -> None:
-    compare_with_kills(web, faces_list, tmp_path, kills=4)
-
-
-@pytest.mark.long
-def test_killed_many_times_it_ends_with_the_same_tree(web: RudeServer, faces_list: Path, tmp_path: Path) -> None:
-    for seed in range(20):
-        compare_with_kills(web, faces_list, tmp_path / str(seed), kills=12, seed=seed)
-
-
-def compare_with_kills(web: RudeServer, faces_list: Path, tmp_path: Path, *, kills: int, seed: int = 0) -> None:
-    options = ("--list", faces_list, "--res", "16,24")
-    assert mnf_fetch_faces(web, "--data-dir", tmp_path / "whole", *options).returncode == 0
-    killed_until_done(web, tmp_path / "killed", kills, seed, *options)
-    assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
-
-
 def test_synthetic_faces_need_no_network(tmp_path: Path) -> None:
     done = mnf_fetch_faces(None, "--synthetic", "--data-dir", tmp_path, "--res", "16")
     assert done.returncode == 0, done.stderr

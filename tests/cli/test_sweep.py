@@ -9,7 +9,6 @@ import random
 import shlex
 import shutil
 import signal
-import subprocess
 import time
 from typing import Any
 
@@ -204,27 +203,6 @@ def test_a_sweep_that_is_killed_terminated_and_finished_in_shards_ends_with_the_
     ]
     assert len(set(done)) == len(undisturbed)
     assert len(done) <= len(undisturbed) + 1  # only the kill can cost what was done but not yet recorded
-
-
-@pytest.mark.long
-def test_two_hundred_and_fifty_kills_at_random_moments_change_no_row(
-    mnf: Mnf, undisturbed: list[dict[str, Any]]
-) -> None:
-    rng = random.Random(int(os.environ.get("MNF_TEST_SEED", "0")))  # noqa: S311  moments, not secrets
-    kills = 0
-    while kills < int(os.environ.get("MNF_TEST_KILLS", "250")):
-        before = records(mnf)
-        with mnf.start(*LONG) as process:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(rng.uniform(0, 6))
-            process.kill()
-            out, _ = process.communicate(timeout=60)
-        assert records(mnf)[: len(before)] == before
-        kills += 1
-        if process.returncode == 0:
-            assert numbers([json.loads(line) for line in out.splitlines()]) == undisturbed
-            shutil.rmtree(mnf.folder / "out")
-    assert numbers(mnf(*LONG).rows) == undisturbed
 
 
 def test_two_processes_on_one_folder_both_end_with_the_right_rows(mnf: Mnf, undisturbed: list[dict[str, Any]]) -> None:
