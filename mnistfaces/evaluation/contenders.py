@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces.datasets.order import published_order
-from mnistfaces.errors import DataError, RunError
+from mnistfaces.errors import DataError, FileError, RunError
 from mnistfaces.evaluation.answers import AnswerTable, Question, read_answers
 from mnistfaces.files import hash_of
 from mnistfaces.runs.runs import Run, find_runs
@@ -185,14 +185,14 @@ def load_contender(run: Run) -> Contender:
 def _contenders_of(name: str, lines: Iterable[str]) -> list[Contender]:
     try:
         return [_contender(run) for run in find_runs(name, COMMANDS, lines)]
-    except RunError as error:
+    except (FileError, RunError) as error:
         return [Contender(name=name, trials={}, problem=str(error))]
 
 
 def _contender(run: Run) -> Contender:
     try:
         return load_contender(run)
-    except RunError as error:
+    except (FileError, RunError) as error:
         return Contender(name=str(run.path), trials={}, problem=str(error))
 
 

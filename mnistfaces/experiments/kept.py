@@ -9,10 +9,10 @@ from mnistfaces.config import Status
 from mnistfaces.errors import DataError, RunError
 from mnistfaces.experiments.stacks import Checkpoint
 from mnistfaces.experiments.trials import Row
-from mnistfaces.files import hash_of, sha256_of_file
+from mnistfaces.files import hash_of
 from mnistfaces.files.ledger import Ledger, read_records
 from mnistfaces.files.schema import FileName
-from mnistfaces.runs.folder import RunFolder, is_proven
+from mnistfaces.runs.folder import RunFolder, sha256_if_there
 from mnistfaces.runs.predictions import Predictions, load_predictions, save_predictions
 from mnistfaces.runs.runs import save_weights
 
@@ -40,6 +40,8 @@ class TrialRecord:
         epoch: whose weights were measured.
         timing: whether its stack held other models.
         part: the file that has its answers.
+        part_sha256: of that file as it was written; None before it was told, as are the weights'.
+        weights_sha256: of the file of its weights as it was written; None where none were kept.
         host: the machine that trained it.
         processor: of that machine.
         test_groups: groups of near-duplicates, or of one person, behind the test images; None before it was counted.
@@ -65,6 +67,8 @@ class TrialRecord:
     epoch: int
     timing: Literal["shared", "isolated"]
     part: FileName
+    part_sha256: str | None = None
+    weights_sha256: str | None = None
     host: str | None = None
     processor: str | None = None
     test_groups: int | None = None
@@ -83,27 +87,26 @@ class Parts:
             sha256: of files in it that were proven when the sweep was finished.
         """
         self._folder = folder / PARTS
-        self._sha256 = {Path(name).name: one for name, one in sha256.items() if name.startswith(f"{PARTS}/")}
+        self._proven = {Path(name).name: one for name, one in sha256.items() if name.startswith(f"{PARTS}/")}
         self._read: dict[str, Predictions] = {}
-        self._trials: dict[str, set[str] | None] = {}
+        self._there: dict[str, str | None] = {}
 
     def has(self, record: Row) -> bool:
-        """Returns whether a trial's answers are there and whole."""
-        name = record["part"]
-        if name not in self._trials:
-            self._trials[name] = self._trials_in(name)
-        trials = self._trials[name]
-        return trials is None or record["trial"] in trials
+        """Returns whether a trial's answers are there as they were written; where nothing tells that, whether whole.
 
-    def _trials_in(self, name: str) -> set[str] | None:
-        """Returns the trials of a file; None stands for all that it was written for."""
-        if name in self._sha256:
-            return None if is_proven(self._folder / name, self._sha256[name]) else set()
+        Raises:
+            FileError: they may be sound, but cannot be read now.
+        """
+        name = record["part"]
+        if name not in self._there:
+            self._there[name] = sha256_if_there(self._folder / name)
+        told = record.get("part_sha256") or self._proven.get(name)
+        if told is not None or self._there[name] is None:
+            return told is not None and self._there[name] == told
         try:
-            self._read[name] = load_predictions(self._folder / name)
+            return record["trial"] in self.read(name).trials
         except (DataError, RunError):
-            return set()
-        return set(self._read[name].trials.tolist())
+            return False
 
     def read(self, name: str) -> Predictions:
         """Returns the answers in a file.
@@ -116,21 +119,21 @@ class Parts:
             self._read[name] = load_predictions(self._folder / name)
         return self._read[name]
 
-    def keep(self, predictions: Predictions) -> str:
-        """Writes answers, and returns the name of their file.
+    def keep(self, predictions: Predictions) -> dict[str, str]:
+        """Writes answers, and returns what a record says of their file.
 
         Raises:
             FileError: the disk refuses.
         """
         name = f"{hash_of(predictions.trials.tolist())[:16]}.npz"
-        self._sha256[name] = save_predictions(self._folder / name, predictions)
-        self._read[name], self._trials[name] = predictions, None
-        return name
+        sha256 = save_predictions(self._folder / name, predictions)
+        self._read[name], self._there[name] = predictions, sha256
+        return {"part": name, "part_sha256": sha256}
 
     def sha256(self, records: Mapping[str, Row]) -> dict[str, str]:
         """Returns the SHA-256 of every file that some records name, by its path in the sweep's folder."""
         names = sorted({record["part"] for record in records.values()})
-        return {f"{PARTS}/{name}": self._sha256.get(name) or sha256_of_file(self._folder / name) for name in names}
+        return {f"{PARTS}/{name}": sha256 for name in names if (sha256 := self._there[name]) is not None}
 
 
 class KeptTrials:
@@ -156,6 +159,7 @@ class KeptTrials:
             FileError: a ledger cannot be read.
         """
         path, sha256 = self._folder.path, self._folder.sha256
+        self._proven = sha256
         self._parts = Parts(path, sha256)
         ledgers = [] if self._folder.replaces else sorted(path.glob(LEDGERS))
         self.records: dict[str, Row] = {
@@ -171,10 +175,12 @@ class KeptTrials:
         Raises:
             FileError: the disk refuses.
         """
-        for key, weights in found.weights.items():
-            save_weights(self._weights_of(key), weights)
+        weights = {key: save_weights(self._weights_of(key), arrays) for key, arrays in found.weights.items()}
         part = self._parts.keep(found.predictions)
-        records = [{**record, "part": part} for record in found.records]
+        records = [
+            {**record, **part, **({"weights_sha256": weights[record["trial"]]} if record["trial"] in weights else {})}
+            for record in found.records
+        ]
         ledger.extend(records)
         self.records.update((record["trial"], record) for record in records)
         return records
@@ -192,9 +198,17 @@ class KeptTrials:
         return Predictions.joined(parts).only(done)
 
     def lacking_weights(self, keys: Sequence[str]) -> set[str]:
-        """Returns which of some trials are done and ended with weights that were not kept."""
-        there = {file.stem for file in self._weights()}
-        return {key for key in keys if key not in there and self.records.get(key, {}).get("train_loss") is not None}
+        """Returns which of some trials are done and ended with weights that are not kept as they were written.
+
+        Raises:
+            FileError: they may be sound, but cannot be read now.
+        """
+        return {
+            key
+            for key in keys
+            if self.records.get(key, {}).get("train_loss") is not None
+            and (sha256_if_there(self._weights_of(key)) or "gone") != self._sha256_of_weights(key)
+        }
 
     def drop_weights_but(self, keys: Container[str]) -> None:
         """Removes the weights of all but some trials."""
@@ -204,8 +218,14 @@ class KeptTrials:
 
     def sha256(self) -> dict[str, str]:
         """Returns the SHA-256 of every file of answers and weights, by its path in the folder."""
-        weights = {self.weights_name(file.stem): sha256_of_file(file) for file in self._weights()}
-        return {**self._parts.sha256(self.records), **weights}
+        weights = {self.weights_name(file.stem): self._sha256_of_weights(file.stem) for file in self._weights()}
+        return {**self._parts.sha256(self.records), **{name: one for name, one in weights.items() if one is not None}}
+
+    def _sha256_of_weights(self, key: str) -> str | None:
+        """Returns the SHA-256 of a trial's weights as they were written; of an earlier release's, as they are."""
+        record = self.records.get(key, {})
+        told = record.get("weights_sha256") or self._proven.get(self.weights_name(key))
+        return told or (None if "part_sha256" in record else sha256_if_there(self._weights_of(key)))
 
     @staticmethod
     def weights_name(key: str) -> str:

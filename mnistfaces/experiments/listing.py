@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistfaces.config import ARITHMETIC
-from mnistfaces.errors import MnistFacesError, RunError
+from mnistfaces.errors import FileError, MnistFacesError, RunError
 from mnistfaces.experiments.commands import line_of
 from mnistfaces.experiments.trials import Row
 from mnistfaces.runs.configuration import CONFIG, read_config
@@ -75,7 +75,7 @@ def _look(path: Path) -> Listed | None:
         return Listed(path=path, row={**row, "command": "", "status": "temporary"}, config=None, made=made)
     try:
         config = read_config(path)
-    except RunError:
+    except (FileError, RunError):
         return Listed(path=path, row={**row, "command": "", "status": "damaged"}, config=None, made=made)
     row["command"], run = config["command"], Run(path=path, config=config)
     if holder_of(path) is not None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mnistfaces.config import DataConfig
     from mnistfaces.datasets.base import Dataset
 
-OF_THE_LEDGER = ("trial", "part", "host", "processor", "timing", "fold")
+OF_THE_LEDGER = ("trial", "part", "part_sha256", "weights_sha256", "host", "processor", "timing", "fold")
 """What a trial's record says beyond what the row of a training says."""
 
 OF_THE_TABLE = ("best", "tied")

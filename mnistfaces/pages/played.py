@@ -4,7 +4,7 @@ import contextlib
 import shlex
 from collections.abc import Sequence
 
-from mnistfaces.errors import RunError, UsageError
+from mnistfaces.errors import FileError, RunError, UsageError
 from mnistfaces.landscape import Descent, Surface
 from mnistfaces.landscape.contours import SURFACE, find_surface
 from mnistfaces.pages.asked import asked_section
@@ -28,7 +28,7 @@ def _contour_of(run: Run) -> Run:
     if run.command == "contour":
         return run
     for config in sorted(RUNS.glob("contour-*/config.json")):
-        with contextlib.suppress(RunError):  # a stranger's folder, or a damaged one, is no obstacle
+        with contextlib.suppress(FileError, RunError):  # a stranger's folder, or a damaged one, is no obstacle
             contour = load_run(config.parent)
             if contour.config["sha256"].get(SURFACE) == run.config["surface"]:
                 return contour

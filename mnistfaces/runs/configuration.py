@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnistfaces.config import ARITHMETIC, DatasetKind, NormalisationName, SplitConfig, TrainConfig
-from mnistfaces.errors import RunError, UsageError
+from mnistfaces.errors import FileError, RunError, UsageError
 from mnistfaces.files import hash_of
 from mnistfaces.files.schema import only_known, parse_json, problem_of
 from mnistfaces.files.seals import CHECK, is_whole
@@ -150,6 +150,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
     Raises:
         RunError: there is none, or it is damaged; the message ends with the command that goes on.
+        FileError: it may be sound, but cannot be read now.
     """
     place = path / CONFIG
     try:
@@ -157,7 +158,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         raise RunError(f"{path} is not a run directory: it has no {CONFIG}") from None
     except OSError as error:
-        raise RunError(f"cannot read {place}: {error.strerror or error}") from error
+        raise FileError(f"cannot read {place}: {error.strerror or error}") from error
     try:
         config = parse_json(content)
         wrong = _problem_of(config)

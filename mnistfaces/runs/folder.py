@@ -161,7 +161,7 @@ class RunFolder:
             )
         proven = known["sha256"] if known is not None and same and not self._force else {}
         self._damaged = [
-            name for name in self.files if name in proven and not is_proven(self.path / name, proven[name])
+            name for name in self.files if name in proven and sha256_if_there(self.path / name) != proven[name]
         ]
         self.finished = same and done and not self._force and not self._damaged
         self.replaces = known is not None and (not same or (done and self._force))
@@ -257,16 +257,16 @@ def versions() -> dict[str, str]:
     return found
 
 
-def is_proven(path: Path, sha256: str) -> bool:
-    """Returns whether a file is there and has this SHA-256.
+def sha256_if_there(path: Path) -> str | None:
+    """Returns the SHA-256 of a file; None where there is none.
 
     Raises:
         FileError: it may be sound, but cannot be read now.
     """
     try:
-        return sha256_of_file(path) == sha256
+        return sha256_of_file(path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return False
+        return None
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror or error}; if it never can be, remove it") from error
 

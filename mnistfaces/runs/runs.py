@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.display import Displayed
-from mnistfaces.errors import RunError
+from mnistfaces.errors import FileError, RunError
 from mnistfaces.files import write_bytes
 from mnistfaces.files.schema import parse_json, problem_of
 from mnistfaces.runs.configuration import COMMANDS, CONFIG, read_config
-from mnistfaces.runs.folder import RUNS, is_proven
+from mnistfaces.runs.folder import RUNS, sha256_if_there
 from mnistfaces.text import nearest
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Run(Displayed):
             raise RunError(f"{self.path} has no {name}: run its command again to finish it")
         if not path.exists():
             raise RunError(f"{path} is gone: run its command again")
-        if not is_proven(path, expected):
+        if sha256_if_there(path) != expected:
             raise RunError(f"{path} is not the file that was written (its SHA-256 differs): run its command again")
         return path
 
@@ -160,6 +160,7 @@ def load_run(path: str | Path) -> Run:
 
     Raises:
         RunError: the folder is not a run directory, its configuration is damaged, or there is no finished run.
+        FileError: its configuration cannot be read now.
     """
     if str(path) == LAST and not Path(path).exists():
         return find_runs(LAST, COMMANDS)[0]
@@ -188,7 +189,7 @@ def find_runs(reference: str, commands: Sequence[str], lines: Iterable[str] = ()
             raise RunError(f"no run {reference!r}: did you mean {meant}?")
         return [load_run(reference)]
     for path in sorted(RUNS.glob(f"*/{CONFIG}"), key=_age):
-        with contextlib.suppress(RunError):  # a stranger's file, or a damaged one, is no obstacle
+        with contextlib.suppress(FileError, RunError):  # a stranger's file, or a damaged one, is no obstacle
             run = load_run(path.parent)
             if run.stands_for & set(commands) and run.config["sha256"]:
                 return [run]

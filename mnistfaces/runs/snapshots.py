@@ -48,21 +48,29 @@ def save_snapshot(folder: Path, arrays: "Mapping[str, NDArray[Any]]", facts: Map
 
 
 def read_snapshots(folder: Path) -> Iterator[State | Note]:
-    """Yields the snapshots of a folder that are whole, the newest first, and a note for each that is not."""
+    """Yields the snapshots of a folder that are whole, the newest first, and a note for each that is not.
+
+    Raises:
+        FileError: one may be whole, but cannot be read now: to begin again would cost what it holds.
+    """
     for name in SNAPSHOTS:
         path = folder / name
-        if path.exists():
-            try:
-                yield _read(path)
-            except (OSError, ValueError) as error:
-                yield Note(message=f"{path} is damaged ({error}): it is not used")
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise FileError(f"cannot read {path}: {error.strerror or error}; if it never can be, remove it") from error
+        try:
+            yield _state_in(content)
+        except ValueError as error:
+            yield Note(message=f"{path} is damaged ({error}): it is not used")
 
 
-def _read(path: Path) -> State:
-    """Returns what a snapshot holds; raises OSError or ValueError where it is damaged."""
+def _state_in(content: bytes) -> State:
+    """Returns what a snapshot holds; raises ValueError where it is damaged."""
     from safetensors.numpy import load
 
-    content = path.read_bytes()
     digest, body = content[:DIGEST], content[DIGEST + 1 :]
     if digest != hashlib.sha256(body).hexdigest().encode():
         raise ValueError("its SHA-256 differs")

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ from mnistfaces.experiments.kept import TrialRecord
 from mnistfaces.experiments.sweep import Sweep
 from mnistfaces.experiments.sweep_config import SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid, Row
+from mnistfaces.files import sha256_of_file
 from mnistfaces.files.ledger import Ledger, read_records
 from mnistfaces.files.seals import seal
 from mnistfaces.progress import Advanced, Stage
-from mnistfaces.runs.predictions import load_predictions
+from mnistfaces.runs.predictions import load_predictions, save_predictions
 from mnistfaces.runs.runs import load_run
 from mnistfaces.statistics.intervals import accuracy_interval
 from mnistfaces.statistics.scores import Board
@@ -157,6 +158,33 @@ def test_a_record_whose_predictions_are_gone_is_done_again(whole: Sweep, tmp_pat
     next((tmp_path / "parts").glob("*.npz")).unlink()
     assert len(open_sweep(tmp_path).missing()) > 0
     assert numbers(run(tmp_path)) == numbers(whole)
+
+
+def change_answers(path: Path) -> None:
+    predictions = load_predictions(path)
+    save_predictions(path, replace(predictions, predicted=np.zeros_like(predictions.predicted)))
+
+
+def change_weights(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "change", "keep"),
+    [("parts/*.npz", change_answers, None), ("weights/*.safetensors", change_weights, "all")],
+)
+def test_a_file_that_changed_before_the_sweep_was_finished_is_made_again_and_never_proven(
+    whole: Sweep, tmp_path: Path, pattern: str, change: Callable[[Path], None], keep: str | None
+) -> None:
+    for _ in open_sweep(tmp_path, keep_weights=keep).run():
+        pass  # killed before it writes what it found
+    path = next(tmp_path.glob(pattern))
+    right = path.read_bytes()
+    change(path)
+    job = run(tmp_path, keep_weights=keep)
+    assert path.read_bytes() == right
+    assert load_run(tmp_path).config["sha256"][path.relative_to(tmp_path).as_posix()] == sha256_of_file(path)
+    assert numbers(job) == numbers(whole)
 
 
 def test_another_configuration_is_refused_and_force_removes_only_what_is_listed(tmp_path: Path) -> None:

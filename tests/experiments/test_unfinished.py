@@ -1,5 +1,7 @@
 """What a training keeps of itself while it runs: damaged, foreign or old, it is never believed."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from kept_runs import MLP
 from mnistfaces.config import SplitConfig
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.engine import snapshots
-from mnistfaces.errors import RunError
+from mnistfaces.errors import FileError, RunError
 from mnistfaces.experiments import unfinished
 from mnistfaces.experiments.train import open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
@@ -118,6 +120,25 @@ def test_a_damaged_one_gives_way_to_the_one_before_and_both_to_the_beginning(
     damage(folder / BEFORE)
     _, said = train(folder)
     assert all("is damaged" in line for line in said[-2:])
+    assert files_of(folder) == whole
+
+
+def test_one_that_cannot_be_read_now_costs_no_work(
+    tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, read = interrupted(tmp_path / "run", 4), Path.read_bytes
+
+    def refuse(asked: Path) -> bytes:
+        if asked == folder / NEWEST:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return read(asked)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(FileError, match=f"cannot read {folder / NEWEST}: Too many open files"):
+            train(folder)
+    _, said = train(folder)
+    assert said[-1] == f"{folder} goes on after epoch 4"
     assert files_of(folder) == whole
 
 

@@ -229,3 +229,22 @@ def test_a_finished_run_whose_file_cannot_be_read_now_is_not_made_again(
             train(tmp_path / "run")
     assert path.read_bytes() == before
     assert train(tmp_path / "run").finished
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EACCES])
+def test_force_sets_nothing_aside_that_cannot_be_read_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path = train(tmp_path / "run").path / "config.json"
+    before, read = sorted((tmp_path / "run").iterdir()), Path.read_bytes
+
+    def refuse(asked: Path) -> bytes:
+        if asked == path:
+            raise OSError(number, os.strerror(number))
+        return read(asked)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(FileError, match=f"cannot read {path}: {os.strerror(number)}"):
+            train(tmp_path / "run", force=True)
+    assert sorted((tmp_path / "run").iterdir()) == before
