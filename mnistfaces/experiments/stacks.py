@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mnistfaces.config import DeviceName
-from mnistfaces.devices import processor_name
+from mnistfaces.devices import free_memory, processor_name
 from mnistfaces.engine.draws import cell_and_draw
 from mnistfaces.errors import DeviceMemoryError
 from mnistfaces.experiments.plan import Draws, StackPlan
@@ -72,6 +72,7 @@ def train_planned(
             raise
     else:
         return
+    free_memory(device)
     yield Note(message=f"the device's memory does not hold {stack.size} models at once: half of them at a time")
     yield Advanced(amount=-stack.size * told)
     for half in stack.halves(done):
