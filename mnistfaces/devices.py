@@ -55,7 +55,7 @@ def may_have_gpu() -> bool:
 
 
 def free_memory(device: DeviceName) -> None:
-    """Gives back what nobody holds any more: rings of objects wait for the collector, and torch keeps blocks at hand."""
+    """Gives back what nobody uses: rings of objects wait for the collector, and torch keeps blocks at hand."""
     gc.collect()
     if device == "cuda":
         import torch
