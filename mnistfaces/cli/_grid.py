@@ -1,6 +1,6 @@
 """From the options of a command to the cells of a grid."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import typer
@@ -108,3 +108,13 @@ def notes_on_step(row: Row) -> Iterator[str]:
         lr, images = row["lr"], row["train_n"] * copies_of(row.get("augment"))
         images = min(row["batch_size"] or images, images)
         yield f"summed cost: lr {lr:g} on {images:g} images is lr {lr * images:g} on their mean cost"
+
+
+def notes_on_batch(rows: Iterable[Row]) -> list[str]:
+    """Returns which batch sizes of some rows are above the number of images that train: a step then takes them all."""
+    notes: dict[str, None] = {}
+    for row in rows:
+        images = (row["train_n"] or 0) * copies_of(row.get("augment"))
+        if 0 < images < (row["batch_size"] or 0):
+            notes[f"batch size {row['batch_size']} is the full batch: {images:.0f} images train"] = None
+    return list(notes)

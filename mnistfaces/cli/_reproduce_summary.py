@@ -1,6 +1,8 @@
 """How `mnf reproduce` ends for a person: a line per part, the figures that matter, what to do next."""
 
 import re
+import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mnistfaces.cli._columns import Column, Row, number, text
@@ -96,9 +98,18 @@ def _headlines(summary: "Summary") -> Row:
 
 
 def suggest_next(streams: Output, job: "Reproduction") -> None:
-    """Says which command comes next: the published protocol, or an experiment of one's own."""
-    if job.config.scale == "full":
-        streams.suggest("next, an experiment of your own", "mnf sweep --lr 1e-3,1e-4")
+    """Says which command comes next for the parts that were asked for: data, the published protocol, or one's own."""
+    from mnistfaces.reproduce.parts import GROUPS, spell_parts
+    from mnistfaces.reproduce.records import FEATURES
+
+    config = job.config
+    digits = any(part in GROUPS["digits"] for part in config.parts)
+    if config.scale == "full":
+        streams.suggest("next, an experiment of your own", f"mnf sweep {'' if digits else 'faces '}--lr 1e-3,1e-4")
         return
-    streams.suggest("next, all of MNIST", "mnf fetch digits")
-    streams.suggest("then the published protocol", "mnf reproduce --scale full")
+    features = ["--features", str(config.features)] if config.features != FEATURES else []
+    drawn = [] if config.draw == "corrected" else ["--draw", config.draw]
+    if digits and not replace(job.setup, scale="full").has("digits"):
+        streams.suggest("next, all of MNIST", "mnf fetch digits")
+    words = ["mnf", "reproduce", *filter(None, [spell_parts(config.parts)]), "--scale", "full", *drawn, *features]
+    streams.suggest("then the published protocol", shlex.join(words))

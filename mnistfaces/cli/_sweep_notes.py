@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mnistfaces.cli._columns import Column, number, option_columns, percent, seconds, text
-from mnistfaces.cli._grid import notes_on_step
+from mnistfaces.cli._grid import notes_on_batch, notes_on_step
 from mnistfaces.cli._output import Output
 from mnistfaces.experiments.trials import OPTIONS
 from mnistfaces.text import counted
@@ -57,6 +57,8 @@ def conclude(streams: Output, job: "Sweep") -> None:
     processors = job.processors()
     if len(processors) > 1:
         streams.note(f"trained on unlike processors ({', '.join(processors)}): last bits may differ among trials")
+    for note in notes_on_batch(job.summary["cells"]):
+        streams.note(note)
     best = job.summary["best"]
     if job.grid.shard is not None:
         streams.note(f"shard done; `mnf sweep` without --shard and with --out {job.folder.path} gathers all of them")

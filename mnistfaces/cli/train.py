@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mnistfaces.cli._columns import Column, number, percent, seconds, text
-from mnistfaces.cli._grid import notes_on_step, one_cell, read_cells
+from mnistfaces.cli._grid import notes_on_batch, notes_on_step, one_cell, read_cells
 from mnistfaces.cli._options import (
     Asked,
     DataDirOption,
@@ -87,11 +87,8 @@ def train(
     folder = open_training(images, trial, device=device, every=every, out=out, force=force)
     row = streams.result(train_and_keep(folder, images, trial)).row
     streams.rows([row], COLUMNS)
-    trained_on = row["train_n"] * cell.training.copies
-    for note in notes_on_step(row):
+    for note in [*notes_on_step(row), *notes_on_batch([row])]:
         streams.note(note)
-    if (row["batch_size"] or 0) > trained_on:
-        streams.note(f"batch size {row['batch_size']} is the full batch: {trained_on} images train")
     if row.get("loo_accuracy") is not None:  # runs of earlier releases have no such field
         streams.note(CALIBRATED)
     if cell.training.refit:

@@ -15,6 +15,8 @@ PARTS: dict[int, Part] = {
 
 GROUPS = {"digits": range(1, 8), "faces": range(8, 11)}
 RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+RANGE_FROM = 2
+"""More parts in a row than this are spelled as a range."""
 
 
 def read_parts(names: Sequence[str]) -> tuple[int, ...]:
@@ -35,3 +37,17 @@ def read_parts(names: Sequence[str]) -> tuple[int, ...]:
             raise UsageError(f"no part {name!r}: give 1 to {max(PARTS)}, a range such as 1-7, digits, or faces")
         wanted |= set(numbers)
     return tuple(sorted(wanted)) or tuple(PARTS)
+
+
+def spell_parts(parts: Sequence[int]) -> str:
+    """Returns the word that means some parts, given in order: `8-10`, `1,2,9`; "" for all."""
+    if len(parts) == len(PARTS):
+        return ""
+    runs: list[list[int]] = []
+    for part in parts:
+        if runs and part == runs[-1][-1] + 1:
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    words = (f"{run[0]}-{run[-1]}" if len(run) > RANGE_FROM else ",".join(map(str, run)) for run in runs)
+    return ",".join(words)

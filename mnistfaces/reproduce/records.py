@@ -69,6 +69,14 @@ class Setup:
             raise DataError(f"there are no features at {self.features}: make them with {EXTRACT}")
         return load_dataset(self.name(role), data_dir=self.data_dir, **vars(data))
 
+    def has(self, role: Role) -> bool:
+        """Returns whether the dataset of a role is on this machine."""
+        try:
+            self.load(role)
+        except DataError:
+            return False
+        return True
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:

@@ -10,6 +10,7 @@ from mnistfaces.config import DatasetKind, Scale
 from mnistfaces.datasets import load_dataset
 from mnistfaces.execution.reference import DatasetReference
 from mnistfaces.experiments.commands import default_cell, sweep_line
+from mnistfaces.experiments.results import CellResult
 from mnistfaces.experiments.sweep import Sweep
 from mnistfaces.experiments.sweep_config import SweepConfig
 from mnistfaces.experiments.trials import SWEPT, Cell, Grid, Row, build_cells
@@ -127,6 +128,10 @@ class Table:
             if shorter
             else ""
         )
+        images = {setting: _in_full_batch(job.outcomes.result(cell)) for setting, cell in cells.items()}
+        configurations = {
+            setting: self._configuration(cell, full=images[setting] is not None) for setting, cell in cells.items()
+        }
         answers = yield from table.repeat(setup)
         for figure in published_in(self.part, self.names):
             row, answer = rows.get(figure.setting), answers.get(figure.setting)
@@ -137,10 +142,12 @@ class Table:
                 left_out = "Left out at --scale quick: mnf reproduce --scale full has it."
                 yield Finding(figure=figure, value=None, status="not_run", note=left_out)
             else:
-                measured, configuration = _measured(figure.quantity, row), self._configuration(cells[figure.setting])
-                said = " ".join(filter(None, (note, _caution(figure, row))))
+                full = images[figure.setting]
+                measured = _measured(figure.quantity, row)
+                configuration = configurations[figure.setting]
+                said = " ".join(filter(None, (note, _of_batch(figure, full), _caution(figure, row))))
                 yield Finding(figure=figure, **measured, note=said, line=line, configuration=configuration)
-        yield from _told_apart(self.title, job)
+        yield from _told_apart(self.title, job.summary, list(configurations.values()))
 
     def done(self, setup: Setup, file: Path | None = None) -> Generator[Event, None, Sweep]:
         """Sweeps, or finds what is done; returns the finished sweep.
@@ -167,9 +174,10 @@ class Table:
         job.finish()
         return job
 
-    def _configuration(self, cell: Cell) -> str:
-        """Returns what tells a cell from those of other tables."""
-        return hash_of([self.role, cell.options()])[:8]
+    def _configuration(self, cell: Cell, *, full: bool) -> str:
+        """Returns what tells a cell from those of other tables: full batches are one, whatever size was asked for."""
+        one = {"batch_size": None, "drop_last": False} if full else {}
+        return hash_of([self.role, cell.options() | one])[:8]
 
     def repeat(self, setup: Setup) -> Generator[Event, None, dict[str, Answer]]:
         """Does the table by the report's own draw and descent, where that is asked for; returns answers by setting.
@@ -205,6 +213,18 @@ def _repeated(figure: Published, answer: Answer, row: Row, part: int) -> Finding
     )
 
 
+def _in_full_batch(result: CellResult) -> int | None:
+    """Returns how many images train where the batch size is above that in every trial; None elsewhere."""
+    training = result.cell.training
+    images = max((record["train_n"] for record in result.records), default=0) * training.copies
+    return images if 0 < images < (training.batch_size or 0) else None
+
+
+def _of_batch(figure: Published, images: int | None) -> str:
+    """Returns that rows which differ in batch size alone are one training, for an accuracy of full batches."""
+    return f"Full batch: {images:,} images." if images is not None and figure.quantity in ACCURACIES else ""
+
+
 def _caution(figure: Published, row: Row) -> str:
     """Returns why the interval of a test accuracy holds too seldom; "" where nothing is known."""
     caution = row.get("caution", "") if figure.quantity == "test_accuracy" else ""  # earlier sweeps say none
@@ -225,17 +245,24 @@ def _measured(quantity: str, row: Row) -> dict[str, Any]:
     }
 
 
-def _told_apart(title: str, job: Sweep) -> Iterator[Remark]:
-    """Yields how many settings the test images tell from the best."""
-    cells = job.summary["cells"]
-    if job.summary["best"] is None or len(cells) < 2:  # noqa: PLR2004  a choice is between two
+def _told_apart(title: str, summary: Row, configurations: Sequence[str]) -> Iterator[Remark]:
+    """Yields how many settings the test images cannot tell from the most accurate.
+
+    Args:
+        title: of the table.
+        summary: of its sweep.
+        configurations: of the cells, in order; cells of one are one setting.
+    """
+    if summary["best"] is None or len(set(configurations)) < 2:  # noqa: PLR2004  a choice is between two
         return
-    tied = sum(bool(row["tied"]) for row in cells) - 1
-    spread = job.summary["best"]["test_accuracy_std"]
+    tied = {kind for kind, row in zip(configurations, summary["cells"], strict=True) if row["tied"]}
+    chosen = configurations[next(number for number, row in enumerate(summary["cells"]) if row["best"])]
+    spread = summary["best"]["test_accuracy_std"]
     deviation = f"; over seeds and splits the best varies by {spread:.1%} (standard deviation)" if spread else ""
     yield Remark(
-        text=f"{title}: {tied} of {len(cells) - 1} other settings cannot be told from the one that validation "
-        f"chooses, on {job.summary['tested']:,} test images in all{deviation}."
+        text=f"{title}: {len(tied)} of {len(set(configurations))} settings cannot be told from the most accurate, the "
+        f"one that validation chooses {'among' if chosen in tied else 'not among'} them, on {summary['tested']:,} test "
+        f"images in all{deviation}."
     )
 
 

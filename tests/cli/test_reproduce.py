@@ -99,11 +99,29 @@ def test_a_person_gets_a_line_per_part_the_figures_that_matter_and_the_next_comm
     assert len(lines) < 10
     assert done.stderr.splitlines()[-3:] == [
         "next, all of MNIST: mnf fetch digits",
-        "then the published protocol: mnf reproduce --scale full",
+        "then the published protocol: mnf reproduce 1,2,9 --scale full",
         "wrote report/report.html",
     ]
     every = mnf("reproduce", "1,2", "--format", "table", "--rows", "--out", "report")
     assert sum("Part 1: all digits" in line for line in every.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("faces", "--features", "a b.npz", "--draw", "published"),
+            ["then the published protocol: mnf reproduce 8-10 --scale full --draw published --features 'a b.npz'"],
+        ),
+        (("9", "--scale", "full"), ["next, an experiment of your own: mnf sweep faces --lr 1e-3,1e-4"]),
+    ],
+)
+def test_the_next_command_is_for_the_parts_that_were_asked_for(
+    mnf: Mnf, words: tuple[str, ...], said: list[str]
+) -> None:
+    lines = mnf("reproduce", *words, "--out", "report", code=3).stderr.splitlines()
+    assert lines[-1] == "wrote report/report.html"
+    assert [line for line in lines if line.startswith(("next,", "then "))] == said
 
 
 @pytest.mark.long

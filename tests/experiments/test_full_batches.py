@@ -57,6 +57,15 @@ def test_the_line_that_repeats_a_sweep_of_two_models_asks_for_the_same_cells(tmp
     assert [cell.training.batch_size for cell in cells] == [row["batch_size"] for row in rows]
 
 
+def test_a_sweep_says_which_of_its_batches_are_full(tmp_path: Path) -> None:
+    rows, said = swept(tmp_path, "--batch-size", "20,60")
+    assert [row["batch_size"] for row in rows] == [20, 60]
+    assert "batch size 60 is the full batch: 50 images train" in said
+    assert "batch size 20" not in said
+    _, said = swept(tmp_path, "--batch-size", "60", "--lr", "1e-3,1e-4")
+    assert said.count("batch size 60 is the full batch: 50 images train") == 1
+
+
 def test_one_training_says_that_its_batch_is_the_full_one(tmp_path: Path) -> None:
     said = mnf_here("train", *QUICK, "--batch-size", "600", cwd=tmp_path).stderr
     assert "batch size 600 is the full batch: 50 images train" in said

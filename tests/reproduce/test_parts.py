@@ -2,7 +2,7 @@ import pytest
 
 from mnistfaces.errors import UsageError
 from mnistfaces.reproduce import sweeps
-from mnistfaces.reproduce.parts import PARTS, read_parts
+from mnistfaces.reproduce.parts import PARTS, read_parts, spell_parts
 from mnistfaces.reproduce.published import load_published
 
 
@@ -19,6 +19,21 @@ from mnistfaces.reproduce.published import load_published
 )
 def test_parts_are_named_by_number_range_and_group(words: tuple[str, ...], parts: tuple[int, ...]) -> None:
     assert read_parts(words) == parts
+
+
+@pytest.mark.parametrize(
+    ("parts", "word"),
+    [
+        (tuple(range(1, 11)), ""),
+        ((4,), "4"),
+        ((4, 5), "4,5"),
+        ((8, 9, 10), "8-10"),
+        ((1, 2, 3, 6, 8, 9), "1-3,6,8,9"),
+    ],
+)
+def test_parts_are_spelled_as_they_are_read(parts: tuple[int, ...], word: str) -> None:
+    assert spell_parts(parts) == word
+    assert read_parts([word] if word else []) == parts
 
 
 @pytest.mark.parametrize("word", ["0", "11", "1-11", "6-5", "-1", "", "letters", "1-", "1.5", "¹"])
