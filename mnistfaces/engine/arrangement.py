@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from mnistfaces.engine.draws import cell_and_draw, model_of
-from mnistfaces.engine.tiles import FEWEST_TILES, TwoWays, correlate, project
+from mnistfaces.engine.tiles import FEWEST_TILES, TwoWays, correlation, projection
 
 FEWEST_ROWS = 16  # fewer take other kernels
 SPARE_ROWS = 48  # of repeated models below the last: a multiple of the rows that any kernel takes at once
@@ -113,8 +113,10 @@ class Tile:
         )  # (T, M, R, D) and (T, M, R, B)
         rows = rows.expand(FEWEST_TILES, -1, -1)
         images = TwoWays(rows) if self.two_ways else rows
-        logits = project(weight, images, residual.new_empty(residual.shape))
-        return logits, correlate(residual, images, weight.new_empty(weight.shape))
+        logits, gradient = residual.new_empty(residual.shape), weight.new_empty(weight.shape)
+        projection(weight, images, logits)()
+        correlation(residual, images, gradient)()
+        return logits, gradient
 
 
 def arrange(cells: int, draws: int, blocks: int, tile: Tile) -> Arrangement:

@@ -35,12 +35,14 @@ class Batch:
         inputs: (S * J, B, D), as rows or in a form that is faster for a whole set.
         labels: (S * J, 1, B) int64.
         weight: (S * J, 1, B); what an image counts in the cost, 0 for padding.
+        negated: (S * J, 1, B); -weight.
         padding: (S * J, 1, B) bool; which images are none.
     """
 
     inputs: Tensor | Images
     labels: Tensor
     weight: Tensor
+    negated: Tensor
     padding: Tensor
 
     def __getitem__(self, blocks: slice) -> "Batch":
@@ -117,7 +119,7 @@ def load_whole(
         rows = load_rows(dataset, images, dtype, blocks * size, columns)
         dense = rows.view(blocks, size, -1).to(device)
         inputs = TwoWays(dense) if storage == "two ways" else dense
-    return Batch(inputs=inputs, labels=labels, weight=weight, padding=padding)
+    return Batch(inputs=inputs, labels=labels, weight=weight, negated=-weight, padding=padding)
 
 
 class Minibatches:
@@ -127,6 +129,7 @@ class Minibatches:
         steps: in an epoch.
         blocks: J, into which a minibatch is cut.
         images: B, a block.
+        batch: the minibatches of a step, (S * J, B, D), in the same memory for every step.
     """
 
     def __init__(
@@ -151,7 +154,6 @@ class Minibatches:
         else:
             self._inputs = load_rows(dataset, used, config.dtype, len(used)).to(device)
         self._labels = torch.from_numpy(dataset.labels[used]).to(device)
-        self._gathered = self._inputs.new_empty(len(draws) * self.padded, self._inputs.shape[1])
         self._counts = None if dataset.weights is None else dataset.weights[used]
         self._mean, self._device = config.reduction == "mean", device
         there = np.arange(self.steps * self.size) < np.array([len(train) for train in self._train])[:, None]
@@ -160,7 +162,12 @@ class Minibatches:
         self._padding = torch.from_numpy(~self._there).view(self._weight.shape).to(device)
         self._order = torch.zeros(self.steps, len(draws) * self.padded, dtype=torch.int64, device=device)
         self._order_labels = torch.zeros(self._weight.shape, dtype=torch.int64, device=device)
-        self._cursor = torch.zeros(1, dtype=torch.int64, device=device)
+        self._rows = torch.zeros_like(self._order[:1])
+        self._step = torch.zeros(1, dtype=torch.int64, device=device)
+        labels, weight, padding = (each[0].clone() for each in (self._order_labels, self._weight, self._padding))
+        self._gathered = self._inputs.new_empty(len(draws) * self.padded, self._inputs.shape[1])
+        inputs = self._gathered.view(-1, self.images, self._inputs.shape[1])
+        self.batch = Batch(inputs=inputs, labels=labels, weight=weight, negated=-weight, padding=padding)
 
     def shuffle(self) -> None:
         """Draws the order of the next epoch, and starts it."""
@@ -174,7 +181,7 @@ class Minibatches:
         if self._counts is not None:
             self._weight.copy_(self._weights(self._counts[ordered] * self._there))
         torch.index_select(self._labels, 0, self._order.flatten(), out=self._order_labels.view(-1))
-        self._cursor.zero_()
+        self._step.zero_()
 
     @property
     def orders(self) -> list[Any]:
@@ -186,22 +193,16 @@ class Minibatches:
         for generator, state in zip(self._generators, states, strict=True):
             generator.bit_generator.state = state
 
-    def load(self, step: int) -> Batch:
-        """Returns the minibatches of one step, (S * J, B, D); the next call overwrites their inputs."""
-        everything = self._order, self._order_labels, self._weight, self._padding
-        return self._gather(*(array[step] for array in everything))
-
-    def load_next(self) -> Batch:
-        """Returns the minibatches of the step after the last, which is counted on the device."""
-        everything = self._order, self._order_labels, self._weight, self._padding
-        batch = self._gather(*(array.index_select(0, self._cursor)[0] for array in everything))
-        self._cursor.add_(1)
-        return batch
-
-    def _gather(self, order: Tensor, labels: Tensor, weight: Tensor, padding: Tensor) -> Batch:
-        torch.index_select(self._inputs, 0, order, out=self._gathered)
-        inputs = self._gathered.view(-1, self.images, self._gathered.shape[1])
-        return Batch(inputs=inputs, labels=labels, weight=weight, padding=padding)
+    def load_next(self) -> None:
+        """Writes the minibatches of the step after the last into `batch`; steps are counted on the device."""
+        batch = self.batch
+        torch.index_select(self._order, 0, self._step, out=self._rows)
+        torch.index_select(self._inputs, 0, self._rows[0], out=self._gathered)
+        torch.index_select(self._order_labels, 0, self._step, out=batch.labels[None])
+        torch.index_select(self._weight, 0, self._step, out=batch.weight[None])
+        torch.neg(batch.weight, out=batch.negated)
+        torch.index_select(self._padding, 0, self._step, out=batch.padding[None])
+        self._step.add_(1)
 
     def _weights(self, counts: NDArray[np.float64]) -> Tensor:
         """Returns the weights of the images in all places of an epoch, (steps, S * J, 1, B).

@@ -27,7 +27,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mnistfaces.engine.batches import Batch
-from mnistfaces.engine.stack import Stack, piece_bytes
+from mnistfaces.engine.operations import run
+from mnistfaces.engine.passes import piece_bytes
+from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.tiles import pieces
 from mnistfaces.engine.transfer import to_host
 
@@ -189,7 +191,7 @@ def log_probs(
     if stack.takes_by_tiles(batch):
         for group in range(arrangement.groups):
             cells = arrangement.cells_of(group)
-            passes = stack.passes(group, parameters)
+            passes = stack.passes.log_probs(group, parameters)
             made = ((blocks, tile.transpose(0, 1)[: len(cells)]) for blocks, tile in passes)
             yield slice(cells.start, cells.stop), made
         return
@@ -227,7 +229,7 @@ def _alone(
     for number, out in enumerate(logits):
         some = places[number * width : (number + 1) * width]
         own = [part[some[0]][None] if width == 1 else part[some] for part in parameters]
-        model.forward([part.expand(blocks, *part.shape) for part in own], batch.inputs, [*hidden, out])
+        run(model.forward([part.expand(blocks, *part.shape) for part in own], batch.inputs, [*hidden, out]))
     torch.log_softmax(logits[:, :, :, : model.classes], 3, out=log_probs)
     return log_probs.transpose(1, 2).reshape(len(places), blocks, model.classes, images)
 

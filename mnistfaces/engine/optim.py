@@ -10,15 +10,21 @@ and what differs from model to model is a column, one number per model.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from mnistfaces.config import ADAGRAD_EPS, ADAM_BETAS, ADAM_EPS, RMSPROP_ALPHA, RMSPROP_EPS, StepName, TrainConfig
+from mnistfaces.engine.operations import Operation
 
 WEIGHT_AXES = 3
 """Axes of the weights of K layers, (K, R, D); biases have one less."""
+
+
+Laid = tuple[Sequence[Tensor], list[Operation]]
+"""Updates, and what writes them."""
 
 
 class Part(Protocol):
@@ -32,8 +38,11 @@ class Part(Protocol):
 
     def __init__(self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor]) -> None: ...
 
-    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Returns the updates that follow from `updates`; may overwrite these, never the parameters."""
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Laid:
+        """Returns where the updates that follow from `updates` will be, and what writes them every step.
+
+        That may overwrite `updates`, never the parameters.
+        """
 
 
 class L2Penalty:
@@ -47,12 +56,13 @@ class L2Penalty:
         self.decay = [_column(decay, parameter) for parameter in parameters] if any(decay) else []
         self.memory: list[Tensor] = []
 
-    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Laid:
         """Adds decay * w to the updates of weights."""
-        for parameter, update, decay in zip(parameters, updates, self.decay, strict=False):
-            if parameter.dim() == WEIGHT_AXES:
-                update.addcmul_(parameter, decay)
-        return updates
+        return updates, [
+            partial(update.addcmul_, parameter, decay)
+            for parameter, update, decay in zip(parameters, updates, self.decay, strict=False)
+            if parameter.dim() == WEIGHT_AXES
+        ]
 
 
 class DecoupledDecay:
@@ -66,11 +76,10 @@ class DecoupledDecay:
         self.decay = [_column([config.weight_decay for config in configs], parameter) for parameter in parameters]
         self.memory: list[Tensor] = []
 
-    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Laid:
         """Adds decay * w to every update."""
-        for parameter, update, decay in zip(parameters, updates, self.decay, strict=True):
-            update.addcmul_(parameter, decay)
-        return updates
+        decayed = zip(parameters, updates, self.decay, strict=True)
+        return updates, [partial(update.addcmul_, parameter, decay) for parameter, update, decay in decayed]
 
 
 class Trace:
@@ -86,13 +95,14 @@ class Trace:
         self.velocity = [torch.zeros_like(parameter) for parameter in parameters] if any(momenta) else []
         self.memory = self.velocity
 
-    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
-        """Returns the velocities."""
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Laid:  # noqa: ARG002  a part's signature
+        """Adds the updates to the velocities, which take their place."""
         if not self.velocity:
-            return updates
+            return updates, []
+        work = list[Operation]()
         for update, velocity, beta in zip(updates, self.velocity, self.beta, strict=True):
-            velocity.mul_(beta).add_(update)
-        return self.velocity
+            work += [partial(velocity.mul_, beta), partial(velocity.add_, update)]
+        return self.velocity, work
 
 
 class NesterovTrace(Trace):
@@ -102,11 +112,11 @@ class NesterovTrace(Trace):
     Nesterov (1983), in the form of PyTorch's SGD with `nesterov=True`.
     """
 
-    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Returns the updates with the velocities added."""
-        for update, velocity, beta in zip(updates, super().update(parameters, updates), self.beta, strict=True):
-            update.addcmul_(velocity, beta)
-        return updates
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Laid:
+        """Adds the velocities to the updates."""
+        velocities, work = super().update(parameters, updates)
+        moved = zip(updates, velocities, self.beta, strict=True)
+        return updates, [*work, *(partial(update.addcmul_, velocity, beta) for update, velocity, beta in moved)]
 
 
 class RootMeanSquare:
@@ -119,12 +129,14 @@ class RootMeanSquare:
         self.square = [torch.zeros_like(parameter) for parameter in parameters]
         self.memory = self.square
 
-    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Laid:  # noqa: ARG002  a part's signature
         """Divides every update by the root of the running mean of its square."""
+        work = list[Operation]()
         for update, square in zip(updates, self.square, strict=True):
-            square.mul_(RMSPROP_ALPHA).addcmul_(update, update, value=1 - RMSPROP_ALPHA)
-            update.div_(square.sqrt().add_(RMSPROP_EPS))
-        return updates
+            work.append(partial(square.mul_, RMSPROP_ALPHA))
+            work.append(partial(square.addcmul_, update, update, value=1 - RMSPROP_ALPHA))
+            work.append(partial(_divide_by_root, update, square, RMSPROP_EPS))
+        return updates, work
 
 
 class RootSumSquares:
@@ -137,12 +149,13 @@ class RootSumSquares:
         self.square = [torch.zeros_like(parameter) for parameter in parameters]
         self.memory = self.square
 
-    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Laid:  # noqa: ARG002  a part's signature
         """Divides every update by the root of the sum of its squares."""
+        work = list[Operation]()
         for update, square in zip(updates, self.square, strict=True):
-            square.addcmul_(update, update)
-            update.div_(square.sqrt().add_(ADAGRAD_EPS))
-        return updates
+            work.append(partial(square.addcmul_, update, update))
+            work.append(partial(_divide_by_root, update, square, ADAGRAD_EPS))
+        return updates, work
 
 
 class Moments:
@@ -160,11 +173,10 @@ class Moments:
         self.steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
         self.memory = [*self.first, *self.second, *self.steps]
 
-    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG002  a part's signature
+    def update(self, parameters: Sequence[Tensor], updates: Sequence[Tensor]) -> Laid:  # noqa: ARG002  a part's signature
         """Turns the updates into those that the moments give."""
-        for steps in self.steps:
-            steps.add_(1)
-        torch._fused_adamw_(
+        fused = partial(
+            torch._fused_adamw_,
             list(updates),
             list(updates),
             self.first,
@@ -179,7 +191,7 @@ class Moments:
             amsgrad=False,
             maximize=True,
         )
-        return updates
+        return updates, [*(partial(steps.add_, 1) for steps in self.steps), fused]
 
 
 OPTIMIZERS: Mapping[StepName, tuple[type[Part], ...]] = {
@@ -211,13 +223,19 @@ class Optimizer:
         """Returns what the parts remember of the steps before: who writes into it goes on from other steps."""
         return [tensor for part in self.parts for tensor in part.memory]
 
-    def step(self, parameters: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-        """Moves the parameters by one step along `grads`, (K, ...) each; overwrites the gradients."""
-        updates = grads
+    def steps(self, parameters: Sequence[Tensor], grads: Sequence[Tensor]) -> list[Operation]:
+        """Returns what moves the parameters by one step along `grads`, (K, ...) each; overwrites the gradients."""
+        updates, work = grads, list[Operation]()
         for part in self.parts:
-            updates = part.update(parameters, updates)
-        for parameter, update, lr in zip(parameters, updates, self.lr, strict=True):
-            parameter.addcmul_(update, lr, value=-1)
+            updates, more = part.update(parameters, updates)
+            work += more
+        moves = zip(parameters, updates, self.lr, strict=True)
+        return [*work, *(partial(parameter.addcmul_, update, lr, value=-1) for parameter, update, lr in moves)]
+
+
+def _divide_by_root(update: Tensor, square: Tensor, eps: float) -> None:
+    """Divides an update by the root of its square, elementwise."""
+    update.div_(square.sqrt().add_(eps))
 
 
 def _column(values: Sequence[float], like: Tensor) -> Tensor:

@@ -6,12 +6,15 @@ Four fifths of a digit are background. A product of ten rows, too few to keep th
 takes a third of the time. Models are multiplied one by one, so their bits do not depend on one another.
 """
 
+import functools
 import warnings
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
+
+from mnistfaces.engine.operations import Operation
 
 LANES = 16  # numbers; products of rows that fill them are faster
 SPARSE_IMAGES = 8192  # fewer are as fast dense, several models at a time
@@ -41,32 +44,36 @@ class SparseImages:
         """Returns some of the blocks, which are not copied."""
         return SparseImages(self._blocks[blocks])
 
-    def project(self, weight: Tensor, out: Tensor) -> Tensor:
-        """Writes weight @ block.T, the same weights for every block, into `out` and returns it.
+    def projection(self, weight: Tensor, out: Tensor) -> Operation:
+        """Returns what writes weight @ block.T, the same weights for every block, into `out`.
 
         Args:
             weight: (J, M, R, D), alike for all blocks.
             out: (J, M, R, B).
         """
-        for column, model in enumerate(weight[0]):
-            by_input = pad(model.T, (0, -len(model) % LANES))  # (D, R), R padded
-            for block, (rows, _) in enumerate(self._blocks):
-                out[block, column].copy_(_product(rows, by_input).T[: len(model)])
-        return out
+        return functools.partial(self._project, weight, out)
 
-    def correlate(self, residual: Tensor, out: Tensor) -> Tensor:
-        """Writes residual @ block of every block and model into `out` and returns it.
+    def correlation(self, residual: Tensor, out: Tensor) -> Operation:
+        """Returns what writes residual @ block of every block and model into `out`.
 
         Args:
             residual: (J, M, R, B).
             out: (J, M, R, D).
         """
+        return functools.partial(self._correlate, residual, out)
+
+    def _project(self, weight: Tensor, out: Tensor) -> None:
+        for column, model in enumerate(weight[0]):
+            by_input = pad(model.T, (0, -len(model) % LANES))  # (D, R), R padded
+            for block, (rows, _) in enumerate(self._blocks):
+                out[block, column].copy_(_product(rows, by_input).T[: len(model)])
+
+    def _correlate(self, residual: Tensor, out: Tensor) -> None:
         count = residual.shape[2]
         by_image = pad(residual.transpose(2, 3), (0, -count % LANES))  # (J, M, B, R), R padded
         for block, (_, columns) in enumerate(self._blocks):
             for column, one in enumerate(by_image[block]):
                 out[block, column].copy_(_product(columns, one).T[:count])
-        return out
 
 
 def _product(compressed: Tensor, dense: Tensor) -> Tensor:

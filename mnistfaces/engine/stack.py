@@ -9,8 +9,7 @@ others train beside it. `tiles` says why a batch of products holds at least two 
 always in their order.
 """
 
-import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,26 +20,17 @@ from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine.arrangement import Arrangement, Tile, arrange
 from mnistfaces.engine.batches import Batch, Minibatches
-from mnistfaces.engine.costs import add_in_order, costs_of, residual
 from mnistfaces.engine.draws import Draw, cell_and_draw, is_full_batch
-from mnistfaces.engine.exponentials import Exponentials
 from mnistfaces.engine.lbfgs import Lbfgs
 from mnistfaces.engine.models import Model, build_model
+from mnistfaces.engine.operations import Operation, run
 from mnistfaces.engine.optim import Optimizer
+from mnistfaces.engine.passes import Passes
 from mnistfaces.engine.replay import Replayed
 from mnistfaces.engine.source import Source
 from mnistfaces.engine.sparse import SparseImages
-from mnistfaces.engine.tiles import TwoWays, count_blocks, pieces, tiled
+from mnistfaces.engine.tiles import TwoWays, count_blocks
 from mnistfaces.engine.transfer import to_host
-
-PIECE_BYTES = {"cpu": 8 << 20}
-OTHER_PIECE_BYTES = 256 << 20  # of a GPU, which wants larger ones
-"""Of a large set of images, as many blocks go through at once as give so many bytes of activations."""
-
-SHARED = (-1, -1)  # the owner of buffers that no later step relies on
-
-KEPT_BYTES = 256 << 20
-"""Passes of a stack's measured training images, from which its next step starts, take no more than this."""
 
 
 class Stack:
@@ -94,17 +84,12 @@ class Stack:
             else Optimizer(placed_cells, self.parameters)
         )
 
-        self._exponentials = Exponentials(self.whole.weight)
-
-        # Memory for gradients, for activations by their shape, and the passes that the next step may start from.
-        self._grads = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self._more: list[Tensor] = []
-        self._partials: dict[int, list[Tensor]] = {}
-        self._buffers: dict[tuple[int, ...], list[Tensor]] = {}
-        self._passes: dict[tuple[int, int], tuple[list[Tensor], Tensor]] = {}
-        steps_alike = isinstance(self.optimizer, Optimizer)
-        self.replayed = Replayed(device) if device.type == "cuda" and steps_alike else None
-        self._costs: Tensor | None = None
+        batch = self.minibatches.batch if self.minibatches else self.whole
+        self.passes = Passes(self.model, self.arrangement, self.parameters, batch, self.blocks)
+        self._moves, self.replayed = list[Operation](), None
+        if isinstance(self.optimizer, Optimizer):
+            self._moves = self.optimizer.steps(self.parameters, self.passes.grads)
+            self.replayed = Replayed(device) if device.type == "cuda" else None
 
     @property
     def count(self) -> int:
@@ -115,16 +100,23 @@ class Stack:
         """Moves every model through one epoch."""
         if self.minibatches is not None:
             self.minibatches.shuffle()
-        for step in range(self.minibatches.steps if self.minibatches else 1):
+        for _ in range(self.minibatches.steps if self.minibatches else 1):
             if self.replayed is None:
-                self._step(self.minibatches.load(step) if self.minibatches else self.whole)
+                self.next_step()
             else:
                 self.replayed(self.next_step)
-        self._passes.clear()
+        self.passes.forget()
 
     def next_step(self) -> None:
         """Moves every model by one step, on the same buffers every time."""
-        self._step(self.minibatches.load_next() if self.minibatches else self.whole)
+        if self.minibatches is not None:
+            self.minibatches.load_next()
+        if isinstance(self.optimizer, Lbfgs):
+            self.passes.forget()  # they are of where the step begins, which is known
+            self.optimizer.iterate(self.parameters, self.passes.grads, self._evaluate)
+        else:
+            self.passes.differentiate()
+            run(self._moves)
 
     def weights(self, k: int, parameters: Sequence[NDArray[Any]] | None = None) -> dict[str, NDArray[Any]]:
         """Returns a copy of one model's parameters by their `torch.nn.Sequential` names, as float arrays.
@@ -142,132 +134,13 @@ class Stack:
 
     def takes_by_tiles(self, batch: Batch) -> bool:
         """Returns whether a step takes this very batch, one tile after the other, as several blocks of images."""
-        return self.minibatches is None and batch is self.whole and self.blocks > 1
+        return self.minibatches is None and batch is self.whole and self.passes.by_tiles
 
-    def passes(self, group: int, parameters: Sequence[Tensor]) -> Iterator[tuple[slice, Tensor]]:
-        """Yields the log-probabilities of one tile for a full batch, some blocks at a time.
-
-        Those of the weights of now are kept for the next step, unless they take too much memory.
-
-        Args:
-            group: the tile.
-            parameters: of the models in all places.
-
-        Yields:
-            Which blocks, and (J, M, C, B) of them.
-        """
-        kept = parameters is self.parameters and self.replayed is None and self._pass_bytes() <= KEPT_BYTES
-        for blocks, piece in self._whole_cut:
-            owner = group, blocks.start
-            made = self._passes.get(owner) if kept else None
-            if made is None:
-                of_group = self._of_group(group, len(piece.labels), parameters)
-                made = self._forward(owner if kept else SHARED, of_group, piece)
-            if kept:
-                self._passes[owner] = made
-            yield blocks, made[1].view(-1, self.arrangement.width, *made[1].shape[1:])
-
-    def _pass_bytes(self) -> int:
-        """Returns how much memory the passes of a full batch through all tiles take."""
-        return len(self.parameters[0]) * self.blocks * self._block_bytes(self.whole)
-
-    def _block_bytes(self, batch: Batch) -> int:
-        """Returns how much memory the pass of one block of images through one model takes."""
-        return (sum(self.model.rows) + self.model.classes) * batch.weight[0].numel() * batch.weight.element_size()
-
-    @functools.cached_property
-    def _whole_cut(self) -> list[tuple[slice, Batch]]:
-        return self._cut(self.whole)
-
-    def _cut(self, batch: Batch) -> list[tuple[slice, Batch]]:
-        """Returns which blocks of a batch of the only draw go through a tile at a time, and these."""
-        at_once = piece_bytes(self.device) // (self.arrangement.width * self._block_bytes(batch))
-        return [(blocks, batch[blocks]) for blocks in pieces(self.blocks, at_once)]
-
-    def _of_group(self, group: int, blocks: int, parameters: Sequence[Tensor]) -> list[Tensor]:
-        """Returns the parameters of one tile, (J, M, ...) each: the same for every block of images."""
-        tiles = tiled(parameters, self.arrangement.width)
-        return [parameter[group].expand(blocks, *parameter.shape[1:]) for parameter in tiles]
-
-    def _forward(
-        self, owner: tuple[int, int], parameters: Sequence[Tensor], batch: Batch
-    ) -> tuple[list[Tensor], Tensor]:
-        """Returns activations, in buffers that `owner` alone uses, and log-probabilities, (T * M, C, B)."""
-        count, width = parameters[0].shape[:2]
-        key = *owner, count, width, batch.inputs.shape[1]
-        if key not in self._buffers:
-            self._buffers[key] = self.model.activations(count, width, batch.inputs.shape[1], batch.weight)
-        activations = self._buffers[key]
-        return activations, torch.log_softmax(self.model.forward(parameters, batch.inputs, activations), 1)
-
-    def _step(self, batch: Batch) -> None:
-        """Moves every model by one step on a batch, (S * J, B, D)."""
-        if isinstance(self.optimizer, Lbfgs):
-            self._passes.clear()  # they are of where the step begins, which is known
-            self.optimizer.iterate(self.parameters, self._grads, functools.partial(self._evaluate, batch))
-        else:
-            self._differentiate(batch)
-            self.optimizer.step(self.parameters, self._grads)
-
-    def _evaluate(self, batch: Batch) -> Tensor:
-        """Writes the gradients of a batch; returns its cost for the models in all places, (T * M,) float64."""
-        self._costs = torch.zeros(len(self.parameters[0]), dtype=torch.float64)
-        self._differentiate(batch)
-        costs, self._costs = self._costs, None
+    def _evaluate(self) -> Tensor:
+        """Writes the gradients of the batch; returns its cost for the models in all places, (T * M,) float64."""
+        costs = torch.zeros(len(self.parameters[0]), dtype=torch.float64)
+        self.passes.differentiate(costs)
         return costs
-
-    def _differentiate(self, batch: Batch) -> None:
-        """Writes the gradients of a batch, (S * J, B, D)."""
-        if len(self.draws) == 1 and self.blocks > 1:
-            for group in range(self.arrangement.groups):
-                self._descend_blocks(group, batch)
-        else:
-            for block in range(self.blocks):
-                self._descend_tiles(batch.of_block(block, self.blocks), first=block == 0)
-
-    def _descend_tiles(self, batch: Batch, *, first: bool) -> None:
-        """Adds the gradient of one block of images a draw: a batch of products is all tiles."""
-        width = self.arrangement.width
-        if not (first or self._more):
-            self._more = [torch.zeros_like(grad) for grad in self._grads]
-        parameters, out = tiled(self.parameters, width), tiled(self._grads if first else self._more, width)
-        activations, log_probs = self._forward(SHARED, parameters, batch)
-        if self._costs is not None:
-            self._costs += costs_of(log_probs, batch, width).flatten()
-        residuals = residual(self._exponentials(log_probs), batch, width)
-        self.model.backward(parameters, batch.inputs, activations, residuals, out)
-        if not first:
-            for grad, more in zip(self._grads, self._more, strict=True):
-                grad.add_(more)
-
-    def _descend_blocks(self, group: int, batch: Batch) -> None:
-        """Writes the gradient of one tile of the only draw: a batch of products is some blocks of images."""
-        grads = [grad[group] for grad in tiled(self._grads, self.arrangement.width)]
-        for blocks, piece in self._whole_cut if batch is self.whole else self._cut(batch):
-            parameters = self._of_group(group, len(piece.labels), self.parameters)
-            made = self._passes.pop((group, blocks.start), None)
-            activations, log_probs = made or self._forward(SHARED, parameters, piece)
-            partial = self._partial(parameters)
-            if self._costs is not None:
-                first = group * self.arrangement.width
-                for costs in costs_of(log_probs, piece, self.arrangement.width)[0]:
-                    self._costs[first : first + len(costs)] += costs
-            residuals = residual(self._exponentials(log_probs), piece, self.arrangement.width)
-            self.model.backward(parameters, piece.inputs, activations, residuals, partial)
-            for grad, part in zip(grads, partial, strict=True):
-                add_in_order(grad, part, first=blocks.start == 0)
-
-    def _partial(self, parameters: Sequence[Tensor]) -> list[Tensor]:
-        """Returns memory for the gradients of some blocks of images, (J, M, ...) each, whose padding stays 0."""
-        blocks = len(parameters[0])
-        if blocks not in self._partials:
-            self._partials[blocks] = [part.new_zeros(part.shape) for part in parameters]
-        return self._partials[blocks]
-
-
-def piece_bytes(device: torch.device) -> int:
-    """Returns how much memory the activations of images that go through at a time should take."""
-    return PIECE_BYTES.get(device.type, OTHER_PIECE_BYTES)
 
 
 def _arrangement(model: Model, whole: Batch, images: int, counts: tuple[int, int, int]) -> Arrangement:

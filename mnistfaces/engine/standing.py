@@ -107,6 +107,7 @@ class Standing:
         """Puts the models that are out of patience back to their best."""
         if back := [k for k, status in enumerate(self.statuses) if status == "early"]:
             self._copy(self.best_parameters, self._stack.parameters, back)
+            self._stack.passes.forget()
 
     def _copy(self, source: Sequence[Tensor], target: Sequence[Tensor], models: Sequence[int]) -> None:
         """Copies the parameters of some models."""

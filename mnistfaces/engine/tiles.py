@@ -24,12 +24,15 @@ of larger ones.
 `arrangement`.
 """
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from mnistfaces.engine.operations import Operation, run
 
 FEWEST_TILES = 2
 ALIGNMENT = 16  # numbers; images a block, inputs and padded classes are multiples of it
@@ -44,11 +47,11 @@ class Images(Protocol):
     def shape(self) -> torch.Size:
         """J, B and D."""
 
-    def project(self, weight: Tensor, out: Tensor) -> Tensor:
-        """Writes weight @ block.T into `out`, (J, M, R, B), and returns it."""
+    def projection(self, weight: Tensor, out: Tensor) -> Operation:
+        """Returns what writes weight @ block.T into `out`, (J, M, R, B)."""
 
-    def correlate(self, residual: Tensor, out: Tensor) -> Tensor:
-        """Writes residual @ block into `out`, (J, M, R, D), and returns it."""
+    def correlation(self, residual: Tensor, out: Tensor) -> Operation:
+        """Returns what writes residual @ block into `out`, (J, M, R, D)."""
 
     def __getitem__(self, blocks: slice) -> "Images":
         """Returns some of the blocks, which are not copied."""
@@ -70,15 +73,13 @@ class TwoWays:
         """Returns some of the blocks, which are not copied."""
         return TwoWays(self._rows[blocks], self._columns[blocks])
 
-    def project(self, weight: Tensor, out: Tensor) -> Tensor:
-        """Writes weight @ block.T into `out`, (J, M, R, B), and returns it."""
-        _multiply(weight, self._columns, out)
-        return out
+    def projection(self, weight: Tensor, out: Tensor) -> Operation:
+        """Returns what writes weight @ block.T into `out`, (J, M, R, B)."""
+        return _multiplication(weight, self._columns, out)
 
-    def correlate(self, residual: Tensor, out: Tensor) -> Tensor:
-        """Writes residual @ block into `out`, (J, M, R, D), and returns it."""
-        _multiply(residual, self._rows, out)
-        return out
+    def correlation(self, residual: Tensor, out: Tensor) -> Operation:
+        """Returns what writes residual @ block into `out`, (J, M, R, D)."""
+        return _multiplication(residual, self._rows, out)
 
 
 def aligned(size: int) -> int:
@@ -112,8 +113,8 @@ def tiled(parameters: Sequence[Tensor], width: int) -> list[Tensor]:
     return [parameter.view(-1, width, *parameter.shape[1:]) for parameter in parameters]
 
 
-def project(weight: Tensor, inputs: Tensor | Images, out: Tensor) -> Tensor:
-    """Writes weight @ inputs.T of every tile into `out` and returns it.
+def projection(weight: Tensor, inputs: Tensor | Images, out: Tensor) -> Operation:
+    """Returns what writes weight @ inputs.T of every tile into `out`.
 
     Args:
         weight: (T, M, R, D); tile t goes with set t mod S.
@@ -121,13 +122,12 @@ def project(weight: Tensor, inputs: Tensor | Images, out: Tensor) -> Tensor:
         out: (T, M, R, B).
     """
     if not isinstance(inputs, Tensor):
-        return inputs.project(weight, out)
-    _multiply(weight, inputs.transpose(1, 2), out)
-    return out
+        return inputs.projection(weight, out)
+    return _multiplication(weight, inputs.transpose(1, 2), out)
 
 
-def correlate(residual: Tensor, inputs: Tensor | Images, out: Tensor) -> Tensor:
-    """Writes residual @ inputs of every tile into `out` and returns it: the gradient of the weights of `project`.
+def correlation(residual: Tensor, inputs: Tensor | Images, out: Tensor) -> Operation:
+    """Returns what writes residual @ inputs of every tile into `out`: the gradient of the weights of `projection`.
 
     Args:
         residual: (T, M, R, B); tile t goes with set t mod S.
@@ -135,19 +135,15 @@ def correlate(residual: Tensor, inputs: Tensor | Images, out: Tensor) -> Tensor:
         out: (T, M, R, D).
     """
     if not isinstance(inputs, Tensor):
-        return inputs.correlate(residual, out)
-    _multiply(residual, inputs, out)
-    return out
+        return inputs.correlation(residual, out)
+    return _multiplication(residual, inputs, out)
 
 
-def _multiply(left: Tensor, right: Tensor, out: Tensor) -> None:
-    """Writes the products of (T, M, R, .) with (S, ., .) into `out`, a batch of S tiles at a time."""
+def _multiplication(left: Tensor, right: Tensor, out: Tensor) -> Operation:
+    """Returns what writes the products of (T, M, R, .) with (S, ., .) into `out`, a batch of S tiles at a time."""
     if len(right) == 1:
         right = right.expand(len(left), -1, -1)
-    left, out = left.flatten(1, 2), out.flatten(1, 2)
-    if len(left) == len(right):
-        torch.bmm(left, right, out=out)
-        return
-    for first in range(0, len(left), len(right)):
-        part = slice(first, first + len(right))
-        torch.bmm(left[part], right, out=out[part])
+    left, out = left.flatten(1, 2), out.view(len(out), -1, out.shape[-1])
+    parts = (slice(first, first + len(right)) for first in range(0, len(left), len(right)))
+    products = [functools.partial(torch.bmm, left[part], right, out=out[part]) for part in parts]
+    return products[0] if len(products) == 1 else functools.partial(run, products)

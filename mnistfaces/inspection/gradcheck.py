@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine.layers import Layers
 from mnistfaces.engine.models.softmax import Softmax
+from mnistfaces.engine.operations import run
 
 Floats = NDArray[np.float64]
 POINTS_AT_ONCE = 512
@@ -139,7 +140,7 @@ class SoftmaxCost:
         logits = self._logits(parameters)
         residual = torch.softmax(logits, 1) - torch.nn.functional.one_hot(self.labels, logits.shape[1]).T
         out = [torch.zeros_like(parameter) for parameter in parameters]
-        self.model.backward(parameters, self.inputs, [logits], residual, out)
+        run(self.model.backward(parameters, self.inputs, ([logits], []), residual, out))
         exact = [
             part[0, 0][tuple(slice(size) for size in shape)].flatten()
             for part, shape in zip(out, self.model.shapes, strict=True)
@@ -169,4 +170,5 @@ class SoftmaxCost:
 
     def _logits(self, parameters: Sequence[torch.Tensor]) -> torch.Tensor:
         buffers = self.model.activations(1, parameters[0].shape[1], self.inputs.shape[1], self.inputs)
-        return self.model.forward(parameters, self.inputs, buffers)
+        run(self.model.forward(parameters, self.inputs, buffers))
+        return buffers[0].flatten(0, 1)

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.engine import measuring, stack, transfer
+from mnistfaces.engine import measuring, passes, transfer
 from mnistfaces.engine.draws import Draw, cell_and_draw, model_of
 from mnistfaces.engine.measuring import SIDES, Sets, finite_models
 from mnistfaces.engine.records import Measure
@@ -116,9 +116,9 @@ def test_images_that_go_through_in_pieces_have_the_same_bits(
 ) -> None:
     monkeypatch.setattr("mnistfaces.engine.tiles.BLOCK_IMAGES", 64)
     whole = all_told(config, every=1)
-    monkeypatch.setitem(stack.PIECE_BYTES, "cpu", 1)
+    monkeypatch.setitem(passes.PIECE_BYTES, "cpu", 1)
     assert all_told(config, every=1) == whole
-    monkeypatch.setattr(stack, "KEPT_BYTES", 0)
+    monkeypatch.setattr(passes, "KEPT_BYTES", 0)
     assert all_told(config, every=1) == whole
 
 
@@ -226,8 +226,8 @@ def test_many_classes_take_the_memory_of_some_blocks_of_images(
 ) -> None:
     """Never of all images and classes at once, in training, loading and measuring."""
     monkeypatch.setattr("mnistfaces.engine.tiles.BLOCK_IMAGES", 128)
-    monkeypatch.setitem(stack.PIECE_BYTES, "cpu", 1 << 20)
-    monkeypatch.setattr(stack, "KEPT_BYTES", 0)
+    monkeypatch.setitem(passes.PIECE_BYTES, "cpu", 1 << 20)
+    monkeypatch.setattr(passes, "KEPT_BYTES", 0)
     dataset, made = many_classes()
     with Watch() as watch:
         list(fit(dataset, [config.with_(epochs=1)], [made]))

@@ -12,6 +12,7 @@ from small_data import draw, make_dataset, sample_of
 from torch import nn
 
 from mnistfaces.config import DtypeName, StepName, TrainConfig
+from mnistfaces.engine.operations import run
 from mnistfaces.engine.optim import Optimizer
 from mnistfaces.engine.training import fit
 
@@ -61,7 +62,7 @@ def ours(configs: list[TrainConfig]) -> list[torch.Tensor]:
     parameters = start(len(configs))
     optimizer = Optimizer(configs, parameters)
     for step in range(STEPS):
-        optimizer.step(parameters, gradients(step, len(configs)))
+        run(optimizer.steps(parameters, gradients(step, len(configs))))
     return parameters
 
 
@@ -127,7 +128,7 @@ def test_two_steps_of_each_follow_from_hand_worked_numbers() -> None:
         parameters = [torch.ones(1, 16, 16, dtype=torch.float64)]
         optimizer = Optimizer([config], parameters)
         for _ in range(2):
-            optimizer.step(parameters, [torch.full_like(parameters[0], 0.5)])
+            run(optimizer.steps(parameters, [torch.full_like(parameters[0], 0.5)]))
         assert parameters[0][0, 0, 0].item() == pytest.approx(expected, rel=1e-7), config
 
 
@@ -141,7 +142,7 @@ def test_a_model_moves_the_same_whatever_moves_beside_it(name: StepName) -> None
     parameters = [parameter[:1].clone() for parameter in start(2)]
     alone = Optimizer(configs[:1], parameters)
     for step in range(STEPS):
-        alone.step(parameters, [grad[:1].clone() for grad in gradients(step, 2)])
+        run(alone.steps(parameters, [grad[:1].clone() for grad in gradients(step, 2)]))
     for parameter, other in zip(parameters, beside, strict=True):
         assert torch.equal(parameter[0], other[0])
 

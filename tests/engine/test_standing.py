@@ -84,6 +84,7 @@ MIXED = [{"lr": 0.05}, {"lr": 0.4}, {"lr": 4.0}, {"lr": 0.4, "momentum": 0.9}]
 THINNED: dict[str, tuple[dict[str, Any], list[dict[str, Any]], int]] = {
     "minibatches of three draws": ({"patience": 3}, MIXED, 3),
     "full batches": ({"patience": 3, "batch_size": None, "model": "softmax"}, MIXED, 1),
+    "full batches in blocks": ({"patience": 3, "batch_size": None, "model": "softmax"}, MIXED, 1),
     "adam": ({"patience": 3, "optimizer": "adam"}, [{"lr": rate} for rate in (1e-3, 1e-2, 0.1, 1.0)], 2),
     "small steps": ({"eps": 0.05, "batch_size": None}, [{"lr": rate} for rate in (1e-3, 0.05, 0.2, 0.4)], 1),
     "small steps of the best": ({"eps": 0.05, "select": "best"}, [{"lr": rate} for rate in (1e-4, 1e-3, 0.2, 0.4)], 2),
@@ -96,6 +97,8 @@ def test_models_that_have_ended_are_left_out_and_all_have_the_numbers_of_a_stack
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     common, each, seeds = THINNED[name]
+    if name.endswith("in blocks"):
+        monkeypatch.setattr("mnistfaces.engine.tiles.SPLIT_IMAGES", 1)
     dataset, sizes = hard(), list[int]()
     cells = [NOISY.with_(**common, **options) for options in each]
     draws = [draw(dataset, seed) for seed in range(seeds)]
@@ -106,7 +109,7 @@ def test_models_that_have_ended_are_left_out_and_all_have_the_numbers_of_a_stack
         return made
 
     def all_records() -> list[Any]:
-        records = fit(dataset, cells, draws, checkpoints=(7, 60, 120), every=10)
+        records = fit(dataset, cells, draws, checkpoints=(7, 60, 120), every=1)
         return [(record.number, record.checkpoint, *map(told, record.measures)) for record in records]
 
     monkeypatch.setattr(thinning, "Stack", build)

@@ -62,9 +62,9 @@ def test_a_wrong_gradient_is_caught_whatever_the_sign_of_its_error(problem: Soft
 def test_a_wrong_backward_pass_of_the_engine_is_caught(problem: SoftmaxCost, monkeypatch: pytest.MonkeyPatch) -> None:
     right = Softmax.backward
 
-    def forgets_an_image(self, parameters, inputs, activations, residual, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, PLR0917
+    def forgets_an_image(self, parameters, inputs, buffers, residual, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0917
         residual[:, :, 0] = 0
-        right(self, parameters, inputs, activations, residual, out)
+        return right(self, parameters, inputs, buffers, residual, out)
 
     assert verdicts(problem, problem.gradient()) == [True] * 4
     monkeypatch.setattr(Softmax, "backward", forgets_an_image)

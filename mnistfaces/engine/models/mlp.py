@@ -9,15 +9,16 @@ layer before, C classes.
 import itertools
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from mnistfaces.config import Activation
 from mnistfaces.engine import tiles
 from mnistfaces.engine.layers import Layers
 from mnistfaces.engine.models.activations import ACTIVATIONS
+from mnistfaces.engine.operations import Operation
 
 
 class Mlp:
@@ -60,8 +61,14 @@ class Mlp:
         """Returns buffers for one forward pass: the hidden units (T, M, H, B) of every layer, and padded logits."""
         return [like.new_empty(tile_count, width, rows, images) for rows in self.rows]
 
-    def forward(self, parameters: Sequence[Tensor], inputs: Tensor | tiles.Images, out: Sequence[Tensor]) -> Tensor:
-        """Writes hidden activations and logits of the images into `out`; returns the logits, (T * M, C, B).
+    def slopes(self, tile_count: int, width: int, images: int, like: Tensor) -> list[Tensor]:
+        """Returns buffers for one backward pass: dC/dsums of every layer, (T * M, H, B), the padding of them zero."""
+        return [like.new_zeros(tile_count * width, rows, images) for rows in self.rows]
+
+    def forward(
+        self, parameters: Sequence[Tensor], inputs: Tensor | tiles.Images, out: Sequence[Tensor]
+    ) -> list[Operation]:
+        """Returns what writes hidden activations and logits of the images into `out`, the logits into the last.
 
         Args:
             parameters: (T, M, H, D) and (T, M, H), then (T, M, H, I) and (T, M, H) per further layer, and
@@ -70,36 +77,55 @@ class Mlp:
             out: buffers from `activations`.
         """
         weight, bias = parameters[:2]
-        units = tiles.project(weight, inputs, out[0]).add_(bias[..., : weight.shape[2], None])  # (T, M, H, B)
+        units = out[0]  # (T, M, H, B)
+        work: list[Operation] = [
+            tiles.projection(weight, inputs, units),
+            partial(units.add_, bias[..., : weight.shape[2], None]),
+        ]
         for weight, bias, sums in zip(parameters[2::2], parameters[3::2], out[1:], strict=True):
-            self.activation.apply(units)
-            torch.bmm(weight.flatten(0, 1), units.flatten(0, 1), out=sums.flatten(0, 1))
-            units = sums.add_(bias.unsqueeze(-1))  # (T, M, H or C, B)
-        return units.flatten(0, 1)[:, : self.classes]  # (T * M, C, B)
+            matrices = _matrices(weight, work)
+            work.append(partial(self.activation.apply, units))
+            work.append(partial(torch.bmm, matrices, units.flatten(0, 1), out=sums.flatten(0, 1)))
+            work.append(partial(sums.add_, bias.unsqueeze(-1)))
+            units = sums  # (T, M, H or C, B)
+        return work
 
     def backward(
         self,
         parameters: Sequence[Tensor],
         inputs: Tensor | tiles.Images,
-        activations: Sequence[Tensor],
+        buffers: tuple[Sequence[Tensor], Sequence[Tensor]],
         residual: Tensor,
         out: Sequence[Tensor],
-    ) -> None:
-        """Writes the gradient of the cost in every parameter into `out`; overwrites the hidden activations.
+    ) -> list[Operation]:
+        """Returns what writes the gradient of the cost in every parameter into `out`, over the hidden activations.
 
         Args:
             parameters: as for `forward`.
             inputs: as for `forward`.
-            activations: what `forward` wrote.
+            buffers: what `forward` wrote, and `slopes`.
             residual: dC/dlogits, (T * M, C, B).
             out: shaped like the parameters.
         """
-        back = pad(residual, (0, 0, 0, self.rows[-1] - self.classes))  # dC/dsums of a layer, (T * M, rows, B)
+        activations, slopes = buffers
+        work: list[Operation] = [partial(slopes[-1][:, : self.classes].copy_, residual)]
         for layer in range(len(self.rows) - 1, 0, -1):
-            units = activations[layer - 1].flatten(0, 1)  # (T * M, I, B), what the layer sees
-            torch.bmm(back, units.transpose(1, 2), out=out[2 * layer].flatten(0, 1))
-            torch.sum(back, dim=2, out=out[2 * layer + 1].flatten(0, 1))
-            back = torch.bmm(parameters[2 * layer].flatten(0, 1).transpose(1, 2), back)  # (T * M, I, B)
-            back.mul_(self.activation.slope(units))
-        torch.sum(back, dim=2, out=out[1].flatten(0, 1)[:, : back.shape[1]])
-        tiles.correlate(back.view_as(activations[0]), inputs, out[0])
+            units, sums, before = activations[layer - 1].flatten(0, 1), slopes[layer], slopes[layer - 1]
+            work.append(partial(torch.bmm, sums, units.transpose(1, 2), out=out[2 * layer].flatten(0, 1)))
+            work.append(partial(torch.sum, sums, dim=2, out=out[2 * layer + 1].flatten(0, 1)))
+            matrices = _matrices(parameters[2 * layer], work)
+            work.append(partial(torch.bmm, matrices.transpose(1, 2), sums, out=before))
+            work.append(partial(self.activation.slope, units))
+            work.append(partial(before.mul_, units))
+        first = slopes[0]
+        work.append(partial(torch.sum, first, dim=2, out=out[1].flatten(0, 1)[:, : first.shape[1]]))
+        work.append(tiles.correlation(first.view_as(activations[0]), inputs, out[0]))
+        return work
+
+
+def _matrices(weight: Tensor, work: list[Operation]) -> Tensor:
+    """Returns weights (T, M, H, I) as (T * M, H, I): where tiles share them, a copy that `work` then makes anew."""
+    matrices = weight.flatten(0, 1)
+    if matrices.data_ptr() != weight.data_ptr():
+        work.append(partial(matrices.view_as(weight).copy_, weight))
+    return matrices

@@ -3,6 +3,7 @@
 Legend: T tiles, M models a tile, S sets of images, B images a set, D inputs, C classes.
 """
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from mnistfaces.config import Activation
 from mnistfaces.engine import tiles
 from mnistfaces.engine.layers import Layers
+from mnistfaces.engine.operations import Operation
 
 
 class Softmax:
@@ -41,8 +43,14 @@ class Softmax:
         """Returns buffers for one forward pass; the last holds the logits, (T, M, C, B)."""
         return [like.new_empty(tile_count, width, self.shapes[0][0], images)]
 
-    def forward(self, parameters: Sequence[Tensor], inputs: Tensor | tiles.Images, out: Sequence[Tensor]) -> Tensor:
-        """Writes the logits of the images into `out` and returns them, (T * M, C, B).
+    def slopes(self, _tile_count: int, _width: int, _images: int, _like: Tensor) -> list[Tensor]:
+        """Returns buffers for one backward pass, which needs none."""
+        return []
+
+    def forward(
+        self, parameters: Sequence[Tensor], inputs: Tensor | tiles.Images, out: Sequence[Tensor]
+    ) -> list[Operation]:
+        """Returns what writes the logits of the images into the last of `out`.
 
         Args:
             parameters: weights (T, M, C, D) and biases (T, M, C).
@@ -50,25 +58,26 @@ class Softmax:
             out: buffers from `activations`.
         """
         weight, bias = parameters
-        return tiles.project(weight, inputs, out[0]).add_(bias[..., : weight.shape[2], None]).flatten(0, 1)
+        by_row = bias[..., : weight.shape[2], None]  # (T, M, C, 1)
+        return [tiles.projection(weight, inputs, out[0]), functools.partial(out[0].add_, by_row)]
 
     def backward(
         self,
         parameters: Sequence[Tensor],  # noqa: ARG002  a linear model's gradient does not depend on them
         inputs: Tensor | tiles.Images,
-        activations: Sequence[Tensor],  # noqa: ARG002  likewise
+        buffers: tuple[Sequence[Tensor], Sequence[Tensor]],  # noqa: ARG002  likewise
         residual: Tensor,
         out: Sequence[Tensor],
-    ) -> None:
-        """Writes dC/dW = residual xT and dC/db = sum of residual into `out`.
+    ) -> list[Operation]:
+        """Returns what writes dC/dW = residual xT and dC/db = sum of residual into `out`.
 
         Args:
             parameters: as for `forward`.
             inputs: as for `forward`.
-            activations: what `forward` wrote.
+            buffers: what `forward` wrote, and `slopes`.
             residual: dC/dlogits, (T * M, C, B).
             out: (T, M, C, D) and (T, M, C).
         """
         residual = residual.view(*out[0].shape[:3], -1)
-        tiles.correlate(residual, inputs, out[0])
-        torch.sum(residual, dim=3, out=out[1][..., : residual.shape[2]])
+        sums = out[1][..., : residual.shape[2]]
+        return [tiles.correlation(residual, inputs, out[0]), functools.partial(torch.sum, residual, dim=3, out=sums)]
