@@ -130,7 +130,7 @@ def show_plan(streams: Output, job: "Sweep") -> None:
     missing = job.missing()
     drawable = job.drawable(missing)
     workers = job.config.workers
-    with workers or contextlib.nullcontext():
+    with workers.asked() if workers else contextlib.nullcontext():
         stacks, where = list(job.stacks(drawable)), workers.where() if workers else "in this process"
         at_once = workers.count if workers else 1
     streams.rows(

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mnistfaces.engine.batches import Batch
+from mnistfaces.engine.largest import first_largest
 from mnistfaces.engine.operations import run
 from mnistfaces.engine.passes import piece_bytes
 from mnistfaces.engine.stack import Stack
@@ -145,7 +146,7 @@ def _tally(
         picked, guessed = [], []
         for blocks, values in parts:  # (M, J, C, B)
             picked.append(_at_labels(values, batch[blocks], counts[blocks]))
-            guessed.append(_first_largest(values))
+            guessed.append(first_largest(values))
         sums_of(_joined(picked), out=loss[some])
         classes = _joined(guessed)  # (M, J, 1, B)
         right = (classes == batch.labels).masked_fill_(batch.padding, value=False)
@@ -250,14 +251,3 @@ def _at_labels(log_probs: Tensor, batch: Batch, counts: Tensor) -> Tensor:
 def _joined(parts: Sequence[Tensor]) -> Tensor:
     """Returns pieces of some blocks each, (M, J, ...), as one."""
     return parts[0] if len(parts) == 1 else torch.cat(list(parts), 1)
-
-
-def _first_largest(log_probs: Tensor) -> Tensor:
-    """Returns the first class with the largest log-probability, (M, J, 1, B).
-
-    torch's own argmax along an inner axis takes as long as a product of the whole training step.
-    """
-    classes = log_probs.shape[2]
-    backwards = torch.arange(classes, 0, -1, dtype=torch.int16, device=log_probs.device)[:, None]
-    ties = (log_probs == log_probs.amax(2, keepdim=True)) * backwards  # (M, J, C, B)
-    return classes - ties.amax(2, keepdim=True).to(torch.int64)

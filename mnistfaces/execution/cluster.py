@@ -16,6 +16,7 @@ from mnistfaces.config import DeviceName
 from mnistfaces.devices import processor_name
 from mnistfaces.errors import WorkerError
 from mnistfaces.execution.tasks import Result, Task, version
+from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -89,9 +90,15 @@ class Cluster:
             self._executor.shutdown(wait=False)
         self._open.__exit__(kind, error, trace)
 
+    def asked(self) -> contextlib.AbstractContextManager[object]:
+        """Returns a context in which workers are only asked of: a cluster of our own is not started for that."""
+        return contextlib.nullcontext() if self.address is None else self
+
     @property
     def count(self) -> int:
         """Returns the number of workers now; 1 while there is none, so that one that joins finds work."""
+        if self.address is None:
+            return self._wanted
         if time.monotonic() - self._counted > COUNT_SECONDS:
             with contextlib.suppress(OSError, TimeoutError):
                 self._count = len(self._able())
@@ -111,6 +118,8 @@ class Cluster:
 
     def where(self) -> str:
         """Returns in words where tasks are done."""
+        if self.address is None:
+            return f"on {counted(self._wanted, 'worker')} of a Dask cluster on this machine"
         hosts = sorted({facts["host"] for facts in self._facts().values()})
         what = "workers with a GPU" if self._resources else "workers"
         return (

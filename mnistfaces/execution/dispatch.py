@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self
@@ -37,6 +38,9 @@ class Workers(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Ends what `__enter__` started, tasks in flight included."""
+
+    def asked(self) -> AbstractContextManager[object]:
+        """Returns a context in which `count` and `where` can be asked for, and no task be sent."""
 
     def submit(self, number: int, task: Task[Result]) -> Future[Result]:
         """Sends a task to a worker; the number is its own in what workers tell."""

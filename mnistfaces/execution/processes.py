@@ -3,6 +3,7 @@
 Every worker is a pool of its own, so that one that dies takes no other's work with it.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -47,6 +48,10 @@ class Processes:
         for seat in self._seats:
             seat.close()
         self._seats = []
+
+    def asked(self) -> contextlib.AbstractContextManager[object]:
+        """Returns a context in which processes are only asked of."""
+        return self
 
     def submit(self, number: int, task: Task[Result]) -> Future[Result]:
         """Sends a task to a process that has none."""

@@ -17,6 +17,7 @@ from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine import measuring, passes, transfer
 from mnistfaces.engine.draws import Draw, cell_and_draw, model_of
+from mnistfaces.engine.largest import first_largest
 from mnistfaces.engine.measuring import SIDES, Sets, finite_models
 from mnistfaces.engine.records import Measure
 from mnistfaces.engine.stack import Stack
@@ -129,6 +130,15 @@ def test_a_piece_is_two_blocks_or_all_there_are(blocks: int, at_once: int) -> No
     sizes = {piece.stop - piece.start for piece in cut}
     assert min(sizes) >= min(2, blocks)
     assert max(sizes) < 2 * max(2, at_once)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 64, 65, 79, 80, 81, 200])
+@pytest.mark.parametrize("values", [2, 1000])
+def test_the_first_of_classes_that_are_as_likely_is_predicted(classes: int, values: int) -> None:
+    generator = torch.Generator().manual_seed(classes)
+    likely = torch.randint(0, values, (2, 3, classes, 40), generator=generator).float()
+    first = first_largest(likely)[:, :, 0]
+    assert np.array_equal(first.numpy(), likely.numpy().argmax(2))  # numpy's is the first
 
 
 class Watch(TorchDispatchMode):

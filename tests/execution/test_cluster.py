@@ -54,6 +54,15 @@ def test_a_cluster_of_this_machine_is_started_and_ended(mnf: Mnf) -> None:
     assert numbers(spread.rows) == numbers(mnf(*SMALL, "--out", "alone").rows)
 
 
+def test_a_cluster_of_this_machine_is_named_without_being_started(mnf: Mnf, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = mnf(*SMALL, "--engine", "dask", "--jobs", 3, "--dry-run")
+    assert "on 3 workers of a Dask cluster on this machine" in planned.stderr
+    monkeypatch.setattr("mnistfaces.execution.cluster._local_cluster", None)  # whoever starts it fails
+    workers = Cluster(None, 3, "cpu")
+    with workers.asked():
+        assert (workers.count, workers.where()) == (3, "on 3 workers of a Dask cluster on this machine")
+
+
 def records_in(ledger: Path) -> int:
     return len(ledger.read_text().splitlines()) if ledger.exists() else 0
 
