@@ -4,7 +4,8 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ TICK_SECONDS = 1.0
 TIMES_WIDTH, BAR_SHOWN_WIDTH, BAR_WIDTH = 80, 50, 20
 """Columns that a window must have for times and for a bar, and those of the bar."""
 
+SURE_SHARE, SURE_SECONDS = 0.03, 5.0
+"""How much must have been done, and for how long, before what is left is told: earlier guesses would jump."""
+
 SHARE_ROOM, TIMES_ROOM = 5, 16
 """Columns of a percentage and of both times, each with the space before it."""
 
@@ -38,6 +42,7 @@ class Progress:
         description = clean(description)
         self._description, self._total, self._done, self._detail = description, total, 0.0, ""
         self._started = self._spoke = time.monotonic()
+        self._counted: tuple[float, float] | None = None
         self._kept = self._size = 0
         self._bar: Any = None
         self._ended, self._speaking = threading.Event(), threading.Lock()
@@ -45,7 +50,7 @@ class Progress:
         if silent:
             return
         if console.is_terminal and sys.stderr.isatty():  # workflows that force colour are no terminal
-            self._bar = _bar(console)
+            self._bar = _bar(console, self.left)
             self._room = _room(console.width, description)
             self._task = self._bar.add_task(description, total=total, detail="")
             self._bar.start()
@@ -64,12 +69,27 @@ class Progress:
             curves: what a terminal with room draws in place of the detail.
         """
         self._done += amount
+        if self._counted is None:
+            self._counted = time.monotonic(), self._done
         self._detail = clean(detail) or self._detail
         if self._bar is not None:
             beside = drawn(curves, self._room) if curves else ""
             self._bar.update(self._task, advance=amount, detail=beside or self._detail)
         elif self._ticks is not None:
             self._speak_when_due()
+
+    def left(self) -> float | None:
+        """Returns how many seconds are left, at the pace of all that was done; None while nobody can tell.
+
+        What the first step tells was done before, by a command that this one goes on from, and is no part of the pace.
+        """
+        if self._counted is None or not self._total:
+            return None
+        since, before = self._counted
+        seconds, done = time.monotonic() - since, self._done - before
+        if seconds < SURE_SECONDS or done < SURE_SHARE * self._total:
+            return None
+        return max(0.0, seconds * (self._total - self._done) / done)
 
     def tally(self, kept: int | None, size: int) -> str:
         """Returns the detail that says what came of the stage until now; "" where nothing is kept or lost."""
@@ -110,16 +130,25 @@ def _room(width: int, description: str) -> int:
     return width - len(description) - bar - SHARE_ROOM - times - 1
 
 
-def _bar(console: "Console") -> Any:  # noqa: ANN401  rich's type, which costs its import
+def _bar(console: "Console", left: Callable[[], float | None]) -> Any:  # noqa: ANN401  rich's type, which costs its import
     """Returns a bar on one line of the window: what does not fit beside it is left out, its times first."""
     from rich import progress
     from rich.table import Column
+    from rich.text import Text
 
     def told(field: str, ratio: int | None = None) -> progress.TextColumn:
         column = Column(ratio=ratio, no_wrap=True, overflow="ellipsis")
         return progress.TextColumn(field, markup=False, table_column=column)
 
-    times = [progress.TimeElapsedColumn(), progress.TimeRemainingColumn()] if console.width >= TIMES_WIDTH else []
+    class TimeLeft(progress.ProgressColumn):
+        max_refresh = 1.0
+
+        def render(self, task: progress.Task) -> Text:  # noqa: ARG002  the pace is ours
+            seconds = left()
+            told = "" if seconds is None else str(timedelta(seconds=round(seconds)))
+            return Text(told, style="progress.remaining")
+
+    times = [progress.TimeElapsedColumn(), TimeLeft()] if console.width >= TIMES_WIDTH else []
     bar = [progress.BarColumn(bar_width=BAR_WIDTH)] if console.width >= BAR_SHOWN_WIDTH else []
     return progress.Progress(
         told("{task.description}"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from kept_surface import mnf_here
 from PIL import Image
+from rich.console import Console
 
 import mnistfaces.cli
 from mnistfaces.cli import _output, _progress
@@ -128,6 +129,24 @@ def test_a_step_that_takes_long_is_told_from_a_program_that_hangs(
     assert lines[-1] in ("training: 50% after 0 s loss 2", "training: 50% after 1 s loss 2")
     time.sleep(0.1)
     assert capsys.readouterr().err == ""  # nothing speaks after the end
+
+
+def test_the_time_that_is_left_is_steady_and_counts_no_work_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("mnistfaces.cli._progress.time.monotonic", lambda: now[0])
+    bar = _progress.Progress(Console(), "training", 1000, silent=True)
+    assert bar.left() is None
+    bar.advance(400)  # a checkpoint
+    guesses = []
+    for step in range(300):
+        now[0] += 0.5 if step % 2 else 1.5  # unlike steps of a steady pace
+        bar.advance(2)
+        guesses.append((now[0], bar.left()))
+    assert [left for _, left in guesses[:14]] == [None] * 14  # 14 s, 2.8 %
+    ends = [time + left for time, left in guesses if left is not None]
+    assert len(ends) == 286
+    assert all(abs(end - 1300) < 12 for end in ends)
+    assert guesses[-1][1] == 0
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)

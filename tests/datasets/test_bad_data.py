@@ -108,7 +108,11 @@ BAD: dict[str, tuple[Write, str]] = {
     "csv: half a split": (table("label,a,split", "x,1,train", "y,2,"), "the split ''"),
     "csv: one class": (table("label,a", "x,1", "x,2"), "all 2 images are of the class x"),
     "csv: a name twice": (table("label,a,image", "x,1,i", "y,2,i"), "names 2 images 'i'"),
-    "csv: semicolons": (table("label;a", "x;1"), "no column 'label'; it has label;a"),
+    "csv: no number there": (table("label,a,b", "x,1,2", "y,,3"), "line 3: a is empty: a number is wanted"),
+    "csv: a blank number": (table("label,a", "x,1", "y, "), "line 3: a is empty"),
+    "csv: a blank label": (table("label,a", "x,1", "  ,2"), "row 2 has no label"),
+    "csv: decimal commas": (table("label;a", "x;1.5", "y;1,5"), "line 3: a is '1,5': a decimal point is wanted"),
+    "csv: semicolons below commas": (table("label,a", "x;1"), "line 2: 1 values, the header has 2"),
     "csv: not text": (
         changed(table("label,a"), lambda path: path.write_bytes(b"label,a\n\xff\xfe,1\n")),
         "cannot read",

@@ -5,6 +5,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from mnistfaces.errors import DataError
@@ -12,6 +13,10 @@ from mnistfaces.errors import DataError
 INFLATED_FREE = 64 << 20
 INFLATED_RATIO = 100
 """A packed table may take INFLATED_FREE characters and INFLATED_RATIO times its size."""
+
+SEPARATORS = (",", ";", "\t")
+"""Between the values of a `.csv`: the first of them that its first line has. Spreadsheets write semicolons where commas
+stand in numbers."""
 
 
 def read_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
@@ -38,12 +43,12 @@ def _checked(path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yields the rows that are not empty, each with the number of the line it ends on."""
-    delimiter = "\t" if ".tsv" in path.name.lower() else ","
     try:
         with path.open("rb") as packed:
             lines = gzip.GzipFile(fileobj=packed) if path.suffix.lower() == ".gz" else packed
             text = io.TextIOWrapper(lines, encoding="utf-8-sig", newline="")
-            reader = csv.reader(text, delimiter=delimiter, strict=True)
+            first = text.readline(INFLATED_FREE)
+            reader = csv.reader(chain([first], text), delimiter=_separator(path, first), strict=True)
             most, seen = INFLATED_FREE + INFLATED_RATIO * path.stat().st_size, 0
             for row in reader:
                 seen += sum(map(len, row)) + len(row) + 1
@@ -53,3 +58,10 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                     yield reader.line_num, row
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _separator(path: Path, first: str) -> str:
+    """Returns what stands between the values of a file with such a first line."""
+    if ".tsv" in path.name.lower():
+        return "\t"
+    return next((separator for separator in SEPARATORS if separator in first), SEPARATORS[0])

@@ -42,8 +42,9 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
             f"metadata.csv and lies in their folder): {LAYOUT.example} is wanted"
         )
     values, columns = yield from _collected(path, header, rows, words)
-    if "" in columns[label]:
-        raise DataError(f"{path}: row {columns[label].index('') + 1} has no {label}")
+    for number, word in enumerate(columns[label], 1):
+        if not word.strip():
+            raise DataError(f"{path}: row {number} has no {label}")
     names = [header[place] for place in places]
     shape = None if reading.read_as == "features" else _image_of(values, names)
     taken = f"an image of {' x '.join(map(str, shape))}" if shape else "features"
@@ -111,11 +112,17 @@ def _numbers(path: Path, number: int, header: list[str], row: list[str], places:
         values = np.array([_number(row[place]) for place in places])
     if not np.isfinite(values).all():
         place = places[int(np.flatnonzero(~np.isfinite(values))[0])]
-        raise DataError(
-            f"{path}, line {number}: {header[place]} is {row[place]!r}, not a number (words are read from label, "
-            f"{', '.join(WORDS)} only)"
-        )
+        raise DataError(f"{path}, line {number}: {header[place]} is {_no_number(row[place])}")
     return values
+
+
+def _no_number(text: str) -> str:
+    """Returns what is wrong with a value that should be a number."""
+    if not text.strip():
+        return "empty: a number is wanted, or a table without the row or the column"
+    if math.isfinite(_number(text.replace(",", "."))):
+        return f"{text!r}: a decimal point is wanted"
+    return f"{text!r}, not a number (words are read from label, {', '.join(WORDS)} only)"
 
 
 def _number(text: str) -> float:
