@@ -6,6 +6,7 @@ Coordinates are in units of half the image: x to the right, y down, (0, 0) in th
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -176,12 +177,10 @@ def make_synthetic(seed: int = 0, variant: Variant | None = None) -> Dataset:
     Every image has a generator of its own, so it does not depend on how many there are.
     """
     crops = variant or variant_of()
-    rows: list[NDArray[np.uint8]] = []
-    for number, who in enumerate(IDENTITIES):
-        for index in range(PER_IDENTITY):
-            rng = np.random.default_rng([seed, number, index])
-            face = draw_face(who, draw_sitting(rng), rng)
-            rows.append(images.resize(face if crops.color else images.luma(face), crops.res).ravel())
+    rows = [
+        images.resize(face if crops.color else images.luma(face), crops.res).ravel()
+        for face in _faces(seed, PER_IDENTITY)
+    ]
     count = len(rows)
     dataset = Dataset(
         name=NAME,
@@ -199,6 +198,29 @@ def make_synthetic(seed: int = 0, variant: Variant | None = None) -> Dataset:
         meta={"source": "drawn", "seed": seed, "recipe": RECIPE, "res": crops.res, "color": crops.color},
     )
     return replace(dataset, fingerprint=fingerprint_of(dataset))
+
+
+@lru_cache(maxsize=1)
+def _faces(seed: int, per_identity: int) -> tuple[NDArray[np.uint8], ...]:
+    """Returns all images, (S, S, 3) each: drawn once for all variants that are asked for in a row."""
+    drawn = []
+    for number, who in enumerate(IDENTITIES):
+        for index in range(per_identity):
+            rng = np.random.default_rng([seed, number, index])
+            drawn.append(draw_face(who, draw_sitting(rng), rng))
+    return tuple(drawn)
+
+
+def kept_synthetic(folder: Path, seed: int, variant: Variant) -> Dataset | None:
+    """Returns what `make_synthetic` would, where a data folder has it and it is whole; else None."""
+    path = synthetic_path(folder, variant)
+    if not path.exists():
+        return None
+    try:
+        dataset = open_verified(path, folder)
+    except DataError:
+        return None
+    return dataset if (dataset.meta.get("seed"), dataset.meta.get("recipe")) == (seed, RECIPE) else None
 
 
 def synthetic_path(folder: Path, variant: Variant) -> Path:

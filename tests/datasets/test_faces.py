@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier
 
 from mnistfaces.datasets import load_dataset, synthetic
 from mnistfaces.datasets.faces import Face, cut_crops, face_ids
-from mnistfaces.datasets.synthetic import load_synthetic, make_synthetic, save_synthetic
+from mnistfaces.datasets.synthetic import kept_synthetic, load_synthetic, make_synthetic, save_synthetic
 from mnistfaces.datasets.variants import variant_of
 from mnistfaces.errors import DataError, UsageError
 
@@ -85,6 +85,20 @@ def test_synthetic_faces_are_kept_as_they_were_drawn(drawn: synthetic.Dataset, t
     assert np.array_equal(load_synthetic(tmp_path).inputs, drawn.inputs)
     with pytest.raises(DataError, match="--synthetic --res 64"):
         load_synthetic(tmp_path, 64)
+
+
+def test_synthetic_faces_that_are_there_are_not_drawn_again_unless_they_are_damaged_or_of_another_seed(
+    drawn: synthetic.Dataset, tmp_path: Path
+) -> None:
+    variant = variant_of()
+    assert kept_synthetic(tmp_path, 0, variant) is None
+    path = save_synthetic(tmp_path, drawn)
+    kept = kept_synthetic(tmp_path, 0, variant)
+    assert kept is not None
+    assert kept.fingerprint == drawn.fingerprint
+    assert kept_synthetic(tmp_path, 1, variant) is None
+    path.write_bytes(path.read_bytes()[:-100])
+    assert kept_synthetic(tmp_path, 0, variant) is None
 
 
 def test_a_seed_draws_the_same_faces_and_another_seed_others(

@@ -160,8 +160,10 @@ def make_synthetic(data_dir: Path, request: FacesRequest, seed: int) -> Iterator
     else:
         yield Stage(name="faces-synthetic", total=len(request.variants))
         for variant in request.variants:
-            dataset = synthetic.make_synthetic(seed, variant)
-            path = synthetic.save_synthetic(data_dir, dataset)
+            path = synthetic.synthetic_path(data_dir, variant)
+            if (dataset := synthetic.kept_synthetic(data_dir, seed, variant)) is None:
+                dataset = synthetic.make_synthetic(seed, variant)
+                synthetic.save_synthetic(data_dir, dataset)
             datasets[path] = dataset
             yield Advanced(amount=1, kept=1)
             yield Note(message=f"{path}: {len(dataset)} faces")
