@@ -144,7 +144,7 @@ PARTS = (
         "divided by 255.",
         corrections=("The images come from pinned files, checked to the last byte, instead of a link that died.",),
         roles=("digits",),
-        steps=(Piece(name="Part 1", seconds=2, work=count_images, tables=("Part 1",)),),
+        steps=(Piece(name="Part 1", seconds=2, quick=0.5, work=count_images, tables=("Part 1",)),),
     ),
     Part(
         number=2,
@@ -153,7 +153,7 @@ PARTS = (
         "exponentiated, so that no cost overflows.",
         corrections=(),
         roles=("digits",),
-        steps=(Piece(name="Part 2", seconds=1, work=count_weights, tables=("Part 2",)),),
+        steps=(Piece(name="Part 2", seconds=1, quick=0.1, work=count_weights, tables=("Part 2",)),),
     ),
     Part(
         number=3,
@@ -169,7 +169,7 @@ PARTS = (
             "A check must be able to fail: three wrong gradients are shown to be caught.",
         ),
         roles=("digits",),
-        steps=(Piece(name="Part 3", seconds=8, work=compare_gradients, tables=("Part 3",)),),
+        steps=(Piece(name="Part 3", seconds=8, quick=4, work=compare_gradients, tables=("Part 3",)),),
     ),
     Part(
         number=4,
@@ -199,7 +199,7 @@ PARTS = (
             Piece(
                 name="Figure 11",
                 seconds=110,
-                quick=20,
+                quick=16,
                 work=partial(
                     draw_learning,
                     cell=PUBLISHED_CURVE,
@@ -208,7 +208,7 @@ PARTS = (
                 ),
             ),
             Piece(name="Figure 11 at lr 1e-6", seconds=110, quick=0, work=draw_calm_learning),
-            Piece(name="Figure 12", seconds=2, work=draw_class_weights),
+            Piece(name="Figure 12", seconds=2, quick=0.3, work=draw_class_weights),
         ),
     ),
     Part(
@@ -230,6 +230,7 @@ PARTS = (
             Piece(
                 name="Figure 13",
                 seconds=19,
+                quick=10.5,
                 work=partial(
                     draw_learning,
                     cell=MOMENTUM_CURVE,

@@ -201,9 +201,9 @@ PART = Part(
     ),
     roles=("digits",),
     steps=(
-        Piece(name="Figure 14", seconds=22, work=study_figure_14, tables=("Figure 14",)),
-        Piece(name="Figure 14 as coded", seconds=3, work=study_coded_pair),
-        Piece(name="Figures 15 to 17", seconds=3, work=study_paths),
-        Piece(name="Figures 18 and 19", seconds=5, work=study_digit_1, tables=("Figure 18",)),
+        Piece(name="Figure 14", seconds=22, quick=14, work=study_figure_14, tables=("Figure 14",)),
+        Piece(name="Figure 14 as coded", seconds=3, quick=0.6, work=study_coded_pair),
+        Piece(name="Figures 15 to 17", seconds=3, quick=1.2, work=study_paths),
+        Piece(name="Figures 18 and 19", seconds=5, quick=1.8, work=study_digit_1, tables=("Figure 18",)),
     ),
 )

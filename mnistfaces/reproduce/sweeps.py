@@ -1,6 +1,5 @@
 """The sweep behind a published table: its grid at either scale, its line, and the work of doing it."""
 
-import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,6 +41,7 @@ class Table:
         color: channels of the images; None is the dataset's own.
         setting: what the published table calls its only cell, where nothing is swept.
         seconds: about how long it takes at full scale on two cores.
+        quick: the same at the quick scale, on one core, as measured.
         repeatable: whether the images that the report drew are known, so that `--draw published` can repeat it.
     """
 
@@ -55,6 +55,7 @@ class Table:
     color: bool | None = None
     setting: str = ""
     seconds: float = 60.0
+    quick: float | None = None
     repeatable: bool = False
 
     @property
@@ -100,16 +101,7 @@ class Table:
 
     def step(self) -> Piece:
         """Returns the work of doing it."""
-        quick = self.seconds * self.at("quick").steps / self.steps
-        return Piece(name=self.title, seconds=self.seconds, quick=quick, work=self.work, tables=self.names)
-
-    @property
-    def steps(self) -> float:
-        """Returns a measure of the work: epochs times models; the epochs of a list are read off one training."""
-        epochs = max(self.lists.get("epochs", (self.common.training.epochs,)))
-        return float(
-            epochs * self.seeds * math.prod(len(values) for name, values in self.lists.items() if name != "epochs")
-        )
+        return Piece(name=self.title, seconds=self.seconds, quick=self.quick, work=self.work, tables=self.names)
 
     def work(self, setup: Setup) -> Iterator[Event | Found]:
         """Sweeps, or finds what is done, and yields a finding for every published value of the tables.

@@ -11,6 +11,7 @@ TABLES = (
         lists={"lr": (1e-2, 1e-3, 1e-4, 1e-5), "epochs": (100, 1_000, 10_000, 100_000)},
         split={"test_per_class": 50},
         seconds=800,
+        quick=38,
         repeatable=True,
     ),
     Table(
@@ -21,6 +22,7 @@ TABLES = (
         split={"train_per_class": None},
         setting="softmax regression, all training images",
         seconds=14,
+        quick=0.5,
     ),
     Table(
         names=("Table 2",),
@@ -29,6 +31,7 @@ TABLES = (
         lists={"momentum": (0.9, 0.99, 0.999, 0.9999)},
         split={"test_per_class": 50},
         seconds=25,
+        quick=12.5,
         repeatable=True,
     ),
     Table(
@@ -38,8 +41,9 @@ TABLES = (
         lists={"lr": (0.1, 0.01, 1e-3, 1e-4, 1e-5)},
         training={"batch_size": 600, "drop_last": True, "epochs": 10_000},
         seconds=100,
+        quick=8,
     ),
-    Table(names=("Table 4",), part=8, role="faces", lists={"lr": (1e-3, 1e-4)}, seconds=10),
+    Table(names=("Table 4",), part=8, role="faces", lists={"lr": (1e-3, 1e-4)}, seconds=10, quick=14),
     Table(
         names=("Table 5",),
         part=8,
@@ -47,10 +51,11 @@ TABLES = (
         lists={"batch_size": (32, 64, 128, 256, 512, 600)},
         training={"drop_last": True, "epochs": 10_000},
         seconds=165,
+        quick=33,
     ),
-    Table(names=("Table 6",), part=8, role="faces", lists={"batch_size": (32, 64)}, seconds=10),
-    Table(names=("Table 7",), part=8, role="faces", lists={"epochs": (10, 100, 1_000, 10_000)}, seconds=65),
-    Table(names=("Table 8", "Table 9"), part=8, role="faces", lists={"res": (32, 64)}, seconds=40),
+    Table(names=("Table 6",), part=8, role="faces", lists={"batch_size": (32, 64)}, seconds=10, quick=14),
+    Table(names=("Table 7",), part=8, role="faces", lists={"epochs": (10, 100, 1_000, 10_000)}, seconds=65, quick=13),
+    Table(names=("Table 8", "Table 9"), part=8, role="faces", lists={"res": (32, 64)}, seconds=40, quick=30),
     Table(
         names=("Elsewhere",),
         part=8,
@@ -59,6 +64,7 @@ TABLES = (
         color=True,
         setting="300 hidden units, colour",
         seconds=200,
+        quick=66,
     ),
     Table(
         names=("Table 10",),
@@ -68,6 +74,7 @@ TABLES = (
         training={"batch_size": 600, "drop_last": True, "epochs": 10_000},
         split={"val_per_class": 20},
         seconds=600,
+        quick=3,
     ),
     Table(
         names=("Table 11",),
@@ -77,6 +84,7 @@ TABLES = (
         training={"batch_size": 600, "drop_last": True, "epochs": 10_000},
         split={"val_per_class": 20},
         seconds=300,
+        quick=2,
     ),
     Table(
         names=("Table 12",),
@@ -86,6 +94,7 @@ TABLES = (
         training={"drop_last": True, "epochs": 10_000},
         split={"val_per_class": 20},
         seconds=950,
+        quick=20,
     ),
     Table(
         names=("Table 13",),
@@ -95,6 +104,7 @@ TABLES = (
         training={"drop_last": True, "epochs": 10_000},
         split={"val_per_class": 20},
         seconds=500,
+        quick=7,
     ),
     Table(
         names=("Table 14",),
@@ -103,6 +113,7 @@ TABLES = (
         lists={"epochs": (10, 100, 1_000, 10_000)},
         split={"val_per_class": 20},
         seconds=190,
+        quick=7,
     ),
     Table(
         names=("Table 15", "Elsewhere"),
@@ -111,6 +122,7 @@ TABLES = (
         split={"val_per_class": 20},
         setting="lr 0.0001, batch_size 128, epochs 1000",
         seconds=60,
+        quick=5,
     ),
 )
 
