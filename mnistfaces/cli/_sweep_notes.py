@@ -20,6 +20,7 @@ COLUMNS: tuple[Column, ...] = (
     *option_columns(OPTIONS),
     *(number(field, role="setting") for field in ("fold", "n")),
     percent("train_accuracy", "train", rank=4),
+    percent("loo_accuracy", "left out", rank=3),
     percent("val_accuracy", "val", rank=2),
     percent("test_accuracy", "test [95 %]", "test_low", "test_high"),
     seconds(),

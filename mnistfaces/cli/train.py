@@ -30,6 +30,7 @@ COLUMNS: tuple[Column, ...] = (
     number("train_loss", "train loss", rank=4),
     number("val_loss", "val loss", rank=3),
     percent("train_accuracy", "train", rank=4),
+    percent("loo_accuracy", "left out", rank=3),
     percent("val_accuracy", "val", rank=2),
     percent("test_accuracy", "test [95 %]", "test_low", "test_high"),
     seconds(),

@@ -19,7 +19,8 @@ def side_of(config: TrainConfig, images: int, inputs: int) -> int:
 def matrix_size(config: TrainConfig, images: int, inputs: int) -> str:
     """Returns in words what a model in closed form decomposes, and the memory that it takes."""
     side = side_of(config, images, inputs)
-    return f"a matrix of {side:,} x {side:,} ({BYTES_PER_ELEMENT * side**2 / 1e6:,.0f} MB)"
+    megabytes = BYTES_PER_ELEMENT * side**2 / 1e6
+    return f"a matrix of {side:,} x {side:,} ({f'{megabytes:,.0f} MB' if megabytes >= 1 else 'less than 1 MB'})"
 
 
 def require_size(config: TrainConfig, images: int, inputs: int) -> None:
