@@ -82,7 +82,8 @@ def train(
     if plot is not None and cell.training.model in CLOSED:
         raise typer.BadParameter(f"draws a learning curve: --model {cell.training.model} has none", param_hint="--plot")
     from mnistfaces.experiments.hints import hint_of_training
-    from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
+    from mnistfaces.experiments.train import load_history, open_training, train_and_keep
+    from mnistfaces.runs.runs import HISTORY
 
     images = streams.result(read_dataset(dataset, cell.data, data_dir=data_dir))
     folder = open_training(images, trial, device=device, every=every, out=out, force=force)

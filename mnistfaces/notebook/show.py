@@ -58,9 +58,10 @@ def show_run(run: "Run") -> str:
 
 
 def _trained(run: "Run", name: str) -> str:
-    from mnistfaces.experiments.train import HISTORY, load_history
+    from mnistfaces.experiments.train import load_history
     from mnistfaces.plots.figures import inline_svg
     from mnistfaces.plots.training import learning_curve
+    from mnistfaces.runs.runs import HISTORY
 
     row, training = run.row, run.training
     closed = training.model in CLOSED

@@ -8,7 +8,7 @@ from mnistfaces.errors import MnistFacesError
 from mnistfaces.evaluation.compare import advice, compare
 from mnistfaces.evaluation.contenders import load_contender
 from mnistfaces.experiments.commands import line_of
-from mnistfaces.experiments.train import HISTORY, load_history
+from mnistfaces.experiments.train import load_history
 from mnistfaces.experiments.trials import OPTIONS
 from mnistfaces.pages.asked import option_cell
 from mnistfaces.pages.charts import Curve, key, line_chart
@@ -16,7 +16,7 @@ from mnistfaces.pages.drawn import PAGE_INCHES, drawn_part
 from mnistfaces.pages.page import Section
 from mnistfaces.pages.parts import MINUS, Cell, cannot, facts, figure, interval, line, number, shown, table
 from mnistfaces.plots.colors import PATHS
-from mnistfaces.runs.runs import Run
+from mnistfaces.runs.runs import HISTORY, Run
 
 Row = Mapping[str, Any]
 History = Mapping[str, Sequence[float | None]]

@@ -19,7 +19,7 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import MnistFacesError
 from mnistfaces.evaluation.evaluate import Evaluation, Mistake, evaluate, find_mistakes
 from mnistfaces.experiments.history import lowest_val_loss
-from mnistfaces.experiments.train import HISTORY, load_history
+from mnistfaces.experiments.train import load_history
 from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights
 from mnistfaces.pages.answered import MISTAKES, calibration_part, classes_part, mistakes_part
 from mnistfaces.pages.asked import asked_section
@@ -39,7 +39,7 @@ from mnistfaces.pages.weights import weights_part
 from mnistfaces.runs.best import BestModel
 from mnistfaces.runs.models import answering_of, classes_of, dataset_of
 from mnistfaces.runs.network import Ensemble, Network
-from mnistfaces.runs.runs import Run
+from mnistfaces.runs.runs import HISTORY, Run
 
 SIDES = {"train": "training", "val": "validation", "test": "test"}
 DASHES = {"train": "", "val": "7 4", "test": "2 3"}

@@ -4,13 +4,13 @@ from collections.abc import Generator
 
 from mnistfaces.experiments.commands import train_line
 from mnistfaces.experiments.history import lowest_val_loss
-from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
+from mnistfaces.experiments.train import load_history, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
 from mnistfaces.plots import figures
 from mnistfaces.plots.training import learning_curve
 from mnistfaces.progress import Event, result_of
 from mnistfaces.reproduce.records import FigureFile, Role, Setup
-from mnistfaces.runs.runs import Run
+from mnistfaces.runs.runs import HISTORY, Run
 
 
 def train_model(setup: Setup, role: Role, cell: Cell) -> Generator[Event, None, Run]:

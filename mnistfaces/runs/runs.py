@@ -30,6 +30,7 @@ WEIGHTS = "weights.safetensors"
 PREDICTIONS = "predictions.npz"
 RESULTS = "results.ndjson"
 SUMMARY = "summary.json"
+HISTORY = "history.csv"
 
 
 def save_weights(path: Path, weights: Mapping[str, "NDArray[Any]"]) -> str:

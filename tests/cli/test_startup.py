@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import typer
-from conftest import Answer, Mnf
+from conftest import Answer, Mnf, Trained
 
 from mnistfaces.cli.index import app
+from mnistfaces.devices import may_have_gpu
 
 HEAVY = {"torch", "torchvision", "matplotlib", "scipy", "numpy", "requests", "PIL", "safetensors"}
 
@@ -223,3 +224,17 @@ def test_bad_usage_of_the_installed_program_is_the_same_and_leaves_nothing_behin
     assert words[0] in done.complaint
     assert packages & HEAVY == set()
     assert list(mnf.folder.iterdir()) == []
+
+
+def test_what_trains_nothing_waits_for_no_torch(trained: Trained) -> None:
+    """A model that is kept, a surface of it, paths on that, and their page: torch alone would take two seconds."""
+    mnf, surface = trained.mnf, ("--run", "one", "--weight", "5,13,14", "--weight", "5,15,14", "--step", "0.5")
+    for words in (
+        trained.asked,
+        ("contour", *surface, "--out", "s"),
+        ("trajectory", "s"),
+        ("report", "one", "--out", "p.html"),
+    ):
+        done, packages = mnf.imports(*words)
+        assert done.code == 0
+        assert ("torch" in packages) == may_have_gpu(), words

@@ -12,10 +12,10 @@ from mnistfaces.engine import session, snapshots
 from mnistfaces.errors import DeviceMemoryError
 from mnistfaces.experiments.sweep import Sweep
 from mnistfaces.experiments.sweep_config import SweepConfig
-from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
+from mnistfaces.experiments.train import load_history, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Grid, Trial
 from mnistfaces.progress import Advanced, Event, Note
-from mnistfaces.runs.runs import Run
+from mnistfaces.runs.runs import HISTORY, Run
 
 pytestmark = [
     pytest.mark.cuda,

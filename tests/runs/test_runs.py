@@ -13,12 +13,12 @@ from small_data import draw, sample_of
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.engine.training import fit
 from mnistfaces.errors import FileError, RunError
-from mnistfaces.experiments.train import HISTORY, load_history, open_training, train_and_keep
+from mnistfaces.experiments.train import load_history, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
 from mnistfaces.files.locks import Holder, Lease
 from mnistfaces.files.seals import seal
 from mnistfaces.runs.folder import LOOKS, RunFolder
-from mnistfaces.runs.runs import Run, find_runs, load_run
+from mnistfaces.runs.runs import HISTORY, Run, find_runs, load_run
 
 DIGITS = sample_of(8)
 SPLIT = SplitConfig(train_per_class=4, val_per_class=2)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 UNITS = (
     ("mnistfaces.experiments.sweep", "train_planned"),
-    ("mnistfaces.experiments.train", "train_model"),
+    ("mnistfaces.experiments.filling", "train_model"),
     ("mnistfaces.landscape.contours", "build_surface"),
     ("mnistfaces.features.computing", "batch_of"),
 )
