@@ -85,6 +85,7 @@ def nearest(word: str, names: Sequence[str], meanings: Mapping[str, str] | None 
     spelled = {name.lower(): name for name in (*known, *names)}
     found = difflib.get_close_matches(word.lower(), spelled, n=1, cutoff=0.7)
     if not found:
+        swapped = [name for name in names if sorted(name.lower()) == sorted(word.lower())]
         longer = [name for name in names if len(word) > 2 and name.startswith(word.lower())]  # noqa: PLR2004  two letters begin too much
-        return longer[0] if longer else None
+        return next(iter([*swapped, *longer]), None)
     return known.get(spelled[found[0]], spelled[found[0]])

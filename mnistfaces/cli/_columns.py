@@ -79,10 +79,11 @@ def column_of(field: str, rows: Sequence[Row]) -> Column:
     """Returns the usual column of a field, told by its name and its values."""
     if field.endswith("accuracy") or field in ("low", "high", "precision", "recall", "probability"):
         return percent(field, field)
+    title = field.replace("_", " ")
     if field.endswith("seconds"):
-        return seconds(field, field)
+        return seconds(field, title)
     numeric = all(isinstance(row.get(field), (int, float, type(None))) for row in rows)
-    return number(field) if numeric else text(field)
+    return number(field, title) if numeric else text(field, title)
 
 
 def plain(value: Any) -> str:  # noqa: ANN401  a JSON value

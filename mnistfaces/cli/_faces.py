@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from mnistfaces.fetching.faces.fetch import FacesRequest
 
 
+OF_DRAWN = ("res", "color")
+"""The options that `--synthetic` takes, too."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FacesOptions:
     """Which crops, of whom, from where, and how patiently."""
@@ -58,6 +62,17 @@ class FacesOptions:
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Connect to addresses that are not public, too.")
     ] = False
+
+    def refuse_with_synthetic(self) -> None:
+        """Refuses what faces that are drawn have no use for.
+
+        Raises:
+            typer.BadParameter: names the first such option that was given.
+        """
+        for field in dataclasses.fields(self):
+            if field.name not in OF_DRAWN and getattr(self, field.name) != field.default:
+                option = f"--{'list' if field.name == 'lists' else field.name.replace('_', '-')}"
+                raise typer.BadParameter("counts only without --synthetic: those faces are drawn", param_hint=option)
 
     def request(self, *, dry_run: bool) -> "FacesRequest":
         """Returns what is asked for.

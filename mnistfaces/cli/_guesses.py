@@ -92,6 +92,7 @@ OPTIONS = {
 VALUES = {
     "average": "mean",
     "avg": "mean",
+    "cuda:0": "cuda",
     "gpu": "cuda",
     "jsonl": "ndjson",
     "linear": "softmax",
@@ -99,7 +100,9 @@ VALUES = {
     "markdown": "md",
     "network": "mlp",
     "neural": "mlp",
+    "momentum": "gd",
     "nn": "mlp",
+    "rbf": "kernel",
     "sgd": "gd",
     "tex": "latex",
     "tsv": "csv",
@@ -124,8 +127,8 @@ def explain(message: str, context: Any, words: Sequence[str]) -> str:  # noqa: A
         words: of the command line, without the program's name.
     """
     message = message.removesuffix(".").replace("Value error, ", "")
-    if NO_VALUE.search(message) and (listed := _spread_list(words)):
-        return listed
+    if NO_VALUE.search(message) and (meant := _spread_list(words) or _without_dashes(context, words)):
+        return meant
     if context is not None and (found := NO_COMMAND.search(f"{message}.")):
         return f"No such command {found[1]!r}{_command(found[1], context, words)}"
     if context is not None and (found := NO_OPTION.search(message)):
@@ -150,10 +153,20 @@ def _spread_list(words: Sequence[str]) -> str | None:
     return None
 
 
+def _without_dashes(context: Any, words: Sequence[str]) -> str | None:  # noqa: ANN401  Click's context, or None
+    """Returns how an option is typed, where one is given as `lr=0.1`."""
+    flags = [] if context is None else _flags(context.command)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if equals and (flag := nearest(f"--{name.replace('_', '-')}", flags, OPTIONS)) and not word.startswith("-"):
+            return f"{word}: did you mean {flag} {value}?"
+    return None
+
+
 def _value(word: str, choices: Sequence[str]) -> str:
     meant = nearest(word, choices, VALUES)
-    if meant is None or DIGITS.findall(word) != DIGITS.findall(meant):  # float16 is no slip of the pen for float64
-        return ""
+    if meant is None or (word.lower() not in VALUES and DIGITS.findall(word) != DIGITS.findall(meant)):
+        return ""  # float16 is no slip of the pen for float64
     return f": did you mean {meant}?"
 
 
@@ -174,7 +187,7 @@ def _command(word: str, context: Any, words: Sequence[str]) -> str:  # noqa: ANN
         return f": {' '.join([context.command_path, *(name for name in after if name in names), '--help'])}"
     if context.parent is None and word in datasets.NAMES:
         return f": a command comes before its dataset: mnf train {word}"
-    meant = nearest(word, names, COMMANDS)
+    meant = nearest(word, names, COMMANDS) or nearest(f"--{word}", _flags(context.command))
     return f": did you mean {context.command_path} {meant}?" if meant else ""
 
 
@@ -188,10 +201,22 @@ def _option(flag: str, context: Any, words: Sequence[str]) -> str:  # noqa: ANN4
         return f": options come after the command, as in {takers[0]} {flag}"
     if "--format" in own and flag.removeprefix("--") in get_args(Format):
         return f": did you mean --format {flag.removeprefix('--')}?"
+    for one in context.command.params:
+        if one.param_type_name == "argument" and one.name.rstrip("s") == flag.removeprefix("--").rstrip("s"):
+            return f": {one.name} stands without an option's name, as in {context.command_path} {_after(flag, words)}"
     meant = nearest(flag, own, OPTIONS)
     elsewhere = f"{flag} is an option of {_listed(takers)}" if takers and flag not in own else ""
     said = " ".join(filter(None, [f"did you mean {meant}?" if meant else "", elsewhere]))
     return f": {said}" if said else ""
+
+
+def _after(flag: str, words: Sequence[str]) -> str:
+    """Returns what was typed for an option: the word behind it, or behind its equals sign."""
+    for before, word in pairwise((*words, "…")):
+        name, _, value = before.partition("=")
+        if name == flag:
+            return value or word
+    return "…"
 
 
 def command_of(words: Sequence[str], group: Any) -> str:  # noqa: ANN401  Click's command

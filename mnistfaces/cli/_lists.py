@@ -11,6 +11,8 @@ from mnistfaces.config import MOST_TRIALS, read_hidden
 from mnistfaces.errors import UsageError
 from mnistfaces.options import Option
 
+BRACKETS = ("[", "]", "(", ")", "{", "}")
+
 _DIGITS = re.compile("[+-]?[0-9]{1,30}")
 
 
@@ -113,8 +115,17 @@ def _number(piece: str, token: str, option: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         within = "" if piece == token else f" in {token!r}"
-        raise typer.BadParameter(f"{piece!r}{within} is not a number", param_hint=option)
+        raise typer.BadParameter(f"{piece!r}{within} is not a number{_meant(piece)}", param_hint=option)
     return value
+
+
+def _meant(piece: str) -> str:
+    """Returns how a list is typed that was typed as elsewhere; "" where none was meant."""
+    if piece[:1] in BRACKETS or piece[-1:] in BRACKETS:
+        return "; a list is 0.1,0.01, without brackets"
+    if ":" in piece:
+        return "; evenly spaced ones are log:FIRST:LAST:COUNT or lin:FIRST:LAST:COUNT"
+    return ""
 
 
 def _spaced(kind: str, rest: str, token: str, option: str) -> list[float]:

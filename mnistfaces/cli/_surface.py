@@ -12,6 +12,7 @@ from mnistfaces.cli._model import find_model
 from mnistfaces.cli._options import Tokens
 from mnistfaces.cli._output import Output
 from mnistfaces.config import MOST, Reduction
+from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from mnistfaces.landscape import Surface, SurfaceConfig
@@ -135,7 +136,9 @@ def _two_or_both(tokens: Sequence[str], option: str) -> tuple[str, str]:
 
 def _two(tokens: Sequence[str], option: str) -> tuple[str, str]:
     if len(tokens) != 2:  # noqa: PLR2004  a surface has two weights
-        raise typer.BadParameter(f"given {len(tokens)} times, for two weights", param_hint=option)
+        raise typer.BadParameter(
+            f"give it for each of the two weights, not {counted(len(tokens), 'time')}", param_hint=option
+        )
     return tokens[0], tokens[1]
 
 

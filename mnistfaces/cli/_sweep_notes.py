@@ -61,6 +61,9 @@ def conclude(streams: Output, job: "Sweep") -> None:
     for note in notes_on_batch(job.summary["cells"]):
         streams.note(note)
     best = job.summary["best"]
+    if diverged := sum(row["status"] == "diverged" for row in job.summary.get("cells", ())):
+        cells = counted(len(job.summary["cells"]), "cell")
+        streams.note(f"{diverged} of {cells} diverged: loss or weights are no longer finite")
     if job.grid.shard is not None:
         streams.note(f"shard done; `mnf sweep` without --shard and with --out {job.folder.path} gathers all of them")
         return

@@ -69,7 +69,8 @@ def print_window(table: Table) -> None:
         _print_pairs(table, width)
         return
     kept = _fitting(table, width)
-    if len(kept) < min(2, len(table.columns)):
+    results = [place for place, column in enumerate(table.columns) if column.role == "result"]
+    if len(kept) < min(2, len(table.columns)) or (results and not set(results) & set(kept)):
         _print_pairs(table, width)
         return
     _print_columns(table, kept, width)
@@ -109,12 +110,20 @@ def _padded(text: str, width: int) -> str:
 
 
 def _fitting(table: Table, width: int) -> list[int]:
-    """Returns the places of the columns that fit, in order: the first column stays longest."""
+    """Returns the places of the columns that fit, in order: the first column stays longest.
+
+    A wide column may have to go where a narrower one of a higher rank still fits.
+    """
     kept = list(range(len(table.columns)))
     least = [_least(table, place) for place in kept]
+    gone: list[int] = []
     while kept and sum(least[place] for place in kept) + GAP * (len(kept) - 1) > width:
-        kept.remove(max(kept, key=lambda place: (table.columns[place].rank, place)))
-    return kept
+        gone.append(max(kept, key=lambda place: (table.columns[place].rank, place)))
+        kept.remove(gone[-1])
+    for place in reversed(gone):
+        if len(kept) > 1 and sum(least[place] for place in (*kept, place)) + GAP * len(kept) <= width:
+            kept.append(place)
+    return sorted(kept)
 
 
 def _least(table: Table, place: int) -> int:

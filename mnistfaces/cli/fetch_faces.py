@@ -52,6 +52,8 @@ def faces(
     from mnistfaces.fetching.faces.report import explain_states, write_report
 
     check_plot(plot)
+    if synthetic:
+        asked.refuse_with_synthetic()
     request = asked.request(dry_run=dry_run)
     out = output.open()
     folder = data_folder(data_dir)

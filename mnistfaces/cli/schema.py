@@ -31,7 +31,7 @@ def schema(
     found = {name: fields for name, fields in SCHEMA.items() if not asked or name.split(" --")[0] == asked}
     if not found:
         known = ", ".join(dict.fromkeys(name.split(" --")[0] for name in SCHEMA))
-        raise typer.BadParameter(f"{asked!r} is no command with rows: {known}", param_hint="COMMAND")
+        raise typer.BadParameter(f"{asked!r} is not one of {known}", param_hint="COMMAND")
     rows = [
         {
             "command": name,

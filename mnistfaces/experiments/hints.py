@@ -40,6 +40,9 @@ USUAL_LR = 1e-4
 MORE = 1.5
 """More training images are worth a hint where there are this many times as many."""
 
+WIDEST = 100.0
+"""How far apart two values of a longer list are at most, as a ratio: a list with 1e300 in it says nothing of steps."""
+
 AXES = ("lr", "epochs", "momentum", "batch_size", "hidden", "weight_decay", "gamma")
 """The options whose lists can be made longer at their ends."""
 
@@ -237,10 +240,10 @@ def _is_worse(row: Row, best: Row) -> bool:
 
 
 def _further(axis: str, value: float, inner: float, best: Row) -> list[float]:
-    """Returns values beyond an end, as far from it as what lies inside; none where there can be none."""
+    """Returns values beyond an end, as far from it as what lies inside, or by WIDEST; none where there can be none."""
     if axis == "momentum":
         return [_rounded(1 - (1 - value) / 10)] if value > inner else []
-    ratio = value / inner if inner else 10.0
+    ratio = min(max(value / inner if inner else 10.0, 1 / WIDEST), WIDEST)
     if value <= 0:
         return []
     if axis in ("lr", "weight_decay", "gamma"):

@@ -156,7 +156,8 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         content = place.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise RunError(f"{path} is not a run directory: it has no {CONFIG}") from None
+        why = f"it has no {CONFIG}" if path.exists() else "there is no such folder"
+        raise RunError(f"{path} is not a run directory: {why}") from None
     except OSError as error:
         raise FileError(f"cannot read {place}: {error.strerror or error}") from error
     try:

@@ -139,7 +139,9 @@ class Run(Displayed):
         path = self.path / name
         expected = self.config["sha256"].get(name)
         if expected is None:
-            raise RunError(f"{self.path} has no {name}: run its command again to finish it")
+            made = f"it was made by `mnf {self.command}`"
+            why = made if self.config["sha256"] else "run its command again to finish it"
+            raise RunError(f"{self.path} has no {name}: {why}")
         if not path.exists():
             raise RunError(f"{path} is gone: run its command again")
         if sha256_if_there(path) != expected:

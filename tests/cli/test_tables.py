@@ -51,9 +51,11 @@ class Told:
     def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         self.capsys, self.monkeypatch = capsys, monkeypatch
 
-    def __call__(self, rows: list[Row], width: int | None, chosen: Format = "table") -> list[str]:
+    def __call__(
+        self, rows: list[Row], width: int | None, chosen: Format = "table", columns: tuple[Column, ...] = COLUMNS
+    ) -> list[str]:
         self.monkeypatch.setattr("mnistfaces.cli._tables.width_of", lambda _: width)
-        Output(chosen).rows(rows, COLUMNS)
+        Output(chosen).rows(rows, columns)
         return [line.rstrip() for line in self.capsys.readouterr().out.splitlines()]
 
 
@@ -76,6 +78,25 @@ def test_what_does_not_fit_is_left_out_by_rank_and_named_below(told: Told) -> No
     assert "2 more columns: train, seconds (--format" in " ".join(told(ROWS, 40))
     assert "3 more columns: train, seconds, status (--format" in " ".join(told(ROWS, 30))
     assert not any("more column" in line for line in told(ROWS, 200))
+
+
+def test_a_narrow_column_of_higher_rank_stays_where_a_wide_one_has_to_go(told: Told) -> None:
+    rows = [
+        {"setting": f"{place} of {'x' * 12}", "path": f"{place}{'p' * 30}", "val": place / 7, "lr": place}
+        for place in range(3)
+    ]
+    columns = (text("setting", role="setting"), number("lr"), text("path"), percent("val", "val", rank=3))
+    lines = told(rows, 40, columns=columns)
+    assert lines[0].split() == ["setting", "lr", "val"]
+    assert lines[-1].startswith("1 more column: path")
+
+
+def test_settings_alone_are_no_table(told: Told) -> None:
+    rows = [{**dict.fromkeys("abc", f"{place}{'x' * 10}"), "test": place / 7} for place in range(3)]
+    columns = (*(text(name, role="setting") for name in "abc"), percent("test", "test-accuracy-of-all", rank=2))
+    lines = told(rows, 36, columns=columns)
+    assert [line.split()[-1] for line in lines if line.startswith("test-")] == ["0.0%", "14.3%", "28.6%"]
+    assert not any("more column" in line for line in lines)
 
 
 def test_one_row_is_lines_of_key_and_value(told: Told) -> None:
