@@ -103,7 +103,8 @@ def notes_on_step(row: Row) -> Iterator[str]:
         ends = (
             "at the optimum, as far as --eps asks or --dtype can tell" if reached else "before its end: raise --epochs"
         )
-        yield f"lbfgs stopped after {row['epoch']:,} iterations, {ends}"
+        after = f" after {row['epoch']:,} iterations" if row.get("epoch") is not None else ""  # a cell has several
+        yield f"lbfgs stopped{after}, {ends}"
     if row["reduction"] == "sum" and row["optimizer"] in GRADIENT_STEPS:
         lr, images = row["lr"], row["train_n"] * copies_of(row.get("augment"))
         images = min(row["batch_size"] or images, images)

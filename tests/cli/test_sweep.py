@@ -369,3 +369,10 @@ def test_the_trials_that_a_sweep_lists_are_those_of_per_seed_with_near_duplicate
         assert mean == pytest.approx(cell["test_accuracy"], abs=1e-12)
     ledger = [json.loads(line) for line in (mnf.folder / "out" / "trials.ndjson").read_text().splitlines()]
     assert {record["test_accuracy"] for record in ledger} != {trial["test_accuracy"] for trial in listed}
+
+
+def test_a_sweep_of_lbfgs_says_whether_its_best_cell_reached_the_optimum(mnf: Mnf) -> None:
+    line = ("sweep", "digits-sample", "--train-per-class", 8, "--optimizer", "lbfgs", "--seeds", 2)
+    done = mnf(*line, "--reduction", "mean", "--epochs", 3, "--weight-decay", "0,0.1")
+    assert "lbfgs stopped, before its end: raise --epochs" in done.stderr
+    assert "best by validation" in done.stderr.splitlines()[-1]

@@ -88,7 +88,7 @@ def test_a_narrow_column_of_higher_rank_stays_where_a_wide_one_has_to_go(told: T
     columns = (text("setting", role="setting"), number("lr"), text("path"), percent("val", "val", rank=3))
     lines = told(rows, 40, columns=columns)
     assert lines[0].split() == ["setting", "lr", "val"]
-    assert lines[-1].startswith("1 more column: path")
+    assert "1 more column: path (" in " ".join(lines)
 
 
 def test_settings_alone_are_no_table(told: Told) -> None:
