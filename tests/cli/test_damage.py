@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import Mnf
-from damage import damaged, tries
 
 if TYPE_CHECKING:
     import subprocess
@@ -273,30 +272,3 @@ def test_shards_work_side_by_side_and_the_whole_waits_for_them(mnf: Mnf, env: di
     assert "waiting for out: it is in use by process" in gathered[2]
     lines = [line for path in (mnf.folder / "out").glob("trials*.ndjson") for line in path.read_text().splitlines()]
     assert len(lines) == 4  # nothing is done twice
-
-
-# --- by chance -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.long
-def test_two_hundred_damaged_ledgers_end_with_the_same_table(whole: Mnf, here: Mnf) -> None:
-    path = here.folder / "swept" / "trials.ndjson"
-    content = path.read_bytes()
-    for rng in tries(200):
-        path.write_bytes(damaged(content, rng))
-        done = here(*SWEEP)
-        assert "Traceback" not in done.stderr
-        assert numbers(here) == numbers(whole)
-
-
-@pytest.mark.long
-def test_two_hundred_damaged_configurations_are_one_line_or_believed_rightly(here: Mnf) -> None:
-    path = here.folder / "one" / "config.json"
-    content, right = path.read_bytes(), here("evaluate", "one").stdout
-    for rng in tries(200):
-        path.write_bytes(damaged(content, rng))
-        done = here("evaluate", "one", code=None)
-        if done.code == 0:
-            assert done.stdout == right
-        else:
-            assert (done.code, done.complaint.startswith("one/config.json is damaged (")) == (1, True)

@@ -5,7 +5,6 @@ work are met and not those of imports; with MNF_TEST_FRESH=1 every process start
 """
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -20,7 +19,6 @@ from damage import tries
 from pictures import make_folder
 from rude_server import RudeServer, picture, reply, send
 from simulator.remains import differences, rows_of, state_of, unproven
-from warm_shell import warm_programs
 
 SMALL = ("digits-sample", "--train-per-class", 20, "--test-per-class", 20)
 NET = ("--model", "mlp", "--batch-size", 20)
@@ -82,17 +80,6 @@ JOBS = {
         words=("fetch", "faces", "--list", "faces.txt", "--res", "16,24", "--jobs", 2), kills=250, prepare=faces_list
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
-    """Yields the folder of a program that starts at once; None where one is to start from nothing."""
-    if os.environ.get("MNF_TEST_FRESH"):
-        yield None
-    else:
-        folder = tmp_path_factory.mktemp("programs")
-        with warm_programs(folder, Mnf(folder).environment()):
-            yield folder
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import platform
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,23 @@ def refuse_locks(patch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     patch.setattr("fcntl.flock", refuse)
+
+
+def test_of_two_that_follow_a_dead_holder_at_once_the_later_has_the_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_locks(monkeypatch)
+    standing = tmp_path / ".lock.held"
+    gone, later = (
+        Holder(pid=pid, host=platform.node(), since="2026-01-01 00:00:00") for pid in (2**22 + 1, os.getppid())
+    )
+    standing.write_text(json.dumps(asdict(gone)))
+    monkeypatch.setattr(locks.time, "sleep", lambda _: standing.write_text(json.dumps(asdict(later))))
+    lease = Lease(tmp_path / ".lock")
+    assert lease.take() == later
+    assert not lease.is_held
+    lease.release()
+    assert json.loads(standing.read_text()) == asdict(later)
 
 
 def test_where_locks_come_and_go_one_has_the_lease_all_the_same(

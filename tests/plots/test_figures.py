@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from mnistfaces.landscape import (
     surface,
 )
 from mnistfaces.plots.evaluation import confusion_figure, mistakes_figure
+from mnistfaces.plots.figures import inline_svg
 from mnistfaces.plots.landscape import contour_figure, paths_figure
 from mnistfaces.plots.mosaic import image_sheet
 from mnistfaces.plots.training import learning_curve
@@ -104,3 +106,9 @@ def test_names_are_neither_mathematics_nor_orders_to_a_terminal(draw: Callable[[
     assert all("\x1b" not in text and "\u202e" not in text for text in told)
     named = [text for text in figure.findobj(Text) if "wrong" in text.get_text()]
     assert [text.get_text() for text in named if text._preprocess_math(text.get_text())[1]] == []
+
+
+def test_the_title_of_a_drawing_on_a_page_is_its_name_without_orders_to_a_terminal() -> None:
+    drawing = inline_svg(image_sheet({"a": PIXELS[None]}, "a"), f"<i>{NAME}")
+    (title,) = [node.text for node in ET.fromstring(drawing).iter() if node.tag.endswith("title")]  # noqa: S314  our own
+    assert title == "<i>" + NAME.replace("\x1b", r"\x1b").replace("\u202e", r"\u202e")

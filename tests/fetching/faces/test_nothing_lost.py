@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faces_web import COLOR, GRAY, PHOTOS, SHAS, fetch, follow, make_web
-from rude_server import RudeServer, reset
+from rude_server import RudeServer, reply, reset, send
 
 from mnistfaces.datasets.faces import faces_path, load_faces
 from mnistfaces.datasets.store import open_dataset
@@ -88,6 +88,18 @@ def test_a_damaged_photograph_is_moved_aside_and_its_crops_stay(tmp_path: Path) 
     again = fetch(tmp_path, variants=(GRAY, COLOR))
     assert again.counts[0]["kept"] == 2
     assert load_faces(tmp_path / "data", 20, color=True).ids.tolist() == before
+
+
+def test_a_dataset_that_grows_keeps_the_faces_of_a_damaged_photograph(web: RudeServer, tmp_path: Path) -> None:
+    fetch(tmp_path)
+    old = load_faces(tmp_path / "data", 16, color=False)
+    photograph(tmp_path, 0).write_bytes(PHOTOS[0][:-1])
+    web.routes["http://host1.example/1.jpg"] = send(reply(PHOTOS[1]))
+    fetch(tmp_path, retry=("all",))
+    new = load_faces(tmp_path / "data", 16, color=False)
+    assert new.ids.tolist() == ["baldwin-1", "baldwin-2", "baldwin-3", "hader-4"]
+    assert np.array_equal(new.inputs[[0, 1, 3]], old.inputs)
+    assert not (tmp_path / "data" / "faces" / "replaced").exists()  # nothing was lost that would need a copy
 
 
 @pytest.mark.usefixtures("web")

@@ -4,13 +4,14 @@ import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rude_server import RudeServer, picture, reply, reset, send, silence
 
 from mnistfaces.errors import FileError
 from mnistfaces.fetching.faces.originals import Originals
-from mnistfaces.fetching.web.client import Client, ClientConfig
+from mnistfaces.fetching.web.client import Client, ClientConfig, Reply
 from mnistfaces.fetching.web.download import Download
 from mnistfaces.fetching.web.hosts import Settled, Wanted
 from mnistfaces.fetching.web.policy import Rules
@@ -188,3 +189,18 @@ def test_the_time_of_a_url_is_counted_over_its_redirects(proxied: RudeServer, tm
     (found,) = run(tmp_path, ["http://host0.example/"], rules).values()
     assert found.outcome.state == "timeout"
     assert len(proxied.targets) < 6
+
+
+def test_after_a_redirect_only_the_rest_of_the_time_is_left(
+    proxied: RudeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxied.routes["http://a.example/"] = send(reply(b"", "302 Found", Location="http://b.example/"))
+    left, real = [], Client.get_once
+
+    def get_once(client: Client, url: str, *, deadline_s: float, **options: Any) -> Reply:  # noqa: ANN401  as it is
+        left.append(deadline_s)
+        return real(client, url, deadline_s=deadline_s, **options)
+
+    monkeypatch.setattr(Client, "get_once", get_once)
+    assert states(run(tmp_path, ["http://a.example/"])) == ["http_error"]
+    assert QUICK.deadline_s == left[0] > left[1]
