@@ -38,7 +38,11 @@ def half_written(path: Path) -> Path:
 
 
 def tries(usual: int) -> Iterator[random.Random]:
-    """Yields a generator per try, each with its own seed: as many as MNF_TEST_TRIES says, from MNF_TEST_SEED on."""
+    """Yields a generator per try, as many as MNF_TEST_TRIES says, from the seed that MNF_TEST_SEED says on.
+
+    The last seed that stands in the output of a test is that of the try which failed.
+    """
     first = int(os.environ.get("MNF_TEST_SEED", "0"))
-    for number in range(int(os.environ.get("MNF_TEST_TRIES", usual))):
-        yield random.Random(first * 1_000_003 + number)  # noqa: S311  damage, not secrets
+    for seed in range(first, first + int(os.environ.get("MNF_TEST_TRIES", usual))):
+        print(f"MNF_TEST_SEED={seed}")  # noqa: T201  see above
+        yield random.Random(seed)  # noqa: S311  damage, not secrets

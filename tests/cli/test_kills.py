@@ -5,6 +5,8 @@ work are met and not those of imports; with MNF_TEST_FRESH=1 every process start
 """
 
 import hashlib
+import os
+import random
 import re
 import shutil
 import subprocess
@@ -15,7 +17,6 @@ from pathlib import Path
 
 import pytest
 from conftest import Mnf
-from damage import tries
 from pictures import make_folder
 from rude_server import RudeServer, picture, reply, send
 from simulator.remains import differences, rows_of, state_of, unproven
@@ -155,10 +156,12 @@ def kill_often(name: str, kills: int, places: tuple[Place, Place]) -> None:
     before_s = time.monotonic()
     right_rows, right = alone.end()
     wall_s = time.monotonic() - before_s
-    ends, epoch = 0, 0
-    for rng in tries(kills):
+    seed, kills = int(os.environ.get("MNF_TEST_SEED", "0")), int(os.environ.get("MNF_TEST_TRIES", kills))
+    rng = random.Random(seed)  # noqa: S311  moments, no secrets
+    done, ends, epoch = 0, 0, 0
+    while done < kills:
         before = killed.finished()
-        told, rows = killed.kill(rng.uniform(0, 1.2 * wall_s))
+        told, rows = killed.kill(rng.uniform(0, wall_s))
         after = killed.finished()
         if not (killed.mnf.folder / (killed.job.result or "nothing")).is_file():
             lost = [one for one, lines in before.items() if one not in after or after[one][: len(lines)] != lines]
@@ -166,12 +169,14 @@ def kill_often(name: str, kills: int, places: tuple[Place, Place]) -> None:
         if goes_on := GOES_ON.search(told):
             assert int(goes_on[1].replace(",", "")) >= epoch, told
             epoch = int(goes_on[1].replace(",", ""))
+        done += rows is None
+        wall_s *= 1.03 if rows is None else 0.9  # what a run takes depends on who else is at work on the machine
         if rows is not None:
             check(killed.kept(rows), (right_rows, right))
             killed.clear()
             ends, epoch = ends + 1, 0
     check(killed.end(), (right_rows, right))
-    print(f"{name}: {kills} kills in {wall_s:.2f} s each, ended {ends} times before")  # noqa: T201  the tier's record
+    print(f"{name}: {done} kills of seed {seed}, {ends} times it had ended before")  # noqa: T201  the tier's record
 
 
 def check(found: tuple[list[object], dict[str, str]], right: tuple[list[object], dict[str, str]]) -> None:

@@ -17,7 +17,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from mnistfaces.fetching.web import pinned
 from mnistfaces.fetching.web.client import USER_AGENT, Client, ClientConfig
 from mnistfaces.fetching.web.failures import ProxyError, RequestFailed
-from mnistfaces.fetching.web.pinned import PinnedAdapter
+from mnistfaces.fetching.web.pinned import Budget, Pin, PinnedAdapter
 from mnistfaces.fetching.web.urls import host_of
 
 KIB = 1 << 10
@@ -211,6 +211,24 @@ def test_what_cannot_be_asked_for_is_a_bad_url(client: Client, url: str) -> None
     assert failure(client, url).state == "bad_url"
 
 
+@pytest.mark.parametrize("url", ["ftp://a.example/", "file:///a", "javascript:0", "//a.example/", "a.example/"])
+def test_only_http_and_https_are_asked_whatever_a_library_could_do(url: str) -> None:
+    with pytest.raises(RequestFailed, match="neither http nor https"):
+        host_of(url)
+
+
+@pytest.mark.parametrize("sign", ["\0", "\t", "\n", "\r", "\x1b", "\x7f"])
+def test_a_control_character_anywhere_in_an_address_is_refused(sign: str) -> None:
+    for url in (
+        f"http://a.exa{sign}mple/",
+        f"http://a.example/{sign}",
+        f"http://a.example/?a={sign}",
+        f"{sign}http://a/",
+    ):
+        with pytest.raises(RequestFailed, match="control characters"):
+            host_of(url)
+
+
 def test_a_closed_port_is_refused_and_an_unknown_name_is_dns(client: Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -371,6 +389,16 @@ def test_a_far_host_behind_a_tunnel_that_never_answers_ends_at_the_deadline(
         began = time.monotonic()
         assert failure(Client(), "https://rude.example/", DEADLINE).state == "timeout"
     assert time.monotonic() - began < DEADLINE + 0.5
+
+
+def test_once_a_tunnel_is_open_tls_has_the_time_of_a_connection_and_not_that_of_its_last_read() -> None:
+    connection = pinned._PinnedHTTPS("far.example")
+    connection.pin = Pin(budget=Budget(seconds=60, limit_bytes=1), read_s=0.2, allow_private=False, target="/")
+    connection.timeout, connection._open_tunnel = 7.0, lambda: None
+    with socket.socket() as connection.sock:
+        connection.sock.settimeout(0.2)
+        connection._tunnel()
+        assert connection.sock.gettimeout() == 7.0
 
 
 SPELLINGS = [
