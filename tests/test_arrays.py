@@ -163,6 +163,11 @@ def test_a_header_that_lies_about_the_size_is_refused(tmp_path: Path, shape: str
     )
 
 
+@pytest.mark.parametrize("shape", ["(1,)", "(3, 5)", "()"])
+def test_values_that_are_not_there_are_not_made_up(tmp_path: Path, shape: str) -> None:
+    refused(write_zip(tmp_path / "a.npz", {"a.npy": npy("'|u1'", shape, b"")}), "'a'", "there are 0 bytes")
+
+
 @pytest.mark.parametrize(
     "shape",
     ["(0, 999999999999, 999999999999, 999999999999)", "(-1,)", "((((((", "1" * 9000, "(" + "1, " * 60 + ")"],

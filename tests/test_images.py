@@ -1,5 +1,7 @@
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -24,6 +26,26 @@ def test_rgb_pixels_come_back_as_they_were_stored() -> None:
     assert np.array_equal(images.decode(saved(Image.fromarray(RGB), "BMP")), RGB)
     assert np.array_equal(images.decode(saved(Image.fromarray(RGB), "TIFF")), RGB)
     assert np.array_equal(images.decode(saved(Image.fromarray(RGB), "WEBP", lossless=True)), RGB)
+
+
+HUGE = """
+import io, struct, sys, zlib
+from PIL import Image
+from mnistfaces import images
+file = io.BytesIO()
+Image.new("L", (1, 1)).save(file, "PNG")
+head = b"IHDR" + struct.pack(">2I", 10_000, 10_000) + file.getvalue()[24:29]  # more than Pillow likes, too
+content = file.getvalue()[:12] + head + struct.pack(">I", zlib.crc32(head)) + file.getvalue()[33:]
+try:
+    images.decode(content)
+except images.Undecodable as error:
+    print(error)
+"""
+
+
+def test_an_image_that_claims_too_many_pixels_is_refused_and_a_library_says_nothing_of_it() -> None:
+    done = subprocess.run([sys.executable, "-c", HUGE], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"more than {images.MAX_PIXELS} pixels\n", "")
 
 
 def test_gray_and_two_valued_images_become_rgb() -> None:

@@ -4,6 +4,7 @@ import errno
 import gzip
 import os
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from own_data import classes, csv, idx, keras, metadata_csv, splits, write_png
 
 from mnistfaces.datasets import cache, load_dataset
 from mnistfaces.datasets.layouts import rows
+from mnistfaces.datasets.layouts.idx import read_idx
 from mnistfaces.errors import DataError, MnistFacesError
 
 Write = Callable[[Path], Path]
@@ -214,6 +216,19 @@ def test_a_packed_table_that_swells_is_refused_early(tmp_path: Path, monkeypatch
     )
     with pytest.raises(DataError, match="unpacks to more than"):
         load_dataset(tmp_path / "mine.csv.gz")
+
+
+def test_a_packed_idx_file_is_unpacked_no_further_than_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "train-labels-idx1-ubyte.gz"
+    path.write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x05" + bytes(100 << 20)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="has more than 13 of 13 bytes"):
+            read_idx(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 @pytest.mark.parametrize(

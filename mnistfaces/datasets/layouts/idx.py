@@ -1,6 +1,7 @@
 """A folder of four IDX files, packed or not: MNIST and the sets that take its place."""
 
 import math
+import os
 import re
 import struct
 import zlib
@@ -89,7 +90,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     """
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_BYTES)
+            content = file.read(min(os.fstat(file.fileno()).st_size, MOST_BYTES))  # it takes what is asked for at once
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     unpacker: Any = zlib.decompressobj(GZIP_WBITS) if content[:2] == b"\x1f\x8b" else None
