@@ -13,13 +13,15 @@ from rude_server import RudeServer, picture, reply, send
 
 from mnistfaces import arrays, images
 from mnistfaces.cli import _lists, _workers
-from mnistfaces.config import MOST_TRIALS, TrainConfig
+from mnistfaces.config import MOST_TRIALS, SplitConfig, TrainConfig
 from mnistfaces.config.checks import MOST, MOST_HIDDEN
 from mnistfaces.datasets import duplicates, matfile
 from mnistfaces.datasets.layouts import idx, rows
 from mnistfaces.datasets.variants import Variant
 from mnistfaces.errors import MnistFacesError
 from mnistfaces.evaluation import csv_lines
+from mnistfaces.experiments import trials
+from mnistfaces.experiments.trials import Cell, Grid
 from mnistfaces.fetching.faces.fetch import LARGEST_RES, FacesRequest
 from mnistfaces.fetching.web.client import Client, ClientConfig
 from mnistfaces.fetching.web.download import Download
@@ -161,6 +163,16 @@ def values_of_a_list(more: int, _: Path, patch: pytest.MonkeyPatch) -> object:
     return _lists.read_integers([f"lin:1:{5 + more}:{5 + more}"], "--epochs")
 
 
+def trials_of_a_sweep(more: int, _: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(trials, "MOST_TRIALS", 6)
+    return Grid(cells=(Cell(training=TrainConfig(), split=SplitConfig()),), seeds=tuple(range(6 + more)))
+
+
+def folds_of_a_sweep(more: int, _: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(trials, "MOST_TRIALS", 6)
+    return Grid(cells=(Cell(training=TrainConfig(), split=SplitConfig(folds=6 + more)),))
+
+
 def shards(more: int, *_: object) -> object:
     return _workers.read_shard(f"1/{MOST_TRIALS + more}")
 
@@ -198,6 +210,8 @@ CASES: tuple[Case, ...] = (
     epochs,
     hidden,
     values_of_a_list,
+    trials_of_a_sweep,
+    folds_of_a_sweep,
     shards,
     resolution,
     whole_number,
