@@ -12,6 +12,7 @@ from mnistfaces.datasets.faces import forms_kept
 from mnistfaces.datasets.store import data_dir as resolve
 from mnistfaces.devices import may_have_gpu
 from mnistfaces.errors import MnistFacesError
+from mnistfaces.text import counted
 
 PACKAGES = (
     "mnistfaces",
@@ -46,7 +47,10 @@ def items(data_dir: Path | None = None) -> Iterator[tuple[str, str]]:
     writable = os.access(nearest, os.W_OK)
     yield "data folder", f"{folder}{'' if folder.exists() else ' (not there yet)'}{'' if writable else ' (read-only)'}"
     entries, size = cache_size(folder)
-    yield "cache", f"{entries} entries, {size / 1e6:.1f} MB (mnf fetch --clear-cache empties it)"
+    yield (
+        "cache",
+        f"{entries} {'entry' if entries == 1 else 'entries'}, {size / 1e6:.1f} MB (mnf fetch --clear-cache empties it)",
+    )
     for name, kind in NAMES.items():
         kept = forms_kept(folder, name) if kind == "faces" else []
         for form in [vars(variant) for variant in kept] or [{}]:

@@ -89,20 +89,27 @@ def _sentences(above: Sequence[str], width: int) -> list[str]:
 
 
 def _print_pairs(table: Table, width: int) -> None:
-    """Prints every row as lines of key and value; a value that does not fit beside its key stands below it."""
-    keys = max(display_width(column.title) for column in table.columns) + GAP
+    """Prints every row as lines of key and value; of two columns of words, the first is the key."""
+    if len(table.columns) == 2 and len(table.cells) > 1 and not table.columns[0].number:  # noqa: PLR2004  key and value
+        _print_lines([(key, value, table.columns[1].number) for key, value in table.cells], width)
+        return
     for number, line in enumerate(table.cells):
         if number:
             print()
-        for column, cell in zip(table.columns, line, strict=True):
-            if not cell:
-                continue
-            words = [cell] if column.number else cell.split(" ")
-            if keys + max(map(display_width, words)) <= width:
-                first = _padded(column.title, keys) + words[0]
-                print("\n".join(wrapped([first, *words[1:]], width, indent=" " * keys)))
-            else:
-                print("\n".join([column.title, *wrapped([f"  {words[0]}", *words[1:]], width, indent="  ")]))
+        pairs = zip(table.columns, line, strict=True)
+        _print_lines([(column.title, cell, column.number) for column, cell in pairs if cell], width)
+
+
+def _print_lines(pairs: Sequence[tuple[str, str, bool]], width: int) -> None:
+    """Prints keys and values, the third saying whether the value is one piece; one that does not fit stands below."""
+    keys = max((display_width(key) for key, _, _ in pairs), default=0) + GAP
+    for key, value, whole in pairs:
+        words = [value] if whole else value.split(" ")
+        if keys + max(map(display_width, words)) <= width:
+            first = _padded(key, keys) + words[0]
+            print("\n".join(wrapped([first, *words[1:]], width, indent=" " * keys)))
+        else:
+            print("\n".join([key, *wrapped([f"  {words[0]}", *words[1:]], width, indent="  ")]))
 
 
 def _padded(text: str, width: int) -> str:

@@ -30,7 +30,7 @@ def _recall(row: Row) -> str:
 COLUMNS: tuple[Column, ...] = (
     text("class"),
     percent("precision", "precision", rank=2),
-    Column("recall, of all accuracy [95 %]", _recall, "result"),
+    Column("recall (all: accuracy) [95 %]", _recall, "result"),
     number("support", "images", digits=9, role="result", rank=3),
 )
 

@@ -11,6 +11,7 @@ from mnistfaces.cli._options import DataDirOption, DeviceOption, ForceOption, Ou
 from mnistfaces.cli._output import Output
 from mnistfaces.cli._reproduce_summary import COLUMNS, suggest_next, sum_up
 from mnistfaces.config import Protocol, Scale
+from mnistfaces.text import counted
 
 if TYPE_CHECKING:
     from mnistfaces.reproduce.reproduction import Reproduction
@@ -85,7 +86,7 @@ def reproduce(
 
 def _rows(streams: Output, job: "Reproduction") -> Iterator[Row]:
     """Yields the rows of each part as soon as it is done; says what is missing."""
-    streams.note(f"{len(job.config.parts)} parts at --scale {job.config.scale}, into {job.folder.path}")
+    streams.note(f"{counted(len(job.config.parts), 'part')} at --scale {job.config.scale}, into {job.folder.path}")
     for record in streams.follow(job.run()):
         for reason in record.missing if streams.format != "table" else ():
             streams.note(f"part {record.number}: {reason}")

@@ -7,7 +7,12 @@ import typer
 from mnistfaces.cli._columns import Column, text
 from mnistfaces.cli._options import OutputOptions, flat
 
-COLUMNS: tuple[Column, ...] = tuple(map(text, ("command", "field", "type", "unit", "meaning")))
+COLUMNS: tuple[Column, ...] = (
+    *map(text, ("command", "field")),
+    text("type", rank=3),
+    text("unit", rank=2),
+    text("meaning"),
+)
 
 
 @flat

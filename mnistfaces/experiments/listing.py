@@ -1,5 +1,6 @@
 """The runs that are kept: what each was asked, how it ended, and which of them `mnf runs --prune` offers to remove."""
 
+import json
 import shlex
 import time
 from collections.abc import Iterator, Sequence
@@ -47,7 +48,7 @@ def _why(one: Listed, newer: Sequence[Listed]) -> str | None:
     """Returns why a run is not worth keeping; None where it is, or where a process is at work on it.
 
     `unfinished`: its command has not ended, and goes on if it is typed again. `failed`: it came to nothing.
-    `superseded`: a newer folder holds the same run, or its numbers are of an arithmetic that this release has left.
+    `superseded`: a newer folder holds all of the same run, or its numbers are of an arithmetic that this release left.
     `temporary`: a killed command left nothing but half-written files.
     """
     if one.config is None:
@@ -58,9 +59,26 @@ def _why(one: Listed, newer: Sequence[Listed]) -> str | None:
         return "unfinished"
     if one.row["status"] in LOST:
         return "failed"
-    twins = (other for other in newer if other.config is not None and other.config["hash"] == one.config["hash"])
-    finished = any(other.config is not None and other.config["sha256"] for other in twins)
-    return "superseded" if finished or one.config["arithmetic"] < ARITHMETIC else None
+    replaced = any(_replaces(other, one) for other in newer)
+    return "superseded" if replaced or one.config["arithmetic"] < ARITHMETIC else None
+
+
+def _replaces(newer: Listed, one: Listed) -> bool:
+    """Returns whether a newer folder holds all that one holds: two that grow may hold unlike parts of one run."""
+    if newer.config is None or one.config is None or newer.config["hash"] != one.config["hash"]:
+        return False
+    try:
+        return bool(newer.config["sha256"]) and _pieces(one) <= _pieces(newer)
+    except (OSError, ValueError, LookupError, TypeError):  # damaged: nobody knows what it holds
+        return False
+
+
+def _pieces(one: Listed) -> set[str]:
+    """Returns what a folder that grows holds: a sweep's trials and kept weights, the parts of the report."""
+    ledgers = one.path.glob("trials*.ndjson")
+    trials = {json.loads(line)["trial"] for ledger in ledgers for line in ledger.read_text("utf-8").splitlines()}
+    grown = (*one.path.glob("weights/*.safetensors"), *one.path.glob("parts/*.json"))
+    return trials | {path.name for path in grown}
 
 
 def _look(path: Path) -> Listed | None:
@@ -111,8 +129,11 @@ def _ended(run: Run) -> Row:
         if run.command == "train":
             return {"accuracy": run.row["test_accuracy"], "status": run.row["status"]}
         if run.command == "sweep":
-            best = run.summary()["best"]
-            return {"accuracy": best and best["test_accuracy"], "status": best["status"] if best else "failed"}
+            summary = run.summary()
+            if (best := summary["best"]) is not None:
+                return {"accuracy": best["test_accuracy"], "status": best["status"]}
+            ended = any(row["n"] for row in summary["cells"])  # without validation images none is the best
+            return {"status": "ok" if ended else "failed"}
     except (MnistFacesError, LookupError, ValueError):
         return {"status": "damaged"}
     return {"status": "ok"}

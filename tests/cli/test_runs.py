@@ -11,7 +11,9 @@ from conftest import Mnf
 from damage import half_written
 from kept_runs import MLP, SOFTMAX, keep_run
 
+from mnistfaces import Cell, Grid, SplitConfig, TrainConfig, sweep
 from mnistfaces.cli._schema import SCHEMA
+from mnistfaces.experiments.listing import list_runs
 from mnistfaces.files.locks import Lease
 
 FIELDS = ["run", "command", "dataset", "setting", "accuracy", "status", "age", "bytes", "why"]
@@ -128,3 +130,18 @@ def test_a_folder_of_half_written_files_is_temporary_and_a_stranger_is_no_run(mn
 def test_no_runs_is_said(mnf: Mnf) -> None:
     answer = mnf("runs")
     assert (answer.stdout, answer.stderr) == ("", "no runs in runs: mnf train and mnf sweep keep theirs there\n")
+
+
+@pytest.mark.parametrize(("newer", "superseded"), [("few", []), ("more", ["few"])])
+def test_a_sweep_goes_only_where_a_newer_folder_holds_all_of_its_trials(
+    mnf: Mnf, monkeypatch: pytest.MonkeyPatch, newer: str, superseded: list[str]
+) -> None:
+    monkeypatch.chdir(mnf.folder)
+    split = SplitConfig(train_per_class=2, test_per_class=2)
+    for name, rates in (("few", [1e-3]), ("more", [1e-4, 1e-3])):
+        cells = tuple(Cell(training=TrainConfig(lr=lr, epochs=1), split=split) for lr in rates)
+        sweep(Grid(cells=cells, seeds=(0,)), "digits-sample", out=Path("runs") / name)
+        os.utime(Path("runs") / name / "config.json", (1, time.time() - (10 if name == newer else 1000)))
+    listed = list_runs(Path("runs"))
+    assert len({one.config["hash"] for one in listed if one.config is not None}) == 1
+    assert [one.path.name for one in listed if one.row["why"] == "superseded"] == superseded

@@ -99,6 +99,12 @@ def test_settings_alone_are_no_table(told: Told) -> None:
     assert not any("more column" in line for line in lines)
 
 
+def test_of_two_columns_too_wide_for_the_window_the_first_is_the_key(told: Told) -> None:
+    rows = [{"item": "python", "value": "3.11"}, {"item": "platform", "value": f"on {PATH}"}]
+    lines = told(rows, 40, columns=(text("item"), text("value")))
+    assert lines == ["python    3.11", "platform", "  on", f"  {PATH}"]
+
+
 def test_one_row_is_lines_of_key_and_value(told: Told) -> None:
     assert told(ROWS[:1], 60) == [
         "model softmax",
