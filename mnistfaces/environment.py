@@ -47,10 +47,8 @@ def items(data_dir: Path | None = None) -> Iterator[tuple[str, str]]:
     writable = os.access(nearest, os.W_OK)
     yield "data folder", f"{folder}{'' if folder.exists() else ' (not there yet)'}{'' if writable else ' (read-only)'}"
     entries, size = cache_size(folder)
-    yield (
-        "cache",
-        f"{entries} {'entry' if entries == 1 else 'entries'}, {size / 1e6:.1f} MB (mnf fetch --clear-cache empties it)",
-    )
+    held = counted(entries, "entry", "entries")
+    yield "cache", f"{held}, {size / 1e6:.1f} MB (mnf fetch --clear-cache empties it)"
     for name, kind in NAMES.items():
         kept = forms_kept(folder, name) if kind == "faces" else []
         for form in [vars(variant) for variant in kept] or [{}]:

@@ -30,8 +30,9 @@ COLUMNS = (
 )
 ENDS = (
     *COLUMNS[:4],
-    number("steps", role="result", rank=2),
-    *COLUMNS[5:7],
+    number("steps", role="result", rank=3),
+    number("w1", digits=6, role="result", rank=2),
+    number("w2", digits=6, role="result", rank=2),
     number("loss", "cost at the end", digits=7, role="result"),
     number("lowest", "lowest cost", digits=7, role="result", rank=3),
     number("lowest_step", "at step", role="result", rank=3),
