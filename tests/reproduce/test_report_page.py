@@ -19,7 +19,7 @@ from mnistfaces.reproduce.blocks import build_blocks, show_difference, show_inte
 from mnistfaces.reproduce.comparison import judge
 from mnistfaces.reproduce.markdown import build_markdown
 from mnistfaces.reproduce.parts import PARTS
-from mnistfaces.reproduce.published import Published, load_published, published_in
+from mnistfaces.reproduce.published import ACCURACIES, Published, load_published, published_in
 from mnistfaces.reproduce.records import Finding, PartRecord
 from mnistfaces.reproduce.report_page import build_report
 from mnistfaces.reproduce.summary import show_duration, summarize
@@ -251,3 +251,18 @@ def test_in_print_two_pictures_stand_side_by_side(opened: Browser, written: Path
     )
     opened.tool("Emulation.setEmulatedMedia", media="")
     assert columns == 2
+
+
+def test_a_repeated_draw_is_told_in_the_first_lines(records: Sequence[PartRecord], figures: Path) -> None:
+    def again(record: PartRecord) -> PartRecord:
+        of_draw = [one for one in published_in(record.number) if one.quantity in ACCURACIES]
+        rows = tuple(judge(Finding(figure=one, value=one.value, exact=True)) for one in of_draw)
+        return replace(record, rows=rows)
+
+    drawn = [again(record) if record.number in (4, 5) else record for record in records]
+    equal = [one for number in (4, 5) for one in published_in(number) if one.quantity in ACCURACIES]
+    said = f"{len(equal)} of {len(equal)} accuracies of Tables 1 and 2 come out equal in every printed digit"
+    page, text = build_report(drawn, "full", figures), build_markdown(drawn, "full", "figures")
+    assert said in page[: page.index("<section")]
+    assert "--draw published" in page[: page.index("<section")]
+    assert said in "\n".join(text.splitlines()[:6])
