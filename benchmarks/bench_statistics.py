@@ -369,6 +369,9 @@ SPLITS = {
     "4 x 5 folds, nearest mean": Splits(trials=5, folds=True, repeats=4),
 }
 TESTED = (
+    "2 wild seeds, 2,000 images",
+    "3 wild seeds, 2,000 images",
+    "5 seeds, 1 in 10 collapses",
     "1 trial, 120 images",
     "2 seeds, 120 images",
     "5 seeds, 120 images",
@@ -444,15 +447,16 @@ def show_tests(repeats: int) -> float:
     print("two cells".ljust(35), "alarms %", "width, points".rjust(14), "found % at 5".rjust(14), "at 10 points")
     most = 0.0
     for name in TESTED:
-        experiment = (SEEDS | SPLITS)[name]
+        experiment = (SEEDS | SPLITS | WEAK_SPOTS)[name]
         rate, width = false_alarms(experiment, repeats)
-        most = max(most, rate)
+        most = max(most, 0.0 if name in WEAK_SPOTS else rate)
         found = (power(experiment, difference, repeats // 2) for difference in (0.05, 0.10))
         shown = (f"{100 * share:14.0f}" for share in found)
         print(name.ljust(35), f"{100 * rate:8.1f}", f"{100 * width:14.1f}", *shown, flush=True)
     print(f"\nthe best of {CELLS} equal cells left out".ljust(36), "%")
-    for name in ("1 trial, 120 images", "5 seeds, 120 images", "5 wild seeds, 120 images", "10 splits, nearest mean"):
-        rate = family_alarms((SEEDS | SPLITS)[name], CELLS, repeats // 2)
+    left_out = "1 trial, 120 images", "5 seeds, 120 images", "5 wild seeds, 120 images", "10 splits, nearest mean"
+    for name in ("2 wild seeds, 2,000 images", *left_out):
+        rate = family_alarms((SEEDS | SPLITS | WEAK_SPOTS)[name], CELLS, repeats // 2)
         most = max(most, rate)
         print(name.ljust(35), f"{100 * rate:8.1f}", flush=True)
     return most

@@ -52,6 +52,8 @@ def show_pairs(streams: Output, field: "Field", margin: float | None) -> Sequenc
     if streams.format == "table":
         for said in dict.fromkeys(str(row["verdict"]) for row in rows if " (" in str(row["verdict"])):
             streams.note(said)
+    for caution in dict.fromkeys(str(row["caution"]) for row in rows if row["caution"]):
+        streams.note(caution)
     if len(rows) > 1:
         streams.note(f"p is adjusted for {len(rows)} pairs (Holm); each interval stands for its pair alone")
     advice = comparing.advice(contenders)

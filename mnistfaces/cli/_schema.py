@@ -130,6 +130,7 @@ SCHEMA: Mapping[str, tuple[Field, ...]] = {
         Field("discordant", "integer", "Groups of images that one had right and the other wrong."),
         Field("a_above_b", "number", "P(a > b): chance that a training of a beats one of b.", "fraction", null=True),
         Field("verdict", "string", "What the interval says."),
+        Field("caution", "string", "Why p errs more often than it says, where that is known; else empty."),
     ),
     "compare --board": (
         Field("rank", "integer", "Place by accuracy; equals share one.", null=True),

@@ -12,6 +12,7 @@ from mnistfaces.statistics.planning import Design, assumptions_of
 from mnistfaces.statistics.proportions import LEVEL
 from mnistfaces.statistics.scores import Board, TrialScores
 from mnistfaces.statistics.selection import holm
+from mnistfaces.statistics.variance import WILD
 
 
 def compare(contenders: Sequence[Contender], *, margin: float | None = None) -> Iterator[Row]:
@@ -46,6 +47,7 @@ def compare(contenders: Sequence[Contender], *, margin: float | None = None) -> 
             "discordant": result.discordant,
             "a_above_b": result.above,
             "verdict": said,
+            "caution": WILD if result.wild else "",
         }
 
 

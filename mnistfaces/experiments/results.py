@@ -19,19 +19,16 @@ from mnistfaces.statistics.intervals import accuracy_interval, accuracy_interval
 from mnistfaces.statistics.planning import assumptions_of
 from mnistfaces.statistics.scores import Board, order_of
 from mnistfaces.statistics.selection import NestedAccuracy, confidence_set, nested_accuracy
-from mnistfaces.statistics.variance import parts_of
+from mnistfaces.statistics.variance import FEW_TRIALS, WILD, parts_of
 
 if TYPE_CHECKING:
     from mnistfaces.statistics.scores import TrialScores
 
 METRICS = ("train_loss", "val_loss", "test_loss", "train_accuracy", "val_accuracy", "test_accuracy")
 TEST_FIELDS = ("test_accuracy", "test_accuracy_std", "test_low", "test_high")
-WILD = "wild"
-"""Whether so few trials differ by more than their images explain that the interval holds too seldom."""
+IS_WILD = "wild"
+"""Whether trials are so few and so unlike that the interval holds too seldom."""
 COUNTS = ("train_n", "val_n", "test_n", "test_groups")
-
-FEW_TRIALS = 3
-"""So few trials tell too little of their own spread where it outweighs that of the images."""
 
 
 class CellResult:
@@ -115,7 +112,7 @@ def tested_fields(results: Sequence[CellResult]) -> list[Row]:
     """Returns for each cell its mean test accuracy, the spread and the interval: near-duplicates count once in all."""
     board = board_of(results)
     if board is None:
-        return [{**dict.fromkeys(TEST_FIELDS), WILD: False} for _ in results]
+        return [{**dict.fromkeys(TEST_FIELDS), IS_WILD: False} for _ in results]
     found, wilds = accuracy_intervals(board), _wild(board)
     rows = []
     for of_trials, low, high, wild in zip(
@@ -124,17 +121,15 @@ def tested_fields(results: Sequence[CellResult]) -> list[Row]:
         ended = of_trials[np.isfinite(of_trials)].tolist()
         spread = stdev(ended) if len(ended) > 1 else None
         values = (fmean(ended), spread, low, high) if ended else (None,) * len(TEST_FIELDS)
-        rows.append({**dict(zip(TEST_FIELDS, values, strict=True)), WILD: wild})
+        rows.append({**dict(zip(TEST_FIELDS, values, strict=True)), IS_WILD: wild})
     return rows
 
 
 def _wild(board: Board) -> NDArray[np.bool_]:
-    """Returns of which cells, (C,), two or three trials, all of which ended, differ by more than images explain."""
-    if not 1 < len(board.tested) <= FEW_TRIALS:
+    """Returns of which cells, (C,), two trials, both of which ended, differ by more than their images explain."""
+    if len(board.tested) != FEW_TRIALS:
         return np.zeros(len(board), np.bool_)
-    parts = parts_of(board.by_test_set())
-    wild: NDArray[np.bool_] = (parts.trials > parts.images) & board.ended.all(axis=1)
-    return wild
+    return parts_of(board.by_test_set()).wild() & board.ended.all(axis=1)
 
 
 def judge_together(results: Sequence[CellResult]) -> None:
@@ -251,11 +246,8 @@ def cautions(result: CellResult) -> list[str]:
     trials = len(result.records)
     if trials > 1 and 0 < collapsed < trials:
         found.append(f"{collapsed} of {trials} trials collapsed: mean and interval describe no run")
-    if result.tested[WILD]:
-        found.append(
-            f"{trials} trials that differ by more than their images explain: a 95 % interval then holds 85 to "
-            "92 % of the time; use 5 seeds or more"
-        )
+    if result.tested[IS_WILD]:
+        found.append(WILD)
     return found
 
 

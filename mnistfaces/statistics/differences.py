@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, stdtr, stdtrit
+from scipy.special import bdtr
 
 from mnistfaces.errors import DataError
 from mnistfaces.statistics.intervals import Design, design_of
+from mnistfaces.statistics.mixed_t import mixed_quantile, mixed_tail
 from mnistfaces.statistics.proportions import FEWEST_DISCORDANT, LEVEL, conditional_limits, mcnemar_exact, tango
 from mnistfaces.statistics.scores import Board, Floats, TrialScores, order_of
 from mnistfaces.statistics.variance import Parts, parts_of
@@ -34,6 +35,7 @@ class PairedDifference:
         discordant: groups that one of the two had right and the other wrong, in one trial at least.
         design: which test p comes from.
         trials: that both did.
+        wild: whether they are so few and so unlike that p errs too often (`mnistfaces.statistics.variance.WILD`).
         above: P(a > b), the share of trials in which a is more accurate, ties counted half (Bouthillier et al.
             2021, who call 75 % meaningful); None where there was but one trial.
     """
@@ -47,6 +49,7 @@ class PairedDifference:
     discordant: int
     design: Design
     trials: int
+    wild: bool
     above: float | None
 
 
@@ -58,9 +61,9 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
       conditional limits (Clopper and Pearson 1934, for a's share of the discordant groups) where those reach
       farther: the score test is bolder than the exact one, and alone excludes 0 at 4 discordant groups of one
       sign, where the exact p is 0.125.
-    - Several: t, with the variance of `mnistfaces.statistics.variance` of the differences and half an image added
-      for each of the four outcomes of a pair (Agresti and Min 2005), so that models that never differed are not
-      thought equal for ever.
+    - Several: the t of `mixed_t`, with the variance of `mnistfaces.statistics.variance` of the differences and half
+      an image added for each of the four outcomes of a pair (Agresti and Min 2005), so that models that never
+      differed are not thought equal for ever.
 
     In each case the interval contains 0 exactly when p is above 1 - level.
 
@@ -80,12 +83,14 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
     groups, design, mean = len(difference[0]), _design_of_difference(board, difference), float(means.mean())
     if design == "one":
         favour_a, favour_b = (int(np.count_nonzero(side > 0)) for side in (difference[0], -difference[0]))
-        p = mcnemar_exact(favour_a, favour_b)
+        p, wild = mcnemar_exact(favour_a, favour_b), False
         limits = [tango(favour_a, favour_b, groups, level), conditional_limits(favour_a, favour_b, groups, level)]
     else:
-        centre, error, freedom = (float(found[1]) for found in _disadvantages(board, 0))
-        p = 2 * float(stdtr(freedom, -abs(centre) / error))
-        half = float(stdtrit(freedom, (1 + level) / 2)) * error
+        parts = _disadvantages(board, 0)
+        centre, error = float(parts.mean[1]), float(parts.error()[1])
+        p = 2 * float(mixed_tail(np.abs(parts.mean) / parts.error(), parts.images, parts.trials, parts.shape)[1])
+        wild = bool(parts.wild()[1])
+        half = float(mixed_quantile(parts.images, parts.trials, parts.shape, (1 + level) / 2)[1]) * error
         limits = [(centre - half, centre + half)]
     return PairedDifference(
         difference=mean,
@@ -97,6 +102,7 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
         discordant=int(np.count_nonzero((difference != 0).any(axis=0))),
         design=design,
         trials=len(means),
+        wild=wild,
         above=float((np.sign(means) + 1).mean() / 2) if len(means) > 1 else None,
     )
 
@@ -111,9 +117,8 @@ def p_worse(board: Board, best: int) -> Floats:
         worse, better = (np.concatenate(side) for side in zip(*signs, strict=True))
         exact: Floats = bdtr(better, worse + better, 0.5)
         return exact
-    centre, error, freedom = _disadvantages(board, best)
-    by_t: Floats = stdtr(freedom, -centre / error)
-    return by_t
+    parts = _disadvantages(board, best)
+    return mixed_tail(parts.mean / parts.error(), parts.images, parts.trials, parts.shape)
 
 
 def disadvantages(board: Board, best: int) -> Parts:
@@ -122,11 +127,10 @@ def disadvantages(board: Board, best: int) -> Parts:
     return parts_of(merged, less_than=merged.values[best])
 
 
-def _disadvantages(board: Board, best: int) -> tuple[Floats, Floats, Floats]:
-    """Returns of each cell the mean disadvantage to a cell, its standard error and the degrees of freedom, (C,)."""
+def _disadvantages(board: Board, best: int) -> Parts:
+    """Returns the disadvantages of cells to a cell, half an image each of +1, -1, 0 and 0 added."""
     parts, images = disadvantages(board, best), board.images
-    with_four = replace(parts, images=parts.images + 1 / images**2)  # half an image each of +1, -1, 0 and 0
-    return parts.mean * images / (images + 2), np.sqrt(with_four.images + with_four.trials), with_four.freedom()
+    return replace(parts, mean=parts.mean * images / (images + 2), images=parts.images + 1 / images**2)
 
 
 def _signs(board: Board, block: slice, best: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

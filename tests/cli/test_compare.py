@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from mnistfaces.cli._contenders import COLUMNS
 from mnistfaces.runs.predictions import load_predictions
 
-FIELDS = ["a", "b", "difference", "low", "high", "p", "n", "discordant", "a_above_b", "verdict"]
+FIELDS = ["a", "b", "difference", "low", "high", "p", "n", "discordant", "a_above_b", "verdict", "caution"]
 
 
 @pytest.fixture

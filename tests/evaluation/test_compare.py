@@ -113,6 +113,9 @@ def test_how_often_one_is_above_the_other_is_counted_over_trials() -> None:
     assert row["a_above_b"] == (1 + 0.5 + 0 + 1) / 4
     (single,) = compare([contender("a", 40), contender("b", 39)])
     assert single["a_above_b"] is None
+    (wild,) = compare([contender("a", 50, 20), contender("b", 40, 45)])
+    assert "of equal models 8 % are told apart" in wild["caution"]
+    assert (row["caution"], single["caution"]) == ("", "")
 
 
 def test_a_comparison_ends_with_what_it_would_take() -> None:
