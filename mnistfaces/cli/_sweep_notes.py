@@ -27,6 +27,9 @@ COLUMNS: tuple[Column, ...] = (
     text("status", role="result", rank=2),
 )
 
+OF_TRIALS: tuple[Column, ...] = (*COLUMNS[:-6], number("seed", role="setting"), *COLUMNS[-6:])
+"""Of a row per trial."""
+
 
 def sweep_rows(streams: Output, job: "Sweep", *, per_seed: bool) -> "Iterator[Row]":
     """Yields the rows of each cell, in the order asked, as soon as it and those before it are done."""

@@ -21,7 +21,7 @@ from mnistfaces.cli._options import (
     flat,
 )
 from mnistfaces.cli._seeds import SeedsOptions
-from mnistfaces.cli._sweep_notes import COLUMNS, conclude, show_plan, sweep_rows
+from mnistfaces.cli._sweep_notes import COLUMNS, OF_TRIALS, conclude, show_plan, sweep_rows
 from mnistfaces.cli._workers import ShardOption, WorkersOptions, read_shard
 from mnistfaces.datasets import NAMES, kind_of
 from mnistfaces.experiments.trials import Grid
@@ -86,7 +86,8 @@ def sweep(
         show_plan(streams, job)
         return
     together = None if per_seed else lambda _: [*job.summary["cells"], *job.final_rows(per_seed=False)]
-    rows = streams.rows(sweep_rows(streams, job, per_seed=per_seed), COLUMNS, together)
+    columns = OF_TRIALS if per_seed else COLUMNS
+    rows = streams.rows(sweep_rows(streams, job, per_seed=per_seed), columns, together)
     conclude(streams, job)
     if plot is not None:
         from mnistfaces.plots import figures

@@ -71,7 +71,7 @@ LINES: tuple[tuple[int, str, int, str], ...] = (
     (40, GRID, 0, "more columns: "),
     (60, GRID, 0, "best by validation"),
     (80, GRID, 0, "0.0001"),
-    (200, f"{GRID} --per-seed", 0, "seed"),
+    (200, f"{GRID} --per-seed", 0, "lr seed train"),
     (40, f"{GRID} --dry-run", 0, "3 cells, 6 trials"),
     (60, f"mnf sweep {TINY} --batch-size 60,70", 0, "batch size 70 is 60 again"),
     (40, f"mnf sweep {TINY} --model softmax,mlp --hidden 2,3", 0, "3 cells, 3 trials"),
