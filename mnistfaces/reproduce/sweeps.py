@@ -254,7 +254,18 @@ def _told_apart(title: str, summary: Row, configurations: Sequence[str]) -> Iter
     yield Remark(
         text=f"{title}: {len(tied)} of {len(set(configurations))} settings cannot be told from the most accurate, the "
         f"one that validation chooses {'among' if chosen in tied else 'not among'} them, on {summary['tested']:,} test "
-        f"images in all{deviation}."
+        f"images in all{deviation}.{_nested(summary)}"
+    )
+
+
+def _nested(summary: Row) -> str:
+    """Returns the accuracy of choosing inside each draw, where images that test in one validate in another."""
+    nested = summary["nested"]
+    if not summary["redrawn"] or nested is None:
+        return ""
+    return (
+        f" Choosing inside each draw by validation (nested): {nested['accuracy']:.1%} [{100 * nested['low']:.1f}, "
+        f"{100 * nested['high']:.1f}]."
     )
 
 

@@ -65,3 +65,4 @@ def test_batch_sizes_above_the_number_of_images_are_said_to_be_one_setting(
     assert len({each.configuration for each in rows.values()}) == 3
     (said,) = (each.text for each in found if isinstance(each, Remark))
     assert "of 3 settings cannot be told from the most accurate" in said
+    assert "Choosing inside each draw by validation (nested): " in said
