@@ -1,8 +1,9 @@
 """L-BFGS on a stack of models, each with its own history and its own line search, to the optimum of its cost.
 
 An iteration takes the direction that the last MEMORY pairs of steps and changes of the gradient give, and searches a
-step along it that meets the strong Wolfe conditions. Searches are generators that ask for cost and slope at a step, so
-that the models of a stack are evaluated together: those whose search is over stay where they are.
+step along it that meets the strong Wolfe conditions. The pairs correct a first guess of the inverse Hessian: of softmax
+regression that at zero weights, see `curvature`, else the identity. Searches are generators that ask for cost and slope
+at a step, so that the models of a stack are evaluated together: those whose search is over stay where they are.
 
 A model's numbers are its own: its vectors are reduced by themselves, in float64 on the host, whatever the type of the
 weights. Memory is (T * M, ...), a row for every place of the stack; places that repeat a model are not moved.
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 
 from mnistfaces.config import DtypeName, TrainConfig
+from mnistfaces.engine.curvature import Curvature
 from mnistfaces.engine.optim import WEIGHT_AXES
 
 MEMORY = 10
@@ -53,22 +55,26 @@ class Lbfgs:
         configs: of the models in all places.
         parameters: of these, (T * M, ...) each.
         places: of the models that are moved.
-        total: what the training images count together.
+        curvature: of the cost of the training images.
 
     Attributes:
         memory: all that the next iteration depends on, besides the parameters.
         ended: of every place, 0 while it goes on, else CONVERGED or STUCK.
+        curvature: as given.
     """
 
     def __init__(
-        self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor], places: Sequence[int], total: float
+        self, configs: Sequence[TrainConfig], parameters: Sequence[Tensor], places: Sequence[int], curvature: Curvature
     ) -> None:
-        self._places, self._total = places, total if configs[0].reduction == "sum" else 1.0
+        self._places, self.curvature = places, curvature
+        self._total = curvature.total if configs[0].reduction == "sum" else 1.0
+        self._linear = configs[0].model == "softmax"
         self._decays = [config.weight_decay for config in configs]
         dtype = configs[0].dtype
         self._tolerance = configs[0].eps or TOLERANCES[dtype]
         self._noise = NOISE * torch.finfo(getattr(torch, dtype)).eps
-        self._sizes = [parameter[0].numel() for parameter in parameters]
+        self._shapes = [parameter.shape[1:] for parameter in parameters]
+        self._sizes = [shape.numel() for shape in self._shapes]
         self._is_weight = torch.cat(
             [torch.full((parameter[0].numel(),), float(parameter.dim() == WEIGHT_AXES)) for parameter in parameters]
         ).double()
@@ -113,9 +119,11 @@ class Lbfgs:
         for step, change in reversed(pairs):
             weights.append((step @ direction) / (step @ change))
             direction = direction - weights[-1] * change
-        if pairs:
+        last = [change for _, change in pairs[-1:]]
+        direction, *guessed = self._guess(place, torch.stack([direction, *last])).unbind()
+        if guessed:
             step, change = pairs[-1]
-            direction = direction * ((step @ change) / (change @ change))
+            direction = direction * ((step @ change) / (change @ guessed[0]))
         for (step, change), weight in zip(pairs, reversed(weights), strict=True):
             direction = direction + (weight - (change @ direction) / (step @ change)) * step
         return direction
@@ -124,8 +132,24 @@ class Lbfgs:
         """Returns the line search of a model along a direction."""
         gradient = self._gradients[place]
         slope = float(gradient @ direction)
-        first = 1.0 if self._known[place] else min(1.0, 1 / float(gradient.abs().sum()))
+        guessed = self._known[place] or self._preconditioned
+        first = 1.0 if guessed else min(1.0, 1 / float(gradient.abs().sum()))
         return line_search(float(self._costs[place]), slope, first, self._noise)
+
+    @property
+    def _preconditioned(self) -> bool:
+        return self._linear and self.curvature.parts is not None
+
+    def _guess(self, place: int, vectors: Tensor) -> Tensor:
+        """Returns the first guess of the inverse Hessian times v vectors, (v, n)."""
+        if not self._preconditioned:
+            return vectors
+        parts = zip(torch.split(vectors, self._sizes, dim=1), self._shapes, strict=True)
+        weight, bias = (part.view(-1, *shape) for part, shape in parts)
+        bias, padding = torch.split(bias, [weight.shape[1], bias.shape[1] - weight.shape[1]], dim=1)
+        rows = torch.cat([weight, bias.unsqueeze(2)], dim=2)  # (v, C, D + 1)
+        solved = self.curvature.solve(rows, self._decays[place], self._total / self.curvature.total)
+        return torch.cat([solved[:, :, :-1].flatten(1), solved[:, :, -1], padding], dim=1)
 
     def _accept(self, place: int, descent: "_Descent") -> Tensor:
         """Takes over where a search has ended; returns the parameters there."""

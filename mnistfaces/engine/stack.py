@@ -20,6 +20,7 @@ from mnistfaces.config import TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine.arrangement import Arrangement, Tile, arrange
 from mnistfaces.engine.batches import Batch, Minibatches
+from mnistfaces.engine.curvature import Curvature
 from mnistfaces.engine.draws import Draw, cell_and_draw, is_full_batch
 from mnistfaces.engine.lbfgs import Lbfgs
 from mnistfaces.engine.models import Model, build_model
@@ -79,7 +80,7 @@ class Stack:
         self.parameters = _initial(self.model, [draws[draw].seed for _, draw in placed], self.whole.weight)
         placed_cells = [cells[cell] for cell, _ in placed]
         self.optimizer: Optimizer | Lbfgs = (
-            Lbfgs(placed_cells, self.parameters, self.places, float(dataset.weights_of(train).sum()))
+            Lbfgs(placed_cells, self.parameters, self.places, Curvature(self.source, train))
             if config.optimizer == "lbfgs"
             else Optimizer(placed_cells, self.parameters)
         )

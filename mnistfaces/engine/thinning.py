@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from mnistfaces.engine.draws import cell_and_draw, model_of
+from mnistfaces.engine.lbfgs import Lbfgs
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.standing import PER_MODEL, Standing
 
@@ -33,6 +34,8 @@ def thinned(stack: Stack, standing: Standing, cells: Sequence[int], draws: Seque
     origins = [stack.places[models[model]] for model in less.arrangement.models()]  # of every place, repetitions too
     _take(less.parameters, stack.parameters, origins)
     _take(less.optimizer.memory, stack.optimizer.memory, origins)
+    if isinstance(less.optimizer, Lbfgs) and isinstance(stack.optimizer, Lbfgs):
+        less.optimizer.curvature = stack.optimizer.curvature  # of the same images
     if stack.minibatches is not None and less.minibatches is not None:
         orders = stack.minibatches.orders
         less.minibatches.orders = [orders[draw] for draw in draws]
