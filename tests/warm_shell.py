@@ -112,6 +112,8 @@ def serve(address: str) -> None:
 def answer(connection: socket.socket) -> None:
     """Runs a program in a child of its own and sends back its exit code."""
     text, streams, _, _ = socket.recv_fds(connection, LONGEST_REQUEST, 3)
+    if not text:  # the program that asked was killed before it could ask
+        os._exit(0)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child = os.fork()
     if child == 0:

@@ -307,6 +307,15 @@ def test_names_that_are_not_utf_8_are_refused_with_their_folder(tmp_path: Path) 
         load_dataset(path)
 
 
+def test_a_class_folder_may_be_a_link_to_elsewhere(tmp_path: Path) -> None:
+    path = classes(tmp_path)
+    plain = load_dataset(path)
+    (path / "digit0").rename(tmp_path / "elsewhere")
+    (path / "digit0").symlink_to(tmp_path / "elsewhere")
+    linked = load_dataset(path)
+    assert (linked.classes, linked.fingerprint) == (plain.classes, plain.fingerprint)
+
+
 def test_links_that_lead_back_and_hidden_folders_are_not_read_and_said(tmp_path: Path) -> None:
     plain = load_dataset(classes(tmp_path))
     path = tmp_path / "mine"

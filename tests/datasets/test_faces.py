@@ -164,3 +164,9 @@ def test_a_folder_without_two_classes_or_with_an_empty_one_is_one_line(tmp_path:
     (tmp_path / "cat" / "0.png").write_bytes(png(np.zeros((4, 4, 3), np.uint8)))
     with pytest.raises(DataError, match="dog holds no image that can be read"):
         load_dataset(tmp_path)
+
+
+def test_an_ellipse_covers_its_middle_whole_its_edge_by_half_and_nothing_far_away() -> None:
+    x = np.array([0.0, 0.5, 0.0, 2.0])
+    y = np.array([0.0, 0.0, 0.25, 2.0])
+    np.testing.assert_allclose(synthetic._disc(x, y, (0, 0), (0.5, 0.25)), [1, 0.5, 0.5, 0], atol=1e-3)

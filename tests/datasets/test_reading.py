@@ -11,6 +11,7 @@ from shares import shares
 from mnistfaces.config import DataConfig
 from mnistfaces.datasets import load_dataset, read_dataset
 from mnistfaces.datasets.base import Dataset
+from mnistfaces.datasets.inputs import _as_bytes, image_shape
 from mnistfaces.datasets.layouts import table
 from mnistfaces.datasets.layouts.base import files_below, names_of
 from mnistfaces.progress import drained
@@ -98,3 +99,29 @@ def test_files_below_a_folder_come_in_the_order_of_their_parts_and_are_called_by
         found = names_of(files_below(folder, []), folder)
         assert found == [path.relative_to(tmp_path / "x").as_posix() for path in whole]
     assert names_of([Path("/a/b.png")], Path("/")) == ["a/b.png"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "one"),
+    [
+        ((2, 5, 4), (5, 4)),
+        ((2, 5, 4, 1), (5, 4)),
+        ((2, 1, 5, 4), (5, 4)),
+        ((2, 5, 4, 3), (5, 4, 3)),
+        ((2, 3, 5, 4), (5, 4, 3)),
+        ((2, 5, 4, 2), None),
+        ((2, 3, 5, 4, 3), None),
+        ((2, 25), (5, 5)),
+        ((2, 24), None),
+        ((2, 1), None),
+    ],
+)
+def test_arrays_have_images_in_them_where_their_axes_say_so(rows: tuple[int, ...], one: tuple[int, ...] | None) -> None:
+    assert image_shape(np.zeros(rows)) == one
+
+
+@pytest.mark.parametrize(("top", "told"), [(1.0, True), (0.5, True), (255.0, False), (2.0, False)])
+def test_numbers_from_0_to_1_become_bytes_and_it_is_said(top: float, *, told: bool) -> None:
+    pixels, _, said = _as_bytes(np.array([[[0, top], [top, 0]]]), (2, 2), "a.npz")
+    assert any("numbers from 0 to 1 are taken as gray values" in note for note in said) == told
+    assert pixels.tolist() == [[0, *[round(top * (255 if told else 1))] * 2, 0]]

@@ -222,3 +222,15 @@ def test_a_file_is_regrouped_without_being_hashed_again(tmp_path: Path, monkeypa
     assert load_dataset(path, data_dir=folder, group_by=r"-(\d)").fingerprint == first.fingerprint
     with pytest.raises(AssertionError, match="example"):
         load_dataset(path, data_dir=folder, group_by=r"-(\d\d?)$|$")
+
+
+def test_arrays_that_were_changed_behind_their_meta_are_another_dataset(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    save_dataset(path, example())
+    arrays = {name: np.array(values) for name, values in read_npz(path).items()}
+    assert cache.open_verified(path, None).fingerprint == example().fingerprint
+    arrays["features"][0, 0] ^= 1
+    write_npz(path, arrays)
+    found = cache.open_verified(path, None)
+    assert found.fingerprint == fingerprint_of(found) != example().fingerprint
+    assert "its arrays were changed after it was written" in found.remarks[-1]

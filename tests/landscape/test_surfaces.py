@@ -17,13 +17,15 @@ from mnistfaces.landscape import (
     SurfaceConfig,
     Weight,
     parse_weight,
+    product,
     softmax_problem,
     surface,
 )
 from mnistfaces.landscape.build import largest_error
-from mnistfaces.landscape.plane import Floats
+from mnistfaces.landscape.plane import Floats, Plane
 from mnistfaces.landscape.product import cost_on_grid
 from mnistfaces.landscape.spectral import interpolation, nodes, nodes_for
+from mnistfaces.progress import Advanced, Stage
 
 DIGITS = tuple("0123456789")
 Case = tuple[SoftmaxProblem, Pair, Axis, Axis]
@@ -164,6 +166,16 @@ def test_a_range_of_a_thousand_does_not_overflow() -> None:
     corners = np.array([[-1000.0, -1000.0], [-1000.0, 990.0], [990.0, -1000.0], [990.0, 990.0]])
     ours = computed.loss[[0, -1, 0, -1], [0, 0, -1, -1]]
     assert relative(ours, by_torch(problem, pair, corners)) < 1e-11
+
+
+def test_what_is_told_to_be_ahead_is_what_is_then_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(product, "POINTS", 3)
+    pixels = np.repeat([[0.5, 0.25], [0.5, 0], [0, 0.25]], [2, 3, 5], axis=0)
+    plane = Plane(pixels=pixels, offsets=np.zeros((10, 1)), target=np.zeros(10, np.int8), constant=0.0, images=10)
+    first, *events = product.evaluate_grid(plane, np.linspace(-1, 1, 7), np.linspace(-1, 1, 10))
+    # images that use both weights at every point; those that use one, at every value of it in each of 4 or 3 parts
+    assert first == Stage(name="evaluating every point", total=2 * 7 * 10 + 3 * 7 * 4 + 5 * 10 * 3)
+    assert sum(event.amount for event in events if isinstance(event, Advanced)) == first.total
 
 
 @pytest.mark.parametrize("turned", [False, True])

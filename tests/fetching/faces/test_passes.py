@@ -23,6 +23,7 @@ from mnistfaces.datasets.store import open_dataset
 from mnistfaces.datasets.variants import Variant
 from mnistfaces.errors import DataError, FetchError, FileError, UsageError
 from mnistfaces.fetching.faces import sources
+from mnistfaces.fetching.faces.entries import parse_list
 from mnistfaces.fetching.faces.fetch import FacesRequest, fetch_faces
 from mnistfaces.fetching.faces.lists import read_lists
 from mnistfaces.fetching.faces.passes import RequestRecord
@@ -410,6 +411,30 @@ def test_nothing_is_decoded_whose_sha256_is_not_the_listed_one(
     web.routes["http://host3.example/3.jpg"] = send(reply(picture(77)))
     fetch(tmp_path)
     assert {hashlib.sha256(content).hexdigest() for content in seen} == {SHAS[0], SHAS[2], SHAS[4]}
+
+
+def test_a_list_that_a_server_refuses_is_told_with_its_status(web: RudeServer, tmp_path: Path) -> None:
+    web.routes["http://lists.example/faces.txt"] = send(reply(LIST.encode(), "403 Forbidden"))
+    with pytest.raises(FetchError, match=r"cannot get the list http://lists\.example/faces\.txt: HTTP 403"):
+        fetch(tmp_path, lists=("http://lists.example/faces.txt",))
+
+
+@pytest.mark.parametrize(
+    ("template", "address"),
+    [
+        ("http://m.example/{url}", "http://m.example/http://a.example/1.jpg?x=1&y"),
+        (
+            "http://m.example/{sha256}?of={url}",
+            "http://m.example/{sha256}?of=http%3A%2F%2Fa.example%2F1.jpg%3Fx%3D1%26y",
+        ),
+        ("http://m.example/?id={face_id}", "http://m.example/?id=7"),
+    ],
+)
+def test_an_address_in_a_template_brings_no_signs_of_its_own_into_a_query(template: str, address: str) -> None:
+    line = row("Bill Hader", 7, 3, url="http://a.example/1.jpg?x=1&y")
+    (entry,) = parse_list(line.encode(), "list")
+    (source,) = read_sources([template], Rules())
+    assert source.url_of(entry) == address.format(sha256=SHAS[3])
 
 
 @pytest.mark.parametrize(
