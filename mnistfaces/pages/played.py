@@ -3,6 +3,7 @@
 import contextlib
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from mnistfaces.errors import FileError, RunError, UsageError
 from mnistfaces.landscape import Descent, Surface
@@ -27,12 +28,12 @@ def surface_of(run: Run) -> Surface:
 def _contour_of(run: Run) -> Run:
     if run.command == "contour":
         return run
-    for config in sorted(RUNS.glob("contour-*/config.json")):
+    for config in sorted([*RUNS.glob("*/config.json"), *Path().glob("*/config.json")]):  # --out may have named it
         with contextlib.suppress(FileError, RunError):  # a stranger's folder, or a damaged one, is no obstacle
             contour = load_run(config.parent)
             if contour.config["sha256"].get(SURFACE) == run.config["surface"]:
                 return contour
-    raise RunError(f"the surface of {run.path} is not under ./{RUNS}: give the run of mnf contour")
+    raise RunError(f"the surface of {run.path} is neither here nor under ./{RUNS}: type this where it is")
 
 
 def lead_of(surface: Surface) -> str:

@@ -175,3 +175,14 @@ def test_a_damaged_surface_is_refused(home: Path) -> None:
     surface.write_bytes(bytes(content))
     for reference in ("last", surface):
         assert surface.name in complaint(mnf_here("trajectory", reference, cwd=home), 1)
+
+
+@pytest.mark.parametrize("place", ["surface", "runs/mine"])
+def test_a_page_of_descents_finds_their_surface_wherever_it_was_put_here(tmp_path: Path, place: str) -> None:
+    tiny = ("digits-sample", "--train-per-class", "5", "--epochs", "3", "--step", "2")
+    assert mnf_here("contour", *tiny, "--out", place, cwd=tmp_path).returncode == 0
+    assert rows(mnf_here("trajectory", place, "--steps", "2", cwd=tmp_path))
+    (paths,) = (tmp_path / "runs").glob("trajectory-*")
+    assert mnf_here("report", f"runs/{paths.name}", cwd=tmp_path).returncode == 0
+    shutil.rmtree(tmp_path / place)
+    assert "is neither here nor under ./runs" in complaint(mnf_here("report", f"runs/{paths.name}", cwd=tmp_path), 1)
