@@ -213,8 +213,9 @@ def _states(summary: Row, asked: Asked) -> Iterator[tuple[str, Mapping[str, Sequ
 
 def _edges(best: Row, cells: Sequence[Row], cell: Cell, grid: Grid) -> Iterator[tuple[str, dict[str, list[Any]]]]:
     """Yields the axes at whose end the best cell lies, with longer lists, where the next cell is truly worse."""
+    asked = [one.asked() for one in grid.cells]
     for axis in AXES:
-        values = sorted({one.asked()[axis] for one in grid.cells if isinstance(one.asked()[axis], int | float)})
+        values = sorted({options[axis] for options in asked if isinstance(options[axis], int | float)})
         value = cell.options()[axis]
         if len(values) < 2 or value not in (values[0], values[-1]):  # noqa: PLR2004  an end and what lies inside
             continue

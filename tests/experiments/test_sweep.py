@@ -147,6 +147,13 @@ def test_shards_that_are_gathered_are_the_whole_table(whole: Sweep, tmp_path: Pa
     assert json.loads((tmp_path / "summary.json").read_text())["best"]["lr"] == whole.summary["best"]["lr"]
 
 
+def test_a_sweep_knows_the_processors_of_all_its_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnistfaces.experiments.stacks.processor_name", lambda _: "One")
+    assert list(run(tmp_path, replace(GRID, shard=(1, 2))).processors()) == ["One"]
+    monkeypatch.setattr("mnistfaces.experiments.stacks.processor_name", lambda _: "Another")
+    assert list(run(tmp_path).processors()) == ["Another", "One"]  # on which the command says that bits may differ
+
+
 def test_a_shard_without_cells_does_nothing(tmp_path: Path) -> None:
     shards = [replace(GRID, shard=(part, 50)) for part in range(1, 51)]
     job = run(tmp_path, next(shard for shard in shards if not shard.own_cells()))
