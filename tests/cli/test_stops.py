@@ -1,5 +1,6 @@
 """Every command that works longer than a second ends at Ctrl-C and SIGTERM: soon, in one line, with its exit code."""
 
+import contextlib
 import os
 import signal
 import time
@@ -65,6 +66,19 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def seconds_with_workers(pid: int) -> float:
+    """Returns the processor time of a process and of all that it started, those that have ended included."""
+    told = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            told[int(stat.parent.name)] = stat.read_text().rpartition(")")[2].split()
+    family = [pid]
+    for one in family:
+        family += [child for child, fields in told.items() if int(fields[1]) == one]
+    ticks = sum(int(tick) for one in family if one in told for tick in told[one][11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def stop(mnf: Mnf, command: Command, sent: signal.Signals) -> None:
     if not Path("/proc/self/stat").exists():
         pytest.skip("processor time of another process is read from /proc")
@@ -74,7 +88,7 @@ def stop(mnf: Mnf, command: Command, sent: signal.Signals) -> None:
         while processor_seconds(process.pid) < AT_WORK_S and time.monotonic() < end:
             assert process.poll() is None, (mnf.folder / "err").read_text()
             time.sleep(0.02)
-        before = processor_seconds(process.pid)
+        before = seconds_with_workers(process.pid)
         process.send_signal(sent)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -170,3 +170,10 @@ def test_an_ellipse_covers_its_middle_whole_its_edge_by_half_and_nothing_far_awa
     x = np.array([0.0, 0.5, 0.0, 2.0])
     y = np.array([0.0, 0.0, 0.25, 2.0])
     np.testing.assert_allclose(synthetic._disc(x, y, (0, 0), (0.5, 0.25)), [1, 0.5, 0.5, 0], atol=1e-3)
+
+
+def test_a_line_covers_its_middle_whole_its_edge_by_half_and_nothing_beyond_its_ends() -> None:
+    x, y = np.array([0.0, 0.0, 0.45, 2.0]), np.array([0.0, 0.2, 0.0, 0.0])
+    covered = synthetic._stroke(x, y, (-0.5, 0, 0.5, 0), 0, 0.2)
+    np.testing.assert_allclose(covered[1:], [0.5, covered[0], 0], atol=1e-3)
+    assert 0.9 < covered[0] < 1

@@ -133,6 +133,7 @@ def test_a_projected_path_tells_how_far_the_other_weights_have_moved(problem: So
 def test_a_restricted_paths_heights_are_the_surfaces(problem: SoftmaxProblem, pair: Pair) -> None:
     computed = surface(problem, pair, SurfaceConfig(first=Axis(-7, 7, 0.1), second=Axis(-7, 7, 0.1)))
     path = restricted_path(computed, Descent(start=(-5.5, 5.0), steps=1))
+    assert (len(path.points), path.distance.tolist()) == (2, [0, 0])  # it never leaves the surface
     column, row = np.argmin(np.abs(computed.w1 + 5.5)), np.argmin(np.abs(computed.w2 - 5))
     assert path.loss[0] == pytest.approx(computed.loss[row, column], rel=1e-9)
 
