@@ -8,9 +8,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from simulator.campaign import Campaign, tally
+from simulator.campaign import Campaign
 from simulator.nursery import Nursery
 from simulator.scenarios import SCENARIOS
+from simulator.trial import judge
+from simulator.verdict import Verdict, tally
 
 
 def main() -> int:
@@ -26,14 +28,15 @@ def main() -> int:
     first = asked.seed if asked.seed is not None else random.SystemRandom().randrange(10**9)
     single = asked.seed is not None and "--minutes" not in " ".join(sys.argv)
     print(f"seeds from {first}", flush=True)
-    end, verdicts, bad = time.monotonic() + 60 * asked.minutes, [], 0
+    end, bad = time.monotonic() + 60 * asked.minutes, 0
+    verdicts: list[Verdict] = []
     names = asked.only or list(SCENARIOS)
     with tempfile.TemporaryDirectory(prefix="mnf-simulator-") as folder, Nursery(Path(folder)) as nursery:
         campaign = Campaign(nursery, asked.plant, asked.effect)
         seed = first
         while True:
             for name in names:
-                verdict = campaign.judge(name, seed)
+                verdict = judge(campaign, name, seed)
                 verdicts.append(verdict)
                 if verdict.wrong:
                     bad += 1
@@ -46,7 +49,7 @@ def main() -> int:
     return min(bad, 100)
 
 
-def _sum_up(verdicts: list, seed: int, bad: int) -> None:  # type: ignore[type-arg]
+def _sum_up(verdicts: list[Verdict], seed: int, bad: int) -> None:
     counts = tally(verdicts)
     kinds: Counter[str] = Counter()
     for name, count in counts.items():

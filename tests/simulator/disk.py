@@ -1,24 +1,18 @@
-"""The file system below one folder: every call to it counted, refused where a fault says so, and lost in a crash.
-
-The model of a crash of the machine: the bytes of a file are safe once it was synced; names (made, changed, removed)
-are safe once any file was synced after them, as journals of file systems keep their order. Of what is not safe a
-random part is lost: of bytes the last ones, or they read as zeros; of names the last ones.
-"""
+"""The file system below one folder: every call to it counted, refused where a fault says so, and noted for a crash."""
 
 import builtins
 import contextlib
 import fcntl
 import io
 import os
-import random
 import re
-import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simulator.counted_file import CountedFile
+from simulator.crash import Unsafe
 from simulator.world import World, is_taken
 
 _PASSING = re.compile(r"[0-9a-f]{8}-\d+-[0-9a-f]{8}\.tmp$|\.held\.[0-9a-f]{8}$")
@@ -37,29 +31,19 @@ _KINDS = {
 _TWO_PATHS = ("rename", "replace", "link", "symlink")
 
 
-@dataclass
-class _Dirty:
-    """A file that was written to since it was last synced: where it is, and what it held then."""
-
-    path: str
-    safe: bytes
-
-
 class Disk:
     """The calls to files below a folder.
 
     Attributes:
         root: the folder.
         world: counts the calls.
-        shadow: a folder beside it that holds what a crash may bring back.
+        unsafe: what a crash would lose.
     """
 
     def __init__(self, root: Path, shadow: Path, world: World) -> None:
         self.root, self.world = str(root), world
-        self._shadow, self._copies = shadow, 0
         self._real = {name: getattr(os, name) for name in (*_KINDS, *_TWO_PATHS, "open", "fsync", "ftruncate", "write")}
-        self._dirty: dict[int, _Dirty] = {}
-        self._names: list[tuple[str, ...]] = []
+        self.unsafe = Unsafe(shadow, self._real)
         self._inside = 0
         world.crash = self.crash
 
@@ -120,9 +104,9 @@ class Disk:
         full = self._full(path, dir_fd)
 
         def do(*args: Any, **options: Any) -> Any:  # noqa: ANN401  as os has it
-            copy = self._copy(full) if name in ("unlink", "remove") else ""
+            copy = self.unsafe.keep(full) if name in ("unlink", "remove") else ""
             result = real(*args, **options)
-            self._names.append((name, full, copy))
+            self.unsafe.named(name, full, copy)
             return result
 
         return do
@@ -131,15 +115,6 @@ class Disk:
     def _full(path: Any, dir_fd: int | None) -> str:  # noqa: ANN401  as os has it
         folder = os.readlink(f"/proc/self/fd/{dir_fd}") if dir_fd is not None else os.getcwd()
         return os.path.join(folder, os.fsdecode(path))
-
-    def _copy(self, path: str) -> str:
-        """Links a file into the shadow, so that it can come back; returns the link, or nothing."""
-        self._copies += 1
-        copy = str(self._shadow / f"{os.getpid()}-{self._copies}")
-        with contextlib.suppress(OSError):
-            self._real["link"](path, copy)
-            return copy
-        return ""
 
     def _two_paths(self, name: str) -> Callable[..., Any]:
         real = self._real[name]
@@ -150,12 +125,10 @@ class Disk:
                 return real(source, target, **options)
 
             def do() -> None:
-                copy = self._copy(os.path.abspath(target))
-                real(source, target, **options)
                 old, new = os.path.abspath(source), os.path.abspath(target)
-                self._names.append(("rename", old, new, copy))
-                for dirty in self._dirty.values():
-                    dirty.path = new if dirty.path == old else dirty.path
+                copy = self.unsafe.keep(new)
+                real(source, target, **options)
+                self.unsafe.renamed(old, new, copy)
 
             return self.world.perform("rename", place, do)
 
@@ -169,15 +142,10 @@ class Disk:
             if place is None or self._inside:
                 return real(descriptor, *args)
             if kind == "write":
-                return self._write(place, args[0], lambda block: real(descriptor, block))
-            return self.world.perform(kind, place, self._synced if kind == "sync" else real, descriptor, *args)
+                return self.write(place, args[0], lambda block: real(descriptor, block))
+            return self.world.perform(kind, place, self.unsafe.synced if kind == "sync" else real, descriptor, *args)
 
         return call
-
-    def _synced(self, descriptor: int) -> None:
-        """Makes a file safe, and with it every name that was given until now. No disk is waited for."""
-        self._dirty.pop(os.fstat(descriptor).st_ino, None)
-        self._names.clear()
 
     def _lock(self, descriptor: Any, operation: int) -> None:  # noqa: ANN401  as fcntl has it
         number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
@@ -205,15 +173,8 @@ class Disk:
 
     def _opened(self, descriptor: int, full: str, *, makes: bool, empties: bool) -> None:
         """Takes note of a file that may be written to."""
-        if makes:
-            self._names.append(("create", full))
-        inode = os.fstat(descriptor).st_ino
-        if inode not in self._dirty:
-            safe = b""
-            if not makes and not empties:
-                with contextlib.suppress(OSError), self._quietly(), io.FileIO(full) as file:
-                    safe = file.readall()
-            self._dirty[inode] = _Dirty(full, safe)
+        with self._quietly():
+            self.unsafe.opened(descriptor, full, makes=makes, empties=empties)
 
     @contextlib.contextmanager
     def _quietly(self) -> Any:  # noqa: ANN401  a context
@@ -249,8 +210,8 @@ class Disk:
                 return self._open(file, mode, buffering, encoding, errors, newline, closefd, opener)
         plain = "".join(mark for mark in mode if mark not in "tbU")
         if isinstance(file, int):
-            raw = _File(file, plain, closefd)
-            raw.bind(self, place)
+            raw = CountedFile(file, plain, closefd)
+            raw.bind(self.world, self.write, place)
         else:
             raw = self._raw(os.path.abspath(os.fspath(file)), place, plain)
         if buffering == 0:
@@ -266,14 +227,14 @@ class Disk:
         text.mode = mode  # type: ignore[misc]
         return text
 
-    def _raw(self, full: str, place: str, mode: str) -> "_File":
+    def _raw(self, full: str, place: str, mode: str) -> CountedFile:
         makes = mode[0] in "wxa" and not os.path.lexists(full)
         writes = mode[0] in "wxa" or "+" in mode
 
-        def do() -> _File:
+        def do() -> CountedFile:
             with self._quietly():
-                file = _File(full, mode)
-            file.bind(self, place)
+                file = CountedFile(full, mode)
+            file.bind(self.world, self.write, place)
             if writes:
                 self._opened(file.fileno(), full, makes=makes, empties=mode[0] in "wx")
             return file
@@ -281,9 +242,7 @@ class Disk:
         return self.world.perform("create" if makes else "open", place, do)
 
     def write(self, place: str, block: Any, real: Callable[[Any], int]) -> int:  # noqa: ANN401  a buffer
-        return self._write(place, block, real)
-
-    def _write(self, place: str, block: Any, real: Callable[[Any], int]) -> int:  # noqa: ANN401  a buffer
+        """Writes some bytes to a file, or what a fault makes of that."""
         fault = self.world.call("write", place)
         if fault is None:
             return real(block)
@@ -299,82 +258,5 @@ class Disk:
 
     def crash(self) -> None:
         """Loses a random part of what is not safe."""
-        rng = self.world.rng
         self._inside += 1
-        for dirty in self._dirty.values():
-            _lose_bytes(dirty, rng)
-        for _ in range(rng.randint(0, len(self._names))):
-            with contextlib.suppress(OSError):
-                self._undo(*self._names.pop())
-
-    def _undo(self, what: str, path: str, *more: str) -> None:
-        if what == "create":
-            self._real["unlink"](path)
-        elif what == "mkdir":
-            self._real["rmdir"](path)
-        elif what == "rmdir":
-            self._real["mkdir"](path)
-        elif what == "rename":
-            self._real["replace"](more[0], path)
-            if more[1]:
-                self._real["replace"](more[1], more[0])
-        elif more[0]:
-            self._real["replace"](more[0], path)
-
-
-def _lose_bytes(dirty: _Dirty, rng: random.Random) -> None:
-    """Makes of a file what may be left of it when its last bytes never came to the disk."""
-    with contextlib.suppress(OSError), io.FileIO(dirty.path, "r+") as file:
-        now = file.readall()
-        how = rng.choice(("all", "none", "cut", "zeros"))
-        if how == "all" or now == dirty.safe:
-            return
-        appended = now.startswith(dirty.safe)
-        kept = rng.randint(len(dirty.safe) if appended else 0, len(now))
-        left = {"none": dirty.safe, "cut": now[:kept], "zeros": now[:kept] + bytes(len(now) - kept)}[how]
-        file.seek(0)
-        file.truncate()
-        file.write(left)
-
-
-class _File(io.FileIO):
-    """An open file whose calls are counted."""
-
-    _disk: Disk | None = None
-    _place = ""
-
-    def bind(self, disk: Disk, place: str) -> None:
-        self._disk, self._place = disk, place
-
-    def write(self, block: Any, /) -> int:  # noqa: ANN401  as io has it
-        assert self._disk is not None
-        return self._disk.write(self._place, block, super().write)
-
-    def readinto(self, buffer: Any, /) -> int:  # noqa: ANN401  as io has it
-        assert self._disk is not None
-        return self._disk.world.perform("read", self._place, super().readinto, buffer)
-
-    def readall(self) -> bytes:
-        assert self._disk is not None
-        return self._disk.world.perform("read", self._place, super().readall)
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        assert self._disk is not None
-        return self._disk.world.perform("read", self._place, super().read, -1 if size is None else size)
-
-    def truncate(self, size: int | None = None, /) -> int:
-        assert self._disk is not None
-        return self._disk.world.perform("truncate", self._place, super().truncate, *(() if size is None else (size,)))
-
-    def close(self) -> None:
-        if self.closed:
-            return
-        disk, writes = self._disk, self.writable()
-        super().close()
-        if disk is not None and writes:
-            disk.world.call("close", self._place)
-
-
-def clear(folder: Path) -> None:
-    """Removes a folder with all that is in it, whoever replaced the calls."""
-    shutil.rmtree(folder, ignore_errors=True)
+        self.unsafe.lose(self.world.rng)

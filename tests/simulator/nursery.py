@@ -88,6 +88,12 @@ class Ended:
     wrong: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
+    def crashes(self) -> list[str]:
+        """Returns how it ended that no program may end, if it did: it hangs, or shows a traceback."""
+        if self.code is None:
+            return ["it hangs"]
+        return [f"a traceback: {self.stderr[-1500:]}"] if "Traceback (most recent" in self.stderr else []
+
 
 class Nursery:
     """The process, as its client sees it; every command runs in the same folder.

@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from simulator.ungrouped import PARTS, answers_in, is_part, named_parts, ungrouped, without_parts
+
 TIMES = frozenset({
     "seconds", "train_seconds", "images_per_second", "check", "time", "host", "processor", "age", "versions", "rate",
     "bytes",
 })  # fmt: skip
 LITTER = re.compile(r"\.tmp$|\.partial(/|$)|\.held(\.|$)|(^|/)\.lock(-[\w-]+)?$|\.snapshot$")
-ASIDE = re.compile(r"\.bad\d*$|/damaged/|/replaced/")
+ASIDE = re.compile(r"\.bad\d*$|/damaged/|/replaced/|/parts/[0-9a-f]+\.npz$")
+"""What a crash of the machine may leave: what was set aside, and answers whose records it took."""
 SPOKEN_TIMES = re.compile(r"\d[\d,.]*(&nbsp;|\s|\u202f)*(s|ms|min|h|seconds|minutes)\b")
 
 
@@ -52,6 +55,8 @@ def state_of(root: Path, apart: Container[str] = ()) -> dict[str, str]:
         name = path.relative_to(root).as_posix()
         if path.is_dir():
             found[f"{name}/"] = ""
+        elif is_part(path):
+            found.update(_answers(path, name))
         elif "/cache/" in f"/{name}":  # named by a hash of times
             found[f"{path.parent.relative_to(root)}/{_told(path)[:16]}"] = ""
         else:
@@ -60,6 +65,17 @@ def state_of(root: Path, apart: Container[str] = ()) -> dict[str, str]:
                 kept = {field: value for field, value in json.loads(found[name]).items() if field not in apart}
                 found[name] = json.dumps(kept)
     return found
+
+
+def _answers(path: Path, name: str) -> dict[str, str]:
+    """Returns what the trials in a file of answers come to; the file itself where it is damaged or nobody names it."""
+    sweep = name.removesuffix(f"{PARTS}/{path.name}")
+    try:
+        if path.name not in named_parts(path.parents[1]):
+            return {name: "no ledger names it"}
+        return {f"{sweep}answers/{trial}": answers for trial, answers in answers_in(path.read_bytes()).items()}
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return {name: "damaged"}
 
 
 def _told(path: Path) -> str:
@@ -78,14 +94,16 @@ def _hashed(content: bytes) -> str:
 def _json(content: bytes) -> str:
     value = without_times(json.loads(content))
     if isinstance(value, dict) and isinstance(value.get("sha256"), dict):
-        value["sha256"] = sorted(value["sha256"])  # they cover times; what they prove is checked beside
-        value["files"] = sorted(value.get("files", []))
+        value["sha256"] = without_parts(value["sha256"])  # they cover times; what they prove is checked beside
+        value["files"] = without_parts(value.get("files", []))
     return json.dumps(value, sort_keys=True)
 
 
 def _lines(content: bytes) -> str:
     """Returns the records of a ledger, whichever came first; of requests the last one for each thing."""
     records = [without_times(json.loads(line)) for line in content.splitlines()]
+    if records and "part" in records[0]:
+        records = ungrouped(records)
     if records and "unit" in records[0]:
         # the archive is asked for what was lost once, too; and what was had lies in the tree
         last = {record["unit"]: record for record in records if "web.archive.org" not in record["url"]}

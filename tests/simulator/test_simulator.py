@@ -7,6 +7,7 @@ import pytest
 from simulator.campaign import Campaign
 from simulator.nursery import Nursery, Run
 from simulator.scenarios import SCENARIOS
+from simulator.trial import judge
 
 
 @pytest.fixture(scope="module")
@@ -17,13 +18,13 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_what_is_disturbed_comes_to_what_is_not(nursery: Nursery, name: str) -> None:
-    verdict = Campaign(nursery).judge(name, seed=0)
+    verdict = judge(Campaign(nursery), name, seed=0)
     assert not verdict.wrong, str(verdict)
 
 
 def test_the_same_seed_makes_the_same_calls_fail(nursery: Nursery) -> None:
     campaign = Campaign(nursery)
-    first, second = (campaign.judge("two sweeps", seed=4) for _ in range(2))
+    first, second = (judge(campaign, "two sweeps", seed=4) for _ in range(2))
     assert first.happened
     assert first.happened == second.happened
     assert [line.partition("exit")[0] for line in first.story] == [line.partition("exit")[0] for line in second.story]
@@ -55,5 +56,5 @@ def test_every_file_that_the_program_opens_is_seen(nursery: Nursery) -> None:
 )
 def test_a_bug_that_is_known_is_found(nursery: Nursery, bug: str, name: str, effects: str, seed: int) -> None:
     may_happen = effects.split(",")
-    assert not Campaign(nursery, effects=may_happen).judge(name, seed).wrong
-    assert Campaign(nursery, [bug], may_happen).judge(name, seed).wrong
+    assert not judge(Campaign(nursery, effects=may_happen), name, seed).wrong
+    assert judge(Campaign(nursery, [bug], may_happen), name, seed).wrong

@@ -1,0 +1,64 @@
+"""What a web that misbehaved may lead to: every row in one state, and in one that what happened explains."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from simulator.faults import NETWORK
+from simulator.nursery import Ended
+from simulator.remains import requests_of
+
+LISTED = {"https://host4.example/moved/3.jpg": "http://host3.example/3.jpg"}
+"""What the list calls an address that another one leads to."""
+
+AGAIN = ("ok", "http_error", "html")
+"""What an address gives when it is asked again."""
+
+STATES_AFTER: dict[str, tuple[str, ...]] = {
+    "garbage": ("bad_response",),
+    "page": ("html",),
+    "other": ("other_image",),
+    "empty": ("empty",),
+    "endless": ("too_large",),
+    "bomb": ("too_large",),
+    "404": ("http_error",),
+    "opted out": ("opted_out",),
+    "loop": ("redirects",),
+    "private": ("private_address",),
+    "reset": ("reset", *AGAIN),
+    "short": ("truncated", "bad_response", "empty", *AGAIN),
+    "silence": ("timeout", *AGAIN),
+    "slow": ("timeout", "http_error", *AGAIN),
+    "503": AGAIN,
+    "429": AGAIN,
+}
+"""The states that an address may be in after a host did this once."""
+
+
+def is_misled(ended: Ended) -> bool:
+    """Returns whether the network misbehaved."""
+    return any(f" at {kind} " in one for one in ended.happened for kind in NETWORK)
+
+
+def odd_fates(ended: Ended, rows: Sequence[Mapping[str, Any]], root: Path) -> list[str]:
+    """Returns what is wrong with the states of rows and requests after a process that ended well.
+
+    Args:
+        ended: the process.
+        rows: that it printed.
+        root: the folder that it worked in.
+    """
+    wrong = []
+    for row in rows:
+        states = [value for name, value in row.items() if isinstance(value, int) and name not in ("listed", "kept")]
+        if "listed" in row and sum(states) != row["listed"]:
+            wrong.append(f"the states do not add up: {row}")
+    found = requests_of(root)
+    asked = Counter(one.rpartition(" (")[2].rstrip(")") for one in ended.happened if " at get " in one)
+    for one in ended.happened:
+        effect, url = one.partition(" at ")[0], one.rpartition(" (")[2].rstrip(")")
+        url = LISTED.get(url, url)
+        if asked[url] == 1 and effect in STATES_AFTER and found.get(url, "") not in (*STATES_AFTER[effect], ""):
+            wrong.append(f"{url} is {found[url]!r} after {one}")
+    return wrong

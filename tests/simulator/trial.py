@@ -1,0 +1,143 @@
+"""One scenario under one seed: disturbed, then run again until it is done, then held against an undisturbed one."""
+
+import random
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from simulator.campaign import Campaign, Reference
+from simulator.faults import EFFECTS, NETWORK, draw_faults
+from simulator.misled import is_misled, odd_fates
+from simulator.nursery import Ended, Run
+from simulator.remains import differences, done_twice, rows_of, state_of, unproven
+from simulator.scenarios import SCENARIOS, Scenario, Words
+from simulator.verdict import Verdict
+from simulator.world import KILLED
+
+KINDS = tuple(kind for kind in EFFECTS if kind not in NETWORK)
+CONTRACT = {0, 1, 3, 130, 143}
+"""Exit codes that a disturbed command may have; 2 is for what a person typed."""
+
+
+def judge(campaign: Campaign, name: str, seed: int) -> Verdict:
+    """Disturbs one step of a scenario as a seed draws it."""
+    scenario, rng = SCENARIOS[name], random.Random(f"{name} {seed}")  # noqa: S311  faults, not secrets
+    step = rng.randrange(len(scenario.steps))
+    trial = _Trial(campaign, name, seed, step, rng)
+    trial.run(scenario, campaign.reference(name, step))
+    return trial.verdict
+
+
+class _Trial:
+    """One seed."""
+
+    def __init__(self, campaign: Campaign, name: str, seed: int, step: int, rng: random.Random) -> None:
+        self._campaign, self._rng = campaign, rng
+        self.verdict = Verdict(name=name, seed=seed, step=step)
+        self._units, self._unfinished, self._misled = 0, 0, False
+
+    def run(self, scenario: Scenario, right: Reference) -> None:
+        verdict, rng = self.verdict, self._rng
+        self._campaign.return_to(right.before)
+        locks = rng.random() < 0.9
+        words = scenario.steps[verdict.step].processes
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            runs = [
+                Run(words=line, faults=tuple(self._faults(right, place)), seed=rng.getrandbits(32), locks=locks)
+                for place, line in enumerate(words)
+            ]
+            self._once(scenario, runs, right, final=False)
+            if verdict.wrong:
+                return
+        lost = any("power" in one or "crashed" in one for one in verdict.happened)
+        again = self._finally(scenario, words, right, locks=locks, lost=lost)
+        if again:
+            self._check_end(scenario, words, right, locks=locks, lost=lost)
+
+    def _faults(self, right: Reference, place: int) -> list[Any]:
+        if place and self._rng.random() < 0.7:
+            return []
+        there = right.counts[place]
+        network = there.get("resolve") and self._rng.random() < 0.5
+        effects = self._campaign.effects
+        kinds = tuple(EFFECTS) if effects is not None else NETWORK if network else KINDS
+        return draw_faults(self._rng, there, kinds, effects)
+
+    def _rows(self, ended: Ended) -> list[Any]:
+        return rows_of(ended.stdout, SCENARIOS[self.verdict.name].apart)
+
+    def _once(self, scenario: Scenario, runs: Sequence[Run], right: Reference, *, final: bool) -> list[Ended]:
+        before = self._campaign.nursery.folder / "before"
+        shutil.rmtree(before, ignore_errors=True)
+        shutil.copytree(self._campaign.nursery.root, before)
+        ended = self._campaign.run(scenario, runs, turns=self._rng.getrandbits(32))
+        disturbed = any(each.happened for each in ended)
+        self._last = ended
+        for place, each in enumerate(ended):
+            self.verdict.happened.extend(each.happened)
+            self._units += each.counts.get("unit", 0)
+            self._unfinished += each.code != right.codes[place]
+            self._tell(runs[place].words, each)
+            self._check_ended(each, right, place, disturbed=disturbed, final=final)
+        if not any("power" in one or "crashed" in one for one in self.verdict.happened):
+            self._wrong(done_twice(before, self._campaign.nursery.root, right.after))
+        return ended
+
+    def _tell(self, words: Words, ended: Ended) -> None:
+        last = ended.stderr.strip().splitlines()[-1:] or [""]
+        told = ", ".join(ended.happened) or "nothing"
+        self.verdict.story.append(f"mnf {' '.join(words)}: {told}; exit {ended.code}: {last[0][:300]}")
+
+    def _wrong(self, found: Sequence[str]) -> None:
+        self.verdict.wrong.extend(found)
+
+    def _check_ended(self, ended: Ended, right: Reference, place: int, *, disturbed: bool, final: bool) -> None:
+        self._wrong(ended.wrong)
+        self._wrong(ended.crashes())
+        killed = any(" kill" in f" {one}" or "torn" in one or "power" in one for one in ended.happened)
+        allowed = CONTRACT | ({KILLED} if killed or "crashed" in str(ended.happened) else set())
+        if ended.code not in allowed:
+            self._wrong([f"exit code {ended.code}"])
+        complaints = [line for line in ended.stderr.splitlines() if line.startswith("mnf: ")]
+        if ended.code in (1, 130, 143) and len(complaints) != 1:
+            self._wrong([f"{len(complaints)} lines of complaint: {ended.stderr[-500:]!r}"])
+        self._misled = self._misled or is_misled(ended)
+        if self._misled and not final:
+            if ended.code in (0, 3):
+                self._wrong(odd_fates(ended, self._rows(ended), self._campaign.nursery.root))
+        elif ended.code in (0, 3) and (ended.code != right.codes[place] or self._rows(ended) != right.rows[place]):
+            self._wrong([f"exit code {ended.code} with other rows: {ended.stdout[:1000]} {ended.stderr[-500:]}"])
+        if not disturbed and final and ended.code != right.codes[place]:
+            self._wrong([f"exit code {ended.code} though nothing was disturbed: {ended.stderr[-700:]}"])
+
+    def _finally(
+        self, scenario: Scenario, words: Sequence[Words], right: Reference, *, locks: bool, lost: bool
+    ) -> bool:
+        """Runs the same commands until they are done; with --force where the program says so after a crash."""
+        more: Words = ()
+        for attempt in range(3):
+            again = (*scenario.again, *more)
+            runs = [Run(words=(*line, *again), locks=locks, seed=attempt) for line in words]
+            last = attempt == 2 or not lost
+            ended = self._once(scenario, runs, right, final=last)
+            if self.verdict.wrong:
+                return False
+            if all(each.code == code for each, code in zip(ended, right.codes, strict=True)):
+                return True
+            if any("--force" in each.stderr for each in ended):
+                more = ("--force",)
+        self._wrong(["it is never done"])
+        return False
+
+    def _check_end(
+        self, scenario: Scenario, words: Sequence[Words], right: Reference, *, locks: bool, lost: bool
+    ) -> None:
+        root = self._campaign.nursery.root
+        for ended in self._campaign.settle(scenario, self.verdict.step, locks=locks):
+            if ended.code or ended.crashes():
+                self._wrong([f"exit code {ended.code} of what comes after: {ended.stderr[-500:]}"])
+        self._wrong(differences(right.state, state_of(root, scenario.apart), aside=lost))
+        self._wrong(unproven(root))
+        whole = sum(counts.get("unit", 0) for counts in right.counts)
+        if not lost and "--force" not in str(words) and self._units > whole + self._unfinished * len(words):
+            self._wrong([f"{self._units} units were done where {whole} are enough, {self._unfinished} runs unfinished"])
