@@ -37,8 +37,11 @@ HEAVY = (
     "typer",
     "tiny_mnist",
 )
-LONGEST_S = 600
-"""Seconds that a process may take of the real time."""
+LOOKS, LOOK_S = 90, 1.0
+"""A process hangs that was found asleep, with all its threads and children, at so many looks running, so far apart.
+
+On a machine that is busy with other work a process may stand still for minutes, but it is not asleep then.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,12 +223,13 @@ def _follow(children: list[_Child], rng: random.Random) -> Iterator[_Child]:
     """Gives one process after the other its turn until all have ended; yields those that hang."""
     waiting: dict[_Child, bytes] = {}
     left = list(children)
-    crashed = False
+    crashed, asleep = False, 0
     while left:
         running = [child for child in left if child not in waiting]
         if running:
-            ready, _, _ = select.select([child.asks for child in running], [], [], LONGEST_S)
-            if not ready:
+            ready, _, _ = select.select([child.asks for child in running], [], [], LOOK_S)
+            asleep = 0 if ready or any(_is_awake(child.pid) for child in running) else asleep + 1
+            if asleep == LOOKS:
                 yield from running
                 return
             for child in running:
@@ -241,6 +245,18 @@ def _follow(children: list[_Child], rng: random.Random) -> Iterator[_Child]:
         chosen = rng.choice(busy if busy and rng.random() < 0.9 else left)
         del waiting[chosen]
         os.write(chosen.goes, b"p" if crashed else b"g")
+
+
+def _is_awake(pid: int) -> bool:
+    """Returns whether a thread of a process, or of one that it started, runs, or would if the machine were free."""
+    family, states = {pid}, []
+    for stat in sorted(Path("/proc").glob("[0-9]*/task/[0-9]*/stat"), key=lambda path: int(path.parts[2])):
+        with contextlib.suppress(OSError):  # it has ended
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            if int(stat.parts[2]) in family or int(parent) in family:
+                family.add(int(stat.parts[2]))
+                states.append(state)
+    return not set(states) <= {"S", "Z"}
 
 
 if __name__ == "__main__":
