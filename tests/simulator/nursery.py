@@ -4,6 +4,7 @@ It reads jobs from its stdin, a line of JSON each, and answers each with a line:
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -35,6 +36,10 @@ HEAVY = (
     "safetensors.torch",
     "rich.table",
     "typer",
+    "pydantic.type_adapter",
+    "tabulate",
+    "wcwidth.wcwidth",
+    "mnistfaces.assets",
     "tiny_mnist",
 )
 LOOKS, LOOK_S = 90, 1.0
@@ -162,13 +167,15 @@ def serve(folder: Path) -> None:
 def _import_all() -> None:
     """Imports what commands import, so that a fork has it."""
     for name in HEAVY:
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError):  # of a library that brings its own, in another release
+            importlib.import_module(name)
     here = Path(str(mnistfaces.__file__)).parent
     for path in sorted(here.rglob("*.py")):
         name = ".".join(path.relative_to(here.parent).with_suffix("").parts).removesuffix(".__init__")
         if name.rpartition(".")[2] not in ("__main__", "mat_process", "student_process"):
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
+    gc.freeze()  # else every fork copies what a collection touches
 
 
 class _Child:
