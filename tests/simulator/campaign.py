@@ -53,6 +53,7 @@ class Campaign:
             else:
                 _empty(self.nursery.root)
                 scenario.prepare(self.nursery.root)
+            scenario.steps[step].before(self.nursery.root)
             before, after = (self.nursery.folder / "saved" / name / f"{step} {when}" for when in ("before", "after"))
             shutil.copytree(self.nursery.root, before)
             sound = Campaign(self.nursery)

@@ -30,6 +30,9 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {
     "sleep": ("SIGINT", "SIGTERM", *ENDS[:1]),
     "start": ("EAGAIN", "ENOMEM"),
     "unit": ("SIGINT", "SIGTERM", *ENDS),
+    "worker": ("dies", "dies after", "dies", "SIGINT", "SIGTERM", *ENDS[:1]),
+    "idle": ("dies",),
+    "scheduler": ("gone",),
     "resolve": ("unknown", "later", "silence"),
     "connect": ("ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "silence"),
     "tls": ("untrusted", "broken", "ECONNRESET", "silence"),
@@ -58,6 +61,7 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {
 and `Web` know."""
 
 NETWORK = ("resolve", "connect", "tls", "get")
+WORKERS = ("worker", "idle", "scheduler")
 CODES = {name: getattr(errno, name) for effects in EFFECTS.values() for name in effects if hasattr(errno, name)}
 
 

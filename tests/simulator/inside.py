@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mnistfaces.cli.app import main
-from simulator import clock, planted, web
+from simulator import clock, planted, pools, short_report, web
 from simulator.disk import Disk
 from simulator.world import World
 
@@ -70,6 +70,8 @@ def run_inside(folder: Path, number: int, run: "Run", turn: tuple[int, int] | No
     if run.web:
         web.install(world, turns, run.web)
     clock.install(world, turns)
+    pools.install(world)
+    short_report.install()
     disk.install()
     world.turn = before
     leave(_main(run.words))

@@ -8,11 +8,9 @@ from typing import Any
 from simulator.faults import NETWORK
 from simulator.nursery import Ended
 from simulator.remains import requests_of
+from simulator.scenarios import LISTED
 
-LISTED = {"https://host4.example/moved/3.jpg": "http://host3.example/3.jpg"}
-"""What the list calls an address that another one leads to."""
-
-AGAIN = ("ok", "http_error", "html")
+AGAIN = ("ok", "http_error", "html", "other_image", "redirects", "private_address")
 """What an address gives when it is asked again."""
 
 STATES_AFTER: dict[str, tuple[str, ...]] = {

@@ -114,6 +114,24 @@ def _redirect_starts_again() -> None:
     client.Client.get = get  # type: ignore[method-assign]
 
 
+def _stream_starts_again() -> None:
+    """Each request of `Client.stream` may take the whole time."""
+
+    class Endless(float):
+        def __sub__(self, _: float) -> "Endless":
+            return self
+
+        def __radd__(self, _: float) -> "Endless":
+            return self
+
+    stream = client.Client.stream
+
+    def restarted(self: client.Client, url: str, *, limit_bytes: int, deadline_s: float) -> Iterator[bytes]:
+        return stream(self, url, limit_bytes=limit_bytes, deadline_s=Endless(deadline_s))
+
+    client.Client.stream = restarted  # type: ignore[method-assign]
+
+
 def _no_cap_on_gzip() -> None:
     def decoded(blocks: Iterator[bytes], coding: str, limit_bytes: int) -> bytes:
         body = b"".join(blocks)
@@ -161,6 +179,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
     "what cannot be read is made again": _unreadable_is_made_again,
     "time spent is not subtracted": _deadline_starts_again,
     "each redirect starts the deadline again": _redirect_starts_again,
+    "each redirect of a stream starts the deadline again": _stream_starts_again,
     "no cap on what gzip becomes": _no_cap_on_gzip,
     "the archive is asked for private addresses": _archive_for_private,
     "the recipe of crops is ignored": _recipe_ignored,

@@ -26,6 +26,8 @@ SPOKEN_TIMES = re.compile(r"\d[\d,.]*(&nbsp;|\s|\u202f)*(s|ms|min|h|seconds|minu
 
 def without_times(value: Any) -> Any:  # noqa: ANN401  a JSON value
     """Returns a JSON value without the fields that tell times."""
+    if isinstance(value, dict) and value.get("quantity") == "seconds":
+        return {name: value.get(name) for name in ("part", "quantity", "setting", "published", "status")}
     if isinstance(value, dict):
         return {name: without_times(one) for name, one in value.items() if name not in TIMES}
     return [without_times(one) for one in value] if isinstance(value, list) else value

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from faces_web import row
+from faces_web import SHAS, row
 from pictures import make_folder
 
-from simulator.web import HIDDEN, NOBODY
+from simulator.pages import LIST, LIST_URL, LOST, MOVED, WEBS, listed_for
 
 Words = tuple[str, ...]
 
@@ -19,10 +19,12 @@ class Step:
     Attributes:
         processes: the words of each.
         settle: a command that comes after it, undisturbed, where what is left depends on who was last.
+        before: what befalls the folder first.
     """
 
     processes: tuple[Words, ...]
     settle: Words = ()
+    before: Callable[[Path], object] = lambda _: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +48,26 @@ class Scenario:
     apart: frozenset[str] = frozenset()
 
 
-def _step(*lines: str, settle: str = "") -> Step:
-    return Step(tuple(tuple(line.split()) for line in lines), tuple(settle.split()))
+def _step(*lines: str, settle: str = "", before: Callable[[Path], object] = lambda _: None) -> Step:
+    return Step(tuple(tuple(line.split()) for line in lines), tuple(settle.split()), before)
+
+
+def _list(*rows: str) -> Callable[[Path], object]:
+    return lambda root: (root / "list.txt").write_text("\n".join(rows))
+
+
+def _damage_one(root: Path) -> None:
+    """Changes a byte of the photograph that two faces are cut out of, and gives the list another face."""
+    (photo,) = (root / "data" / "faces" / "originals").glob(f"??/{SHAS[0]}*")
+    content = bytearray(photo.read_bytes())
+    content[-20] ^= 1
+    photo.write_bytes(content)
+    _list(*LIST, row("Bill Hader", 10, 2, "5,5,35,35"))(root)
+
+
+def _another_box(root: Path) -> None:
+    """Lists one face of the photograph that is no longer there with another box, and leaves out the other one."""
+    _list(row("Alec Baldwin", 1, 0, "4,4,24,24"), *LIST[2:], row("Bill Hader", 10, 2, "5,5,35,35"))(root)
 
 
 TRAIN = "train digits-sample --train-per-class 4 --test-per-class 10"
@@ -58,19 +78,6 @@ FACES = "fetch faces --list list.txt --source live,wayback --jobs 3"
 FEATURES = (
     "extract-features pets --backbone squeezenet1_1 --layer fire3 --weights random --res 32 --batch-size 2 --out f"
 )
-LIST = [
-    row("Alec Baldwin", 1, 0),
-    row("Alec Baldwin", 2, 0, "10,5,30,25"),  # two faces of one photograph
-    row("Alec Baldwin", 3, 1),
-    row("Bill Hader", 4, 2),
-    row("Bill Hader", 5, 3),
-    row("Bill Hader", 6, 4, "30,20,50,40", "https://host4.example/4.jpg"),  # leaves its image
-    row("Bill Hader", 7, 5),
-    row("Bill Hader", 8, 5, url=f"http://{HIDDEN}/5.jpg"),
-    row("Bill Hader", 9, 5, url=f"http://{NOBODY}/5.jpg"),
-    "Bill Hader\t8\t8\thttp://brok",
-]
-
 SCENARIOS: Mapping[str, Scenario] = {
     "train": Scenario(
         pace=0.4,
@@ -119,21 +126,91 @@ SCENARIOS: Mapping[str, Scenario] = {
     "fetch digits": Scenario(
         web="digits",
         apart=frozenset({"source"}),
-        steps=[_step("fetch digits"), _step("fetch digits --force")],
+        steps=[_step("fetch digits", "fetch digits"), _step("fetch digits --force")],
     ),
     "fetch faces": Scenario(
         web="faces",
         again=("--retry", "all"),
-        prepare=lambda root: (root / "list.txt").write_text("\n".join(LIST)),
+        prepare=_list(*LIST),
         steps=[
             _step(f"{FACES} --res 16"),
             _step(f"{FACES} --res 16,20 --color"),
             _step(f"{FACES} --res 16,24 --no-keep-originals"),
         ],
     ),
+    "damaged faces": Scenario(
+        web="faces",
+        again=("--retry", "all"),
+        prepare=_list(*LIST),
+        steps=[
+            _step(f"{FACES} --res 16"),
+            _step(f"{FACES} --res 16", before=_damage_one),
+            _step(f"{FACES} --res 16", before=_another_box),
+        ],
+    ),
+    "moved faces": Scenario(
+        web="moved",
+        again=("--retry", "all"),
+        prepare=_list(*MOVED),
+        steps=[_step(f"{FACES} --res 16"), _step(f"{FACES} --res 20 --retry all")],
+    ),
+    "lost faces": Scenario(
+        web="lost",
+        again=("--retry", "all"),
+        steps=[
+            _step(f"fetch faces --list {LIST_URL} --jobs 4 --res 16"),
+            _step(f"fetch faces --list {LIST_URL} --jobs 4 --res 16 --source live,wayback"),
+        ],
+    ),
     "extract-features": Scenario(
         prepare=lambda root: make_folder(root / "pets"),
         steps=[_step(FEATURES), _step("train f/features.npz --epochs 3 --test-per-class 1 --out m")],
+    ),
+    "weights": Scenario(
+        web="weights",
+        prepare=lambda root: make_folder(root / "pets", 2),
+        steps=[_step(FEATURES.replace("--weights random", "--weights imagenet"))],
+    ),
+    "jobs": Scenario(
+        steps=[
+            _step(f"{SWEEP} --lr 1e-3,1e-4 --batch-size 10,20 --jobs 2"),
+            _step(f"{SWEEP} --lr 1e-3,1e-4,1e-5 --batch-size 10,20 --jobs 2 --keep-weights best"),
+        ],
+    ),
+    "dask": Scenario(
+        steps=[
+            _step(f"{SWEEP} --lr 1e-3,1e-4 --batch-size 10,20 --engine dask --jobs 2"),
+            _step(f"{SWEEP} --lr 1e-3,1e-4,1e-5 --batch-size 10,20 --engine dask=tcp://10.0.0.9:8786"),
+        ],
+    ),
+    "extract-features on workers": Scenario(
+        prepare=lambda root: make_folder(root / "pets"),
+        steps=[_step(f"{FEATURES} --jobs 2"), _step(f"{FEATURES.replace('--out f', '--out g')} --engine dask")],
+    ),
+    "reproduce": Scenario(
+        steps=[
+            _step("reproduce 1 2 --out r"),
+            _step("reproduce 2 5 --out r"),
+            _step("reproduce 1 --out q", "reproduce 2 --out q", settle="reproduce 1 2 --out q"),
+        ],
+    ),
+    "ensembles": Scenario(
+        pace=0.4,
+        steps=[
+            _step(f"{TRAIN} --model mlp --hidden 5 --epochs 20 --batch-size 10 --ensemble 2 --out e"),
+            _step(f"{TRAIN} --model mlp --hidden 5 --epochs 20 --batch-size 10 --patience 3 --refit --out f"),
+            _step(f"{SWEEP} --lr 1e-3,1e-4 --batch-size 10 --refit --patience 2"),
+            _step("compare e f"),
+        ],
+    ),
+    "runs": Scenario(
+        steps=[
+            _step(f"{TRAIN} --epochs 5"),
+            _step(f"{TRAIN} --epochs 5 --out runs/again"),
+            _step("runs --prune --yes"),
+            _step(f"{SWEEP.replace('--out s', '')} --lr 1e-3,1e-4 --batch-size 10"),
+            _step("report last --out page.html"),
+        ],
     ),
     "results": Scenario(
         steps=[
@@ -145,3 +222,10 @@ SCENARIOS: Mapping[str, Scenario] = {
         ],
     ),
 }
+
+LISTED = {
+    url: first
+    for name, rows in (("faces", LIST), ("moved", MOVED), ("lost", LOST))
+    for url, first in listed_for(WEBS[name](), [line.split("\t")[3] for line in rows]).items()
+}
+"""Which listed address leads to an address that is asked for."""
