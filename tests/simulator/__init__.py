@@ -1,15 +1,41 @@
-"""A simulator of everything around `mnf` that can fail: disk, locks, clock, network, processes.
+"""A simulator of everything around `mnf` that can fail: disk, locks, clock, network, worker processes.
 
-Whole commands run through the program's own `main`, each in a forked process in which the calls to the machine pass
-through a `World` that counts them. A first pass without faults learns how many calls there are; then one seed draws
-which of them fail, and how. When the faults stop the same commands are run again, and what lies on the disk and what
-was printed must be what an undisturbed run leaves. The same seed gives the same faults at the same calls, as threads
-take turns by that seed, too, and time is simulated.
+A scenario is a few whole `mnf` commands, one after the other or two at a time. Each runs through the program's own
+`main` in a forked process whose calls to the machine pass through a `World` that counts them. The commands run once
+undisturbed: that tells how many calls of each kind they make, and what must be there in the end. Then a seed draws one
+step of the scenario, one to three of its calls, and what goes wrong at each: an error, a full disk, a torn write, a
+kill, a loss of power, a reply that is something else. When the faults stop, the same commands run again until they are
+done. What lies on the disk and what was printed must then be what the undisturbed run left.
 
-The fast tier runs in CI with fixed seeds. The long tier draws new ones until its time is over:
+How to run it:
 
-    PYTHONPATH=tests python -m simulator --minutes 60
-    PYTHONPATH=tests python -m simulator --only sweep --seed 17
+    PYTHONPATH=tests python -m simulator --minutes 60                     # new seeds until the time is over
+    PYTHONPATH=tests python -m simulator --minutes 60 --seed 1 --all      # from seed 1; goes on after what is wrong
+    PYTHONPATH=tests python -m simulator --only sweep --seed 17           # one scenario under one seed, again
+    PYTHONPATH=tests python -m simulator --only sweep --seed 17 --effect power --effect 'power after'
+    PYTHONPATH=tests python -m simulator --plants                         # known bugs: which are found
+
+`tests/simulator/test_simulator.py` is the fast tier: a fixed seed for each scenario, and a few of the known bugs.
+
+How to read it. What went wrong is printed as it is found, with the line that replays it:
+
+    sweep, step 3: replay with --only 'sweep' --seed 2
+      mnf sweep ... : power at create 4 (s/parts/.d02591d5da9c3e18.npz.*); exit 137: 2 cells, 6 trials ...
+      mnf sweep ... : nothing; exit 0: best by validation (56.7%): ...
+      WRONG: s/summary.json is not there
+
+Each `mnf` line is one process: the faults that happened (`EFFECT at KIND NUMBER`: the NUMBER-th call of that KIND, from
+0), its exit code, and the last line that it told. Each `WRONG` line is something that must not be: a traceback, a
+process that hangs, an exit code that the contract does not know, not exactly one line of complaint, another result,
+litter, a SHA-256 that is not that of its file, finished work done again, a connection to a private address, an address
+that took longer than its deadline. At the end faults are counted by kind of call and by effect.
+
+A seed replays the same faults at the same calls as long as the program makes the same calls: a change of the program
+changes what a seed means. Time is simulated, threads take turns by the seed, workers of `--jobs` and `--engine dask` do
+their tasks in the client's process, and may die. What is not simulated: the network of a proxy, a GPU, other programs.
+
+Where to add: a scenario in `scenarios`, a page of the web in `pages`, a fault in `faults` (and in `world`, `disk`,
+`web` or `pools`, whichever knows what it comes to), a known bug in `planted`.
 
 After FoundationDB's simulation and TigerBeetle's VOPR. A crash of the machine follows Pebble's strict file system:
 what was not synced may be lost, and so may the last names that were given since the last sync.

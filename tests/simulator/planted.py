@@ -4,13 +4,15 @@ import contextlib
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from mnistfaces import arrays, files
 from mnistfaces.cli import app
-from mnistfaces.experiments import kept
+from mnistfaces.execution import dispatch, processes
+from mnistfaces.experiments import kept, listing
 from mnistfaces.fetching.faces import originals, passes
 from mnistfaces.fetching.faces.crops import CropPlan
 from mnistfaces.fetching.faces.originals import Originals
@@ -19,7 +21,11 @@ from mnistfaces.fetching.web import client, download, pinned, policy
 from mnistfaces.fetching.web.hosts import Task
 from mnistfaces.files import ledger, sha256_of_file
 from mnistfaces.files.locks import Lease
+from mnistfaces.reproduce import reproduction
 from mnistfaces.runs import folder
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 def _not_atomic() -> None:
@@ -167,28 +173,100 @@ def _private_allowed() -> None:
     pinned.is_public = lambda _: True  # type: ignore[attr-defined,assignment]
 
 
-BUGS: Mapping[str, Callable[[], None]] = {
-    "files are written in place": _not_atomic,
-    "no sync before the rename": _no_sync,
-    "a ledger that does not look at what the disk took": _ledger_not_sealed,
-    "an unreadable photograph is removed": _unreadable_is_removed,
-    "no lease": _no_lease,
-    "a rebuild drops faces": _rebuild_drops_faces,
-    "litter stays": _litter_stays,
-    "an error of the machine is a traceback": _errors_are_bugs,
-    "what cannot be read is made again": _unreadable_is_made_again,
-    "time spent is not subtracted": _deadline_starts_again,
-    "each redirect starts the deadline again": _redirect_starts_again,
-    "each redirect of a stream starts the deadline again": _stream_starts_again,
-    "no cap on what gzip becomes": _no_cap_on_gzip,
-    "the archive is asked for private addresses": _archive_for_private,
-    "the recipe of crops is ignored": _recipe_ignored,
-    "the hash is ignored": _hash_ignored,
-    "private addresses are allowed": _private_allowed,
+def _dead_worker_loses_its_task() -> None:
+    processes.Processes.retries = 0
+
+
+def _parts_of_report_forgotten() -> None:
+    reproduction.load_record = lambda _: None  # type: ignore[attr-defined]
+
+
+def _any_line_is_believed() -> None:
+    ledger.is_sealed = lambda _: True  # type: ignore[attr-defined]
+
+
+def _any_part_is_believed() -> None:
+    kept.Parts.has = lambda *_: True  # type: ignore[method-assign]
+
+
+def _opting_out_ignored() -> None:
+    policy.opted_out = lambda _: False
+
+
+def _prunes_too_much() -> None:
+    listing.prunable = iter  # type: ignore[attr-defined,assignment]
+
+
+def _lease_stays() -> None:
+    Lease.release = lambda _: None  # type: ignore[method-assign]
+
+
+def _worker_tells_before_it_is_done() -> None:
+    """A task whose worker died is taken for one that came to nothing."""
+
+    def end(future: "Future[Any]", number: int, *_: object) -> "dispatch.Done[Any] | dispatch.Lost":
+        error = future.exception()
+        if isinstance(error, BrokenProcessPool):
+            return dispatch.Done(number=number, result=[])
+        return dispatch.Done(number=number, result=future.result())
+
+    dispatch._end = end  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A bug that is known, and what finds it.
+
+    Attributes:
+        name: in words.
+        plant: puts it into this process.
+        scenario: that finds it.
+        effects: of faults that may happen there; none where two processes, or what lies there, are enough.
+        seed: that draws them.
+    """
+
+    name: str
+    plant: Callable[[], None]
+    scenario: str
+    effects: tuple[str, ...]
+    seed: int
+
+
+BUGS = {
+    bug.name: bug
+    for bug in (
+        Bug("files are written in place", _not_atomic, "train", ("kill", "torn"), 6),
+        Bug("no sync before the rename", _no_sync, "sweep", ("power", "power after"), 2),
+        Bug("a ledger that does not look at what the disk took", _ledger_not_sealed, "sweep", ("ENOSPC", "short"), 0),
+        Bug(
+            "an unreadable photograph is removed", _unreadable_is_removed, "fetch faces", ("EIO", "EMFILE", "EACCES"), 5
+        ),
+        Bug("no lease", _no_lease, "two contours", (), 0),
+        Bug("a rebuild drops faces", _rebuild_drops_faces, "damaged faces", (), 1),
+        Bug("litter stays", _litter_stays, "train", ("kill",), 1),
+        Bug("an error of the machine is a traceback", _errors_are_bugs, "sweep", ("EIO",), 7),
+        Bug("what cannot be read is made again", _unreadable_is_made_again, "sweep", ("EIO", "EMFILE", "EACCES"), 6),
+        Bug("time spent is not subtracted", _deadline_starts_again, "fetch faces", ("slow",), 3),
+        Bug("each redirect starts the deadline again", _redirect_starts_again, "fetch digits", ("slow",), 0),
+        Bug("each redirect of a stream starts the deadline again", _stream_starts_again, "weights", ("slow",), 0),
+        Bug("no cap on what gzip becomes", _no_cap_on_gzip, "fetch faces", ("bomb",), 3),
+        Bug("the archive is asked for private addresses", _archive_for_private, "lost faces", (), 4),
+        Bug("the recipe of crops is ignored", _recipe_ignored, "damaged faces", (), 1),
+        Bug("the hash is ignored", _hash_ignored, "fetch faces", ("other",), 3),
+        Bug("private addresses are allowed", _private_allowed, "moved faces", (), 0),
+        Bug("a worker's death loses its task", _dead_worker_loses_its_task, "jobs", ("dies",), 0),
+        Bug("a worker's death is taken for its task's end", _worker_tells_before_it_is_done, "jobs", ("dies",), 0),
+        Bug("parts of the report that are done are forgotten", _parts_of_report_forgotten, "reproduce", (), 1),
+        Bug("a line of a ledger needs no checksum", _any_line_is_believed, "damaged sweep", (), 0),
+        Bug("answers need not be there", _any_part_is_believed, "damaged sweep", (), 0),
+        Bug("a site that opts out is not heard", _opting_out_ignored, "fetch faces", ("opted out",), 3),
+        Bug("runs that are worth keeping are pruned", _prunes_too_much, "runs", (), 8),
+        Bug("a lease is never given back", _lease_stays, "two contours", (), 0),
+    )
 }
 
 
 def plant(names: Sequence[str]) -> None:
     """Plants bugs in this process."""
     for name in names:
-        BUGS[name]()
+        BUGS[name].plant()

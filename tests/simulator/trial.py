@@ -8,9 +8,10 @@ from typing import Any
 from simulator.campaign import Campaign, Reference
 from simulator.faults import EFFECTS, NETWORK, WORKERS, draw_faults
 from simulator.misled import is_misled, odd_fates
-from simulator.nursery import Ended, Run
+from simulator.nursery import Ended, Nursery, Run
+from simulator.planted import Bug
 from simulator.remains import differences, done_twice, rows_of, state_of, unproven
-from simulator.scenarios import SCENARIOS, Scenario, Words
+from simulator.scenarios import SCENARIOS, TELL_CHANGES, Scenario, Words
 from simulator.verdict import Verdict
 from simulator.world import KILLED
 
@@ -29,6 +30,12 @@ def judge(campaign: Campaign, name: str, seed: int) -> Verdict:
     trial = _Trial(campaign, name, seed, step, rng)
     trial.run(scenario, campaign.reference(name, step))
     return trial.verdict
+
+
+def finds(nursery: Nursery, bug: Bug) -> bool:
+    """Returns whether a bug makes a seed go wrong under which nothing is wrong without it."""
+    sound, planted = (Campaign(nursery, plants, bug.effects) for plants in ((), (bug.name,)))
+    return not judge(sound, bug.scenario, bug.seed).wrong and bool(judge(planted, bug.scenario, bug.seed).wrong)
 
 
 class _Trial:
@@ -71,6 +78,10 @@ class _Trial:
     def _rows(self, ended: Ended) -> list[Any]:
         return rows_of(ended.stdout, SCENARIOS[self.verdict.name].apart)
 
+    def _differ(self, ended: Ended, rows: Sequence[Any]) -> bool:
+        words = SCENARIOS[self.verdict.name].steps[self.verdict.step].processes[0]
+        return words[0] not in TELL_CHANGES and self._rows(ended) != rows
+
     def _once(self, scenario: Scenario, runs: Sequence[Run], right: Reference, *, final: bool) -> list[Ended]:
         before = self._campaign.nursery.folder / "before"
         shutil.rmtree(before, ignore_errors=True)
@@ -112,7 +123,7 @@ class _Trial:
         if self._misled and not final:
             if ended.code in (0, 3):
                 self._wrong(odd_fates(ended, self._rows(ended), self._campaign.nursery.root))
-        elif ended.code in (0, 3) and (ended.code != right.codes[place] or self._rows(ended) != right.rows[place]):
+        elif ended.code in (0, 3) and (ended.code != right.codes[place] or self._differ(ended, right.rows[place])):
             self._wrong([f"exit code {ended.code} with other rows: {ended.stdout[:1000]} {ended.stderr[-500:]}"])
         if not disturbed and final and ended.code != right.codes[place]:
             self._wrong([f"exit code {ended.code} though nothing was disturbed: {ended.stderr[-700:]}"])

@@ -15,7 +15,6 @@ class Verdict:
         step: that was disturbed.
         happened: the faults that did.
         wrong: what must not be.
-        runs: processes that ran.
         story: what was run, and how it ended.
     """
 
@@ -24,7 +23,6 @@ class Verdict:
     step: int
     happened: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    runs: int = 0
     story: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
