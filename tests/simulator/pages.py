@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import torch
 from faces_web import PHOTOS, row
-from rude_server import reply
+from rude_server import picture, reply
 from tiny_mnist import make_tiny_mnist
 from torchvision.models import squeezenet1_1
 
@@ -18,6 +18,11 @@ ARCHIVE = "https://web.archive.org/web/20140601000000id_/"
 MIRRORS = ("https://mirror1.example/mnist", "https://mirror2.example/mnist")
 WEIGHTS = "https://weights.example/models/tiny.pth"
 LIST_URL = "http://lists.example/list.txt"
+
+
+def sha256_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
 
 LIST = (
     row("Alec Baldwin", 1, 0),
@@ -39,12 +44,12 @@ MOVED = (
     row("Bill Hader", 4, 3, url="http://short.example/other"),  # to another photograph
     row("Bill Hader", 5, 4, url="http://short.example/inside"),  # to an address that is not public
     row("Bill Hader", 6, 5, url="http://short.example/sold"),  # to a page; the archive has it
-    row("Bill Hader", 7, 5, url="http://short.example/round"),  # to itself
+    row("Bill Hader", 7, 3, url="http://short.example/round"),  # to itself
 )
 """Rows whose photographs are somewhere else now."""
 
 LOST = tuple(
-    row(("Alec Baldwin", "Bill Hader")[number % 2], number, number % 6, url=url)
+    f"{('Alec Baldwin', 'Bill Hader')[number % 2]}\t{number}\t{number}\t{url}\t2,3,22,23\t{sha256_of(picture(number))}"
     for number, url in enumerate(
         [
             "http://gone.example/0.jpg",
@@ -53,10 +58,10 @@ LOST = tuple(
             f"http://{NOBODY}/3.jpg",
             "http://parked.example/4.jpg",
             "http://parked.example/5.jpg",
-            "http://alive.example/0.jpg",
-            f"http://{HIDDEN}/1.jpg",
-            "http://gone.example/2.jpg",
-            "http://parked.example/3.jpg",
+            "http://alive.example/6.jpg",
+            f"http://{HIDDEN}/7.jpg",
+            "http://gone.example/8.jpg",
+            "http://parked.example/9.jpg",
         ]
     )
 )
@@ -100,16 +105,14 @@ def _moved() -> dict[str, bytes]:
 
 
 def _lost() -> dict[str, bytes]:
-    pages = {
-        f"http://parked.example/{photo}.jpg": reply(b"<html>for sale", Content_Type="image/jpeg") for photo in (4, 5)
-    }
-    archived = {f"http://gone.example/{photo}.jpg": PHOTOS[photo] for photo in (0, 1)}
-    archived |= {f"http://{NOBODY}/2.jpg": PHOTOS[2], f"http://{NOBODY}/3.jpg": PHOTOS[5]}
-    archived |= {"http://parked.example/4.jpg": PHOTOS[4], "http://parked.example/5.jpg": b"<html>not in the archive"}
+    parked = reply(b"<html>for sale", Content_Type="image/jpeg")
+    archived = {f"http://gone.example/{number}.jpg": picture(number) for number in (0, 1)}
+    archived |= {f"http://{NOBODY}/2.jpg": picture(2), f"http://{NOBODY}/3.jpg": picture(5)}
+    archived |= {"http://parked.example/4.jpg": picture(4), "http://parked.example/5.jpg": b"<html>not in the archive"}
     return {
-        **pages,
         LIST_URL: reply("\n".join(LOST).encode()),
-        "http://alive.example/0.jpg": reply(PHOTOS[0]),
+        "http://alive.example/6.jpg": reply(picture(6)),
+        **{f"http://parked.example/{number}.jpg": parked for number in (4, 5, 9)},
         **{f"{ARCHIVE}{url}": reply(content) for url, content in archived.items()},
     }
 
@@ -158,10 +161,6 @@ PLAIN_DEADLINE_S = 30.0
 def deadline_of(url: str) -> float:
     """Returns how many seconds an address with its redirects may take."""
     return DEADLINES_S.get(urlsplit(url).hostname or "", PLAIN_DEADLINE_S)
-
-
-def sha256_of(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def listed_for(pages: Mapping[str, bytes], listed: Sequence[str]) -> dict[str, str]:
