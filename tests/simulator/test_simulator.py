@@ -17,15 +17,26 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
         yield made
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+SEEDS = {
+    **dict.fromkeys(("sweep", "moved faces"), 0),
+    **dict.fromkeys(("train", "contour", "fetch faces", "damaged faces", "lost faces", "runs"), 1),
+    **dict.fromkeys(("two sweeps", "fetch digits", "weights", "jobs"), 2),
+    **dict.fromkeys(("two contours", "extract-features", "reproduce"), 3),
+    **dict.fromkeys(("damaged sweep", "shards", "results"), 4),
+}
+"""A seed under which something happens, and which takes little time. Other scenarios, Dask's, say, have the long tier."""
+
+
+@pytest.mark.parametrize("name", SEEDS)
 def test_what_is_disturbed_comes_to_what_is_not(nursery: Nursery, name: str) -> None:
-    verdict = judge(Campaign(nursery), name, seed=0)
+    verdict = judge(Campaign(nursery), name, SEEDS[name])
+    assert verdict.happened
     assert not verdict.wrong, str(verdict)
 
 
 def test_the_same_seed_makes_the_same_calls_fail(nursery: Nursery) -> None:
     campaign = Campaign(nursery)
-    first, second = (judge(campaign, "two sweeps", seed=4) for _ in range(2))
+    first, second = (judge(campaign, "two sweeps", SEEDS["two sweeps"]) for _ in range(2))
     assert first.happened
     assert first.happened == second.happened
     assert [line.partition("exit")[0] for line in first.story] == [line.partition("exit")[0] for line in second.story]
