@@ -24,7 +24,7 @@ SEEDS = {
     **dict.fromkeys(("two contours", "extract-features", "reproduce"), 3),
     **dict.fromkeys(("damaged sweep", "shards", "results"), 4),
 }
-"""A seed under which something happens, and which takes little time. Other scenarios, Dask's, say, have the long tier."""
+"""A seed under which something happens, and which takes little time; scenarios without one have the long tier."""
 
 
 @pytest.mark.parametrize("name", SEEDS)
