@@ -40,6 +40,9 @@ USUAL_LR = 1e-4
 MORE = 1.5
 """More training images are worth a hint where there are this many times as many."""
 
+MOST_TYPED = 20
+"""Values of a list that a line to copy spells out."""
+
 WIDEST = 100.0
 """How far apart two values of a longer list are at most, as a ratio: a list with 1e300 in it says nothing of steps."""
 
@@ -172,10 +175,15 @@ class Asked:
     dataset: "Dataset"
     reference: str
 
-    def line(self, lists: Mapping[str, Sequence[Any]], changes: Mapping[str, Any]) -> str:
-        """Returns the line that repeats the sweep with other lists, and other options."""
+    def line(self, lists: Mapping[str, Sequence[Any]], changes: Mapping[str, Any], best: Cell) -> str:
+        """Returns the line that repeats the sweep with other lists, and other options.
+
+        An axis of many values stands with that of the best cell: nobody copies a line of hundreds.
+        """
         seeds, asked = self.grid.seeds, [cell.asked() for cell in self.grid.cells]
         swept = {name: list(dict.fromkeys(one[name] for one in asked)) for name in SWEPT}
+        many = [name for name, values in swept.items() if len(values) > MOST_TYPED and name not in lists]
+        changes = {name: best.asked()[name] for name in many} | dict(changes)
         varied = {name: values for name, values in swept.items() if len(values) > 1 and name not in changes}
         from_0 = seeds == tuple(range(len(seeds)))
         common, count = fullest(self.grid.cells).with_(**changes), len(seeds) if from_0 else 1
@@ -187,7 +195,11 @@ class Asked:
 def hint_of_sweep(summary: Row, asked: Asked) -> Hint | None:
     """Returns what to try after a sweep; None where nothing is wrong."""
     found = next(_states(summary, asked), None)
-    return None if found is None else Hint(text=found[0], line=asked.line(found[1], found[2]))
+    if found is None:
+        return None
+    cells = asked.grid.own_cells()
+    best = next((cell for cell, row in zip(cells, summary["cells"], strict=True) if row["best"]), cells[0])
+    return Hint(text=found[0], line=asked.line(found[1], found[2], best))
 
 
 def _states(summary: Row, asked: Asked) -> Iterator[tuple[str, Mapping[str, Sequence[Any]], Mapping[str, Any]]]:
@@ -228,7 +240,8 @@ def _edges(best: Row, cells: Sequence[Row], cell: Cell, grid: Grid) -> Iterator[
             continue
         end = "highest" if highest else "lowest"
         text = f"the best {OPTIONS[axis].title}, {OPTIONS[axis].typed(value)}, is the {end} that was asked for"
-        yield text, {axis: [*values, *further] if highest else [*reversed(further), *values]}
+        kept = values[-MOST_TYPED:] if highest else values[:MOST_TYPED]
+        yield text, {axis: [*kept, *further] if highest else [*reversed(further), *kept]}
 
 
 def _is_worse(row: Row, best: Row) -> bool:

@@ -1,5 +1,6 @@
 """Hints from the state of a run: twelve broken set-ups each get the right one, sound ones none, and the line runs."""
 
+import itertools
 import json
 import math
 import shlex
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from kept_surface import mnf_here
+
+from mnistfaces.experiments.hints import MOST_TYPED
 
 SAMPLE = ("digits-sample", "--train-per-class", "20", "--test-per-class", "20")
 ADAM = ("--model", "mlp", "--optimizer", "adam", "--reduction", "mean", "--batch-size", "32")
@@ -108,3 +111,12 @@ def test_a_broken_set_up_gets_its_hint_and_the_line_runs_and_is_better(
 @pytest.mark.parametrize("words", SOUND.values(), ids=SOUND)
 def test_a_sound_set_up_gets_none(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert told(tmp_path, *words)[:2] == ("", "")
+
+
+def test_a_line_to_copy_spells_out_no_long_list(tmp_path: Path) -> None:
+    axes = ("--lr", "log:1e-29:1e-5:25", "--momentum", "lin:0:0.5:21")
+    hint, line, _ = told(tmp_path, "sweep", *SAMPLE, *axes, "--epochs", "30")
+    options = dict(itertools.pairwise(shlex.split(line)))
+    assert "is the highest that was asked for" in hint
+    assert len(options["--lr"].split(",")) == MOST_TYPED + 2
+    assert 0 <= float(options["--momentum"]) <= 0.5
