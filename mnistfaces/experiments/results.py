@@ -126,8 +126,8 @@ def tested_fields(results: Sequence[CellResult]) -> list[Row]:
 
 
 def _wild(board: Board) -> NDArray[np.bool_]:
-    """Returns of which cells, (C,), two trials, both of which ended, differ by more than their images explain."""
-    if len(board.tested) != FEW_TRIALS:
+    """Returns of which cells, (C,), two or three trials, all of which ended, differ by more than images explain."""
+    if not 1 < len(board.tested) <= FEW_TRIALS:
         return np.zeros(len(board), np.bool_)
     return parts_of(board.by_test_set()).wild() & board.ended.all(axis=1)
 

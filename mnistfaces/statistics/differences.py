@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr
+from scipy.special import bdtr, stdtr, stdtrit
 
 from mnistfaces.errors import DataError
 from mnistfaces.statistics.intervals import Design, design_of
-from mnistfaces.statistics.mixed_t import mixed_quantile, mixed_tail
 from mnistfaces.statistics.proportions import FEWEST_DISCORDANT, LEVEL, conditional_limits, mcnemar_exact, tango
 from mnistfaces.statistics.scores import Board, Floats, TrialScores, order_of
 from mnistfaces.statistics.variance import Parts, parts_of
@@ -61,9 +60,9 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
       conditional limits (Clopper and Pearson 1934, for a's share of the discordant groups) where those reach
       farther: the score test is bolder than the exact one, and alone excludes 0 at 4 discordant groups of one
       sign, where the exact p is 0.125.
-    - Several: the t of `mixed_t`, with the variance of `mnistfaces.statistics.variance` of the differences and half
-      an image added for each of the four outcomes of a pair (Agresti and Min 2005), so that models that never
-      differed are not thought equal for ever.
+    - Several: t, with the variance of `mnistfaces.statistics.variance` of the differences and half an image added
+      for each of the four outcomes of a pair (Agresti and Min 2005), so that models that never differed are not
+      thought equal for ever.
 
     In each case the interval contains 0 exactly when p is above 1 - level.
 
@@ -87,10 +86,11 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
         limits = [tango(favour_a, favour_b, groups, level), conditional_limits(favour_a, favour_b, groups, level)]
     else:
         parts = _disadvantages(board, 0)
-        centre, error = float(parts.mean[1]), float(parts.error()[1])
-        p = 2 * float(mixed_tail(np.abs(parts.mean) / parts.error(), parts.images, parts.trials, parts.shape)[1])
-        wild = bool(parts.wild()[1])
-        half = float(mixed_quantile(parts.images, parts.trials, parts.shape, (1 + level) / 2)[1]) * error
+        centre, error, freedom, wild = (
+            found[1] for found in (parts.mean, parts.error(), parts.freedom(), parts.wild())
+        )
+        p = 2 * float(stdtr(freedom, -abs(centre) / error))
+        half = float(stdtrit(freedom, (1 + level) / 2)) * error
         limits = [(centre - half, centre + half)]
     return PairedDifference(
         difference=mean,
@@ -102,7 +102,7 @@ def paired_difference(a: Sequence[TrialScores], b: Sequence[TrialScores], *, lev
         discordant=int(np.count_nonzero((difference != 0).any(axis=0))),
         design=design,
         trials=len(means),
-        wild=wild,
+        wild=bool(wild),
         above=float((np.sign(means) + 1).mean() / 2) if len(means) > 1 else None,
     )
 
@@ -118,7 +118,8 @@ def p_worse(board: Board, best: int) -> Floats:
         exact: Floats = bdtr(better, worse + better, 0.5)
         return exact
     parts = _disadvantages(board, best)
-    return mixed_tail(parts.mean / parts.error(), parts.images, parts.trials, parts.shape)
+    by_t: Floats = stdtr(parts.freedom(), -parts.mean / parts.error())
+    return by_t
 
 
 def disadvantages(board: Board, best: int) -> Parts:

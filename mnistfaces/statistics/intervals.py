@@ -9,12 +9,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
-from mnistfaces.statistics.mixed_t import mixed_quantile
 from mnistfaces.statistics.proportions import LEVEL, score_limits
 from mnistfaces.statistics.scores import Board, Floats, TrialScores, distinct_rows
-from mnistfaces.statistics.variance import parts_of
+from mnistfaces.statistics.variance import Parts, parts_of
 
 Design = Literal["one", "seeds", "splits"]
 
@@ -64,7 +63,7 @@ def accuracy_intervals(board: Board, *, level: float = LEVEL) -> Intervals:
     """Returns the mean accuracy of every cell over its trials that ended, with an interval for new images.
 
     The variance is that of `mnistfaces.statistics.variance`; from it Korn and Graubard's (1998) effective number of
-    images, and with that Wilson's interval (1927), the quantile being that of `mixed_t`. One trial is Wilson's interval
+    images, and with that Wilson's interval (1927), the quantile being Student's. One trial is Wilson's interval
     itself. Few errors say little of how much images differ: the share of a binomial variance that they are seen to
     cause is drawn towards 1 by four errors, so that an accuracy of 1 in each of ten trials is known no better than
     its images tell.
@@ -120,8 +119,18 @@ def _limits(board: Board, level: float) -> tuple[Floats, Floats]:
     sure = _all_right_or_wrong(board)
     # A share of right answers knows its own variance: Wilson's. Elsewhere that of images is estimated, too.
     ratio = np.where(sure, parts.weights, share * parts.weights + due_to_trials)
-    by_t = mixed_quantile(share * parts.weights, due_to_trials, parts.shape, (1 + level) / 2)
-    return score_limits(mean, ratio, np.where(sure, ndtri((1 + level) / 2), by_t))
+    quantile = np.where(sure, ndtri((1 + level) / 2), stdtrit(_freedom(parts, ratio, binomial), (1 + level) / 2))
+    return score_limits(mean, ratio, quantile)
+
+
+def _freedom(parts: Parts, ratio: Floats, binomial: Floats) -> Floats:
+    """Returns the degrees of freedom with the part of images that the interval takes."""
+    images = np.where(binomial > 0, ratio * binomial - parts.trials, parts.images)
+    trials, groups = parts.shape
+    squares = images**2 / max(groups - 1, 1) + parts.trials**2 / max(trials - 1, 1)
+    return np.divide(
+        (images + parts.trials) ** 2, squares, out=np.full_like(ratio, max(groups - 1, 1)), where=squares > 0
+    )
 
 
 def _all_right_or_wrong(board: Board) -> NDArray[np.bool_]:

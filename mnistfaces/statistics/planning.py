@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from scipy.special import bdtr, bdtrik, chdtrc, nctdtr, ndtri
+from scipy.special import bdtr, bdtrik, chdtrc, nctdtr, ndtri, stdtrit
 
 from mnistfaces.statistics.differences import disadvantages
-from mnistfaces.statistics.mixed_t import mixed_quantile
 from mnistfaces.statistics.proportions import LEVEL, score_limits
 from mnistfaces.statistics.scores import Board
 from mnistfaces.statistics.variance import SHARED, Parts, parts_of
@@ -95,11 +94,6 @@ class Design:
         """Returns T: trainings of a model."""
         return self.seeds * (self.folds or 1)
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Returns trials and images."""
-        return self.trials, self.images
-
     def parts(self, spread: Spread, *, estimated: bool = False) -> tuple[float, float]:
         """Returns the variance of the mean that is due to images, and that due to trials.
 
@@ -129,9 +123,9 @@ def width_of(assumed: Assumptions, design: Design, level: float = LEVEL) -> floa
     """Returns the expected width of the interval of one model's accuracy."""
     binomial = assumed.accuracy * (1 - assumed.accuracy)
     images, trials = design.parts(assumed.single, estimated=True)
-    quantile = mixed_quantile(images, trials, design.shape, (1 + level) / 2)
+    quantile = stdtrit(design.freedom(images, trials), (1 + level) / 2)
     if design.trials == 1:
-        images, quantile = binomial / design.images, np.array(ndtri((1 + level) / 2))  # Wilson's
+        images, quantile = binomial / design.images, ndtri((1 + level) / 2)  # Wilson's
     low, high = score_limits(np.array(assumed.accuracy), np.array((images + trials) / binomial), quantile)
     return float(high - low)
 
@@ -146,7 +140,7 @@ def power_of(assumed: Assumptions, difference: float, design: Design, level: flo
         return _mcnemar_power(pair.image + pair.rest + difference**2, difference, design.images, 1 - level)
     seen, error = design.parts(pair, estimated=True), math.sqrt(sum(design.parts(pair)))
     freedom, shift = design.freedom(*seen), difference / error
-    critical = float(mixed_quantile(*seen, design.shape, (1 + level) / 2)) * math.sqrt(sum(seen)) / error
+    critical = stdtrit(freedom, (1 + level) / 2) * math.sqrt(sum(seen)) / error
     return float(np.nan_to_num(1 - nctdtr(freedom, shift, critical), nan=1.0 if shift > critical else 0.0))
 
 

@@ -83,7 +83,8 @@ def test_images_and_seeds_are_the_crossed_parts_of_an_analysis_of_variance(wildn
     parts = parts_of(Board.of([trials]))
     assert parts.images[0] == pytest.approx(images / 200)
     assert parts.trials[0] == pytest.approx(max(0, (seeds - residuals) / 200), abs=1e-12)  # the residual counts once
-    assert parts.error()[0] ** 2 == pytest.approx(parts.images[0] + parts.trials[0])
+    whole = parts.images[0] + parts.trials[0]
+    assert parts.freedom()[0] == pytest.approx(whole**2 / (parts.images[0] ** 2 / 39 + parts.trials[0] ** 2 / 4))
     assert (parts.trials[0] > 0) == (wildness > 0)
 
 
@@ -258,14 +259,12 @@ def test_seeds_are_compared_by_both_variances_of_their_differences() -> None:
     residual = difference - difference.mean(axis=0) - difference.mean(axis=1, keepdims=True) + difference.mean()
     seeds = max(0, difference.mean(axis=1).var(ddof=1) - (residual**2).sum() / (59 * 4) / 60) / 5
     images += 1 / 60**2  # half a pair of each outcome added
+    freedom = (images + seeds) ** 2 / (images**2 / 59 + seeds**2 / 4)
     centre, error = difference.sum(axis=1).mean() / 62, math.sqrt(images + seeds)
-
-    def half(p: float) -> float:
-        return float((images * stats.t.isf(p / 2, 59) + seeds * stats.t.isf(p / 2, 4)) / (images + seeds)) * error
-
     result = paired_difference(a, b)
-    assert (result.low, result.high) == pytest.approx((centre - half(0.05), centre + half(0.05)))
-    assert half(result.p) == pytest.approx(abs(centre))
+    reference = stats.t.interval(0.95, freedom, loc=centre, scale=error)
+    assert (result.low, result.high) == pytest.approx(reference)
+    assert result.p == pytest.approx(2 * stats.t.sf(abs(centre) / error, freedom))
     above = difference.mean(axis=1)
     assert result.above == np.mean(above > 0) + np.mean(above == 0) / 2
 

@@ -34,8 +34,7 @@ def test_the_power_of_several_seeds_is_that_of_a_noncentral_t() -> None:
     pair, design = Spread(image=0.05, rest=0.0, trial=0.0002), Design(images=500, seeds=4)
     images, trials = 0.05 / 500, 0.0002 / 4
     freedom = (images + trials) ** 2 / (images**2 / 499 + trials**2 / 3)
-    quantiles = stats.t.ppf(0.975, 499), stats.t.ppf(0.975, 3)
-    shift, critical = 0.02 / np.sqrt(images + trials), np.average(quantiles, weights=(images, trials))
+    shift, critical = 0.02 / np.sqrt(images + trials), stats.t.ppf(0.975, freedom)
     reference = stats.nct.sf(critical, freedom, shift)
     assumed = Assumptions(accuracy=0.85, single=USUAL.single, pair=pair)
     assert power_of(assumed, 0.02, design) == pytest.approx(reference)
