@@ -212,3 +212,22 @@ def test_a_full_disk_leaves_no_note_that_keeps_others_out(tmp_path: Path, monkey
     lease = Lease(tmp_path / ".lock")
     assert lease.take() is None
     lease.release()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells of processes that nobody awaits")
+def test_a_lease_of_a_process_that_ended_and_that_nobody_awaits_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_locks(monkeypatch)
+    ended = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    os.waitid(
+        os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT
+    )  # a zombie, as in a container that awaits none
+    left = Holder(pid=ended.pid, host=platform.node(), since="2026-01-01 00:00:00")
+    (tmp_path / ".lock.held").write_text(json.dumps(asdict(left)))
+    lease = Lease(tmp_path / ".lock")
+    try:
+        assert lease.take() is None
+    finally:
+        lease.release()
+        ended.wait()

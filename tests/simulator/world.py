@@ -18,6 +18,8 @@ LASTING = {"full disk": ("ENOSPC", ("create", "write", "mkdir")), "read-only dis
 """What goes on until the process ends: the error, and the calls that have it."""
 
 LEAP_S = 40 * 3600.0
+LONGEST_S = 20_000.0
+"""Seconds of simulated time after which a process that still waits will wait for ever."""
 
 
 class World:
@@ -59,6 +61,9 @@ class World:
         self.counts[kind] += 1
         self.log.append(f"{kind} {place}")
         self.time += self._tick
+        if self.time > LONGEST_S:
+            self.wrong.append("it waits for ever")
+            self.end("kill")
         fault = self._faults.get((kind, number))
         if fault is None:
             if kind in self._lasting:
