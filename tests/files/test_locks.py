@@ -220,9 +220,7 @@ def test_a_lease_of_a_process_that_ended_and_that_nobody_awaits_is_taken_over(
 ) -> None:
     refuse_locks(monkeypatch)
     ended = subprocess.Popen([sys.executable, "-S", "-c", ""])
-    os.waitid(
-        os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT
-    )  # a zombie, as in a container that awaits none
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # a zombie, as in a container that awaits none
     left = Holder(pid=ended.pid, host=platform.node(), since="2026-01-01 00:00:00")
     (tmp_path / ".lock.held").write_text(json.dumps(asdict(left)))
     lease = Lease(tmp_path / ".lock")
