@@ -104,7 +104,7 @@ def _json(content: bytes) -> str:
 def _lines(content: bytes) -> str:
     """Returns the records of a ledger, whichever came first; of requests the last one for each thing."""
     records = [without_times(json.loads(line)) for line in content.splitlines()]
-    if records and "part" in records[0]:
+    if records and "trial" in records[0]:
         records = ungrouped(records)
     if records and "unit" in records[0]:
         # the archive is asked for what was lost once, too; and what was had lies in the tree

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 PARTS = "parts"
-GROUPED = ("part", "timing")
+GROUPED = ("part", "part_sha256", "timing")
 """Fields of a record that tell which trials were done together."""
 
 
