@@ -165,6 +165,8 @@ class Ledger:
             aside = self.path.with_name(f"{self.path.name}.bad")
             with aside.open("ab") as file:
                 file.writelines(found.bad)
+                file.flush()
+                os.fsync(file.fileno())  # before the ledger no longer has them
             many = f"{len(found.bad)} damaged lines were" if len(found.bad) > 1 else "a damaged line was"
             self.notes.append(f"{self.path}: {many} set aside in {aside.name}; that work is done again")
         if found.unsealed:
