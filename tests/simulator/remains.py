@@ -109,7 +109,8 @@ def _lines(content: bytes) -> str:
     if records and "unit" in records[0]:
         # the archive is asked for what was lost once, too; and what was had lies in the tree
         last = {record["unit"]: record for record in records if "web.archive.org" not in record["url"]}
-        last = {unit: record for unit, record in last.items() if record["state"] != "ok"}
+        had = {record["sha256"] for record in records if record["state"] == "ok"}
+        last = {unit: record for unit, record in last.items() if record["sha256"] not in had}
         records = [{name: record[name] for name in ("unit", "state", "sha256", "url")} for record in last.values()]
     return "\n".join(sorted(json.dumps(record, sort_keys=True) for record in records))
 
