@@ -4,7 +4,7 @@ Legend: N images, D inputs, C classes; n training images, of a kernel.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from mnistfaces.config import Activation
 from mnistfaces.errors import UsageError
 from mnistfaces.files import write_bytes
-from mnistfaces.runs.models import classes_of, network_of, normalisation_of, shape_of, takes_pixels
+from mnistfaces.runs.models import answering_of, classes_of, normalisation_of, shape_of, takes_pixels
+from mnistfaces.runs.network import members_of
 from mnistfaces.runs.runs import Run
 
 OPSET, IR_VERSION = 13, 8
@@ -28,8 +29,9 @@ def export(run: Run, path: Path, data_dir: Path | None = None) -> list[Path]:  #
     """Writes a model as an ONNX graph.
 
     Its input `images` is (N, H, W) or (N, H, W, 3) uint8, or (N, F) floats for features; its outputs are
-    `probabilities` (N, C) and `class` (N,) int64, the number of the likeliest. The division by 255 is part of the
-    graph. Names of classes, the form of the images and the run stand in the graph's metadata.
+    `probabilities` (N, C), of an ensemble their mean over its models, and `class` (N,) int64, the number of the
+    likeliest. The division by 255 is part of the graph. Names of classes, the form of the images and the run stand in
+    the graph's metadata.
 
     Raises:
         UsageError: the package `onnx` is not installed.
@@ -40,7 +42,7 @@ def export(run: Run, path: Path, data_dir: Path | None = None) -> list[Path]:  #
         import onnx
     except ModuleNotFoundError as error:
         raise UsageError('--to onnx needs the package onnx: pip install "mnistfaces[onnx]"') from error
-    network_of(run)  # refuses what is no model
+    answering_of(run)  # refuses what is no model
     model = onnx.helper.make_model(
         _graph(run),
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
@@ -60,12 +62,14 @@ def export(run: Run, path: Path, data_dir: Path | None = None) -> list[Path]:  #
 
 
 def _graph(run: Run) -> Any:  # noqa: ANN401  onnx brings no types
-    """Returns the graph: a cast and a division for pixels, a kernel or none, layer after layer, softmax, its argmax."""
+    """Returns the graph: a cast and a division for pixels, a kernel or none, each model, their mean, its argmax."""
     from onnx import TensorProto, helper, numpy_helper
 
-    weights, shape = run.weights(), shape_of(run)
-    matrices = sorted((name.removesuffix(".weight") for name in weights if name.endswith(".weight")), key=int)
-    kind = helper.np_dtype_to_tensor_dtype(weights[f"{matrices[0]}.weight"].dtype)
+    weights = run.all_weights()
+    members = (
+        {"": weights} if run.training.ensemble == 1 else {f"{n}.": own for n, own in enumerate(members_of(weights))}
+    )
+    kind = helper.np_dtype_to_tensor_dtype(next(iter(weights.values())).dtype)
     constants = [numpy_helper.from_array(values, name) for name, values in weights.items()]
     nodes, seen = [helper.make_node("Cast", ["images"], ["values"], to=kind)], "values"
     if takes_pixels(run):
@@ -78,25 +82,46 @@ def _graph(run: Run) -> Any:  # noqa: ANN401  onnx brings no types
         constants += [numpy_helper.from_array(values, name) for name, values in _of_kernel(weights).items()]
         nodes += _kernel_nodes(seen)
         seen = "kernel"
-    for number, name in enumerate(matrices):
-        nodes.append(helper.make_node("Gemm", [seen, f"{name}.weight", f"{name}.bias"], [f"sums{number}"], transB=1))
-        seen = f"sums{number}"
-        if number < len(matrices) - 1:
-            nodes.append(helper.make_node(ACTIVATIONS[run.training.activation], [seen], [f"units{number}"]))
-            seen = f"units{number}"
-    nodes.append(helper.make_node("Softmax", [seen], ["probabilities"], axis=1))
+    for prefix, names in members.items():
+        nodes += _layer_nodes(seen, names, prefix, ACTIVATIONS[run.training.activation])
+    nodes.append(helper.make_node("Mean", [f"{prefix}odds" for prefix in members], ["probabilities"]))
     nodes.append(helper.make_node("ArgMax", ["probabilities"], ["class"], axis=1, keepdims=0))
     taken = TensorProto.UINT8 if takes_pixels(run) else kind
     return helper.make_graph(
         nodes,
         "mnistfaces",
-        [helper.make_tensor_value_info("images", taken, ["N", *shape])],
+        [helper.make_tensor_value_info("images", taken, ["N", *shape_of(run)])],
         [
             helper.make_tensor_value_info("probabilities", kind, ["N", len(classes_of(run))]),
             helper.make_tensor_value_info("class", TensorProto.INT64, ["N"]),
         ],
         constants,
     )
+
+
+def _layer_nodes(seen: str, names: Collection[str], prefix: str, activation: str) -> list[Any]:
+    """Returns one model from what its first layer sees to its probabilities: layer after layer, softmax.
+
+    Args:
+        seen: what the first layer takes.
+        names: of the model's parameters.
+        prefix: what stands before them in the graph.
+        activation: of the hidden units, an operator.
+    """
+    from onnx import helper
+
+    nodes = []
+    matrices = sorted((name.removesuffix(".weight") for name in names if name.endswith(".weight")), key=int)
+    for number, name in enumerate(matrices):
+        sums, units = f"{prefix}sums{number}", f"{prefix}units{number}"
+        layer = [f"{prefix}{name}.weight", f"{prefix}{name}.bias"]
+        nodes.append(helper.make_node("Gemm", [seen, *layer], [sums], transB=1))
+        seen = sums
+        if number < len(matrices) - 1:
+            nodes.append(helper.make_node(activation, [sums], [units]))
+            seen = units
+    nodes.append(helper.make_node("Softmax", [seen], [f"{prefix}odds"], axis=1))
+    return nodes
 
 
 def _of_kernel(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

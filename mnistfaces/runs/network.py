@@ -127,6 +127,15 @@ def named_members(members: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, ND
     }
 
 
+def members_of(weights: Mapping[str, NDArray[Any]]) -> list[dict[str, NDArray[Any]]]:
+    """Returns the parameters of each member of an ensemble, from the names that `named_members` gives."""
+    own: dict[int, dict[str, NDArray[Any]]] = {}
+    for name, values in weights.items():
+        member, _, rest = name.partition(".")
+        own.setdefault(int(member), {})[rest] = values
+    return [own[member] for member in sorted(own)]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ensemble:
     """Networks that answer together.
@@ -140,11 +149,7 @@ class Ensemble:
     @classmethod
     def of(cls, weights: Mapping[str, NDArray[Any]], activation: Activation) -> "Ensemble":
         """Returns the ensemble of some parameters, by the names that `named_members` gives."""
-        own: dict[int, dict[str, NDArray[Any]]] = {}
-        for name, values in weights.items():
-            member, _, rest = name.partition(".")
-            own.setdefault(int(member), {})[rest] = values
-        return cls(members=tuple(Network.of(own[member], activation) for member in sorted(own)))
+        return cls(members=tuple(Network.of(own, activation) for own in members_of(weights)))
 
     def probabilities(self, inputs: NDArray[Any]) -> Floats:
         """Returns the mean probability of every class, (N, C), for inputs (N, D)."""

@@ -21,12 +21,13 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.errors import RunError, UsageError
 from mnistfaces.export import TARGETS
-from mnistfaces.runs.models import network_of, split_of
+from mnistfaces.runs.models import answering_of, network_of, split_of
 from mnistfaces.runs.runs import WEIGHTS, Run
 
 SMALL = SplitConfig(test_per_class=4)
 RIDGE, KERNEL = TrainConfig(model="ridge"), TrainConfig(model="kernel")
 DEEP = MLP.with_(hidden="30x20", activation="tanh", dtype="float64")
+THREE = MLP.with_(epochs=3, ensemble=3)
 
 
 def answers_of(path: Path, inputs: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -36,13 +37,15 @@ def answers_of(path: Path, inputs: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any
 
 
 @pytest.mark.parametrize(
-    "training", [SOFTMAX, MLP, DEEP, RIDGE, KERNEL], ids=["softmax", "mlp", "two layers", "ridge", "kernel"]
+    "training",
+    [SOFTMAX, MLP, DEEP, RIDGE, KERNEL, THREE, DEEP.with_(epochs=2, ensemble=2)],
+    ids=["softmax", "mlp", "two layers", "ridge", "kernel", "ensemble", "ensemble of two layers"],
 )
 def test_the_graph_says_of_every_test_image_what_predict_says(tmp_path: Path, training: TrainConfig) -> None:
     run, sample = keep_run(tmp_path / "run", training), load_sample()
     assert TARGETS["onnx"](run, tmp_path / "model.onnx", None) == [tmp_path / "model.onnx"]
     test = split_of(run, sample).test
-    expected = network_of(run).probabilities_of(sample, test)
+    expected = answering_of(run).probabilities_of(sample, test)
     probabilities, classes = answers_of(tmp_path / "model.onnx", sample.images(test))
     assert len(test) == 1000
     np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-5)
@@ -75,7 +78,25 @@ def test_the_arrays_are_enough_to_predict_with_numpy_alone(tmp_path: Path) -> No
     logits = units @ kept["2.weight"].T + kept["2.bias"]
     expected = network_of(run).probabilities_of(sample, np.arange(50))
     assert (kept["classes"][logits.argmax(axis=1)] == np.array(sample.classes)[expected.argmax(axis=1)]).all()
-    assert (tuple(kept["shape"]), str(kept["activation"])) == ((28, 28), "relu")
+    assert (tuple(kept["shape"]), str(kept["activation"]), int(kept["ensemble"])) == ((28, 28), "relu", 1)
+
+
+def test_the_arrays_of_an_ensemble_are_enough_to_predict_with_numpy_alone(tmp_path: Path) -> None:
+    run, sample = keep_run(tmp_path / "run", THREE), load_sample()
+    TARGETS["npz"](run, tmp_path / "model.npz", None)
+    kept = np.load(tmp_path / "model.npz")
+    answers = []
+    for member in range(int(kept["ensemble"])):
+        weights = {
+            name: kept[f"{member}.{name}"].astype(float) for name in ("0.weight", "0.bias", "2.weight", "2.bias")
+        }
+        units = np.maximum(sample.inputs[:50] / kept["scale"] @ weights["0.weight"].T + weights["0.bias"], 0)
+        odds = np.exp(units @ weights["2.weight"].T + weights["2.bias"])
+        answers.append(odds / odds.sum(axis=1, keepdims=True))
+    assert len(answers) == 3
+    assert np.abs(answers[0] - answers[1]).max() > 0.01  # else one of them would do
+    expected = answering_of(run).probabilities_of(sample, np.arange(50))
+    np.testing.assert_allclose(np.mean(answers, axis=0), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")  # within mlcroissant
