@@ -84,7 +84,9 @@ def _graph(run: Run) -> Any:  # noqa: ANN401  onnx brings no types
         seen = "kernel"
     for prefix, names in members.items():
         nodes += _layer_nodes(seen, names, prefix, ACTIVATIONS[run.training.activation])
-    nodes.append(helper.make_node("Mean", [f"{prefix}odds" for prefix in members], ["probabilities"]))
+    constants.append(helper.make_tensor("ensemble", kind, [], [len(members)]))
+    nodes.append(helper.make_node("Sum", [f"{prefix}odds" for prefix in members], ["together"]))  # Mean is float32 only
+    nodes.append(helper.make_node("Div", ["together", "ensemble"], ["probabilities"]))
     nodes.append(helper.make_node("ArgMax", ["probabilities"], ["class"], axis=1, keepdims=0))
     taken = TensorProto.UINT8 if takes_pixels(run) else kind
     return helper.make_graph(
