@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnistfaces import images
-from mnistfaces.datasets.duplicates import IMAGES_AT_ONCE, likeness, near_duplicates
+from mnistfaces.datasets.duplicates import IMAGES_AT_ONCE, THUMBNAIL, _laid, likeness, near_duplicates
 from mnistfaces.datasets.grouping import look_pairs
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.progress import drained
@@ -113,6 +113,20 @@ def test_few_pictures_and_pictures_without_a_content_are_no_bug(count: int) -> N
 def pictures(count: int) -> NDArray[np.uint8]:
     coarse = np.random.default_rng(1).integers(0, 256, (count, 7, 7), dtype=np.uint8)
     return np.stack([np.asarray(Image.fromarray(one).resize((32, 32), Image.Resampling.BICUBIC)) for one in coarse])
+
+
+@pytest.mark.parametrize(("along", "pixels"), [("x", 1), ("x", -3), ("y", 2), ("x", 0)])
+def test_an_image_that_is_laid_whole_pixels_further_is_the_same_image(along: str, pixels: int) -> None:
+    image = np.random.default_rng(0).random((1, THUMBNAIL, THUMBNAIL), np.float32)
+    placement = np.zeros((1, 4), np.float32)  # the image goes from -1 to 1
+    placement[0, 1 if along == "x" else 3] = pixels * 2 / THUMBNAIL
+    laid, weight = _laid(image, placement)
+    axis = 2 if along == "x" else 1
+    there = np.arange(THUMBNAIL)
+    seen = (there + pixels >= 0) & (there + pixels < THUMBNAIL)
+    expected = np.take(image, np.clip(there + pixels, 0, THUMBNAIL - 1), axis)
+    np.testing.assert_allclose(laid, expected, atol=1e-4)
+    assert (weight == (seen[None, None, :] if axis == 2 else seen[None, :, None])).all()
 
 
 def test_copies_are_found_among_tens_of_thousands() -> None:

@@ -18,7 +18,7 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine import measuring, passes, transfer
 from mnistfaces.engine.draws import Draw, cell_and_draw, model_of
 from mnistfaces.engine.largest import first_largest
-from mnistfaces.engine.measuring import SIDES, Sets, finite_models
+from mnistfaces.engine.measuring import SIDES, Sets, finite_models, log_probs
 from mnistfaces.engine.records import Measure
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.tiles import pieces
@@ -243,6 +243,21 @@ def test_many_classes_take_the_memory_of_some_blocks_of_images(
         list(fit(dataset, [config.with_(epochs=1)], [made]))
     everything = 2400 * 600 * 4
     assert watch.largest < everything / 2
+
+
+def test_many_models_of_many_classes_are_measured_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnistfaces.engine.tiles.BLOCK_IMAGES", 128)
+    monkeypatch.setitem(passes.PIECE_BYTES, "cpu", 1 << 20)
+    monkeypatch.setattr(passes, "KEPT_BYTES", 0)
+    dataset, made = many_classes()
+    stack = Stack(dataset, [FULL.with_(lr=1e-3 * factor) for factor in range(1, 17)], [made], CPU)
+    batch = stack.source.load(made.split.train)
+    largest, models = 0, 0
+    for some, blocks in log_probs(stack, stack.parameters, 0, batch):
+        models += some.stop - some.start
+        largest = max(largest, *(part.numel() * part.element_size() for _, part in blocks))
+    assert models == 16
+    assert 0 < largest < 2 << 20  # a piece has fewer than twice the blocks that fit
 
 
 @pytest.mark.parametrize("config", KINDS[1:4])

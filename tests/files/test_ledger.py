@@ -1,6 +1,7 @@
 """A ledger survives kills, damage and strangers: what it tells is what was written, and nothing else."""
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -132,6 +133,15 @@ def test_lines_of_the_first_release_are_read_and_get_their_checksum(tmp_path: Pa
     assert ledger.notes == [f"{path}: written by an earlier release; its lines have checksums now"]
     assert path.read_bytes() == lines_of(1) + seal_line({"unit": 2, "loss": None})
     assert Ledger(path, Unit).notes == []
+
+
+def test_a_ledger_of_the_first_release_is_believed_only_with_the_hash_that_was_kept(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.ndjson"
+    path.write_bytes(b'{"unit": 1}\n{"unit": 2}\n')
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert units_of(read_records(path, Unit, sha256)) == [1, 2]
+    path.write_bytes(b'{"unit": 1}\n{"unit": 3}\n')
+    assert read_records(path, Unit, sha256) == []
 
 
 def test_a_line_without_checksum_beside_one_that_has_it_is_not_believed(tmp_path: Path) -> None:

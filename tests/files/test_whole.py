@@ -52,6 +52,14 @@ def test_a_disk_that_refuses_a_call_leaves_the_old_file_whole(
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == ({"file.txt": OLD} if existing else {})
 
 
+def test_what_is_synced_is_the_whole_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss of power after the rename finds what was on the disk at the sync, not what was in the process."""
+    synced: list[int] = []
+    monkeypatch.setattr("mnistfaces.files.os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    write_text(tmp_path / "file.txt", NEW)
+    assert synced == [len(NEW)]
+
+
 @pytest.mark.parametrize("call", [name for name, _ in FILESYSTEM_CALLS], ids=[what for _, what in FILESYSTEM_CALLS])
 def test_a_crash_at_a_call_leaves_the_old_file_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str

@@ -12,6 +12,7 @@ from mnistfaces.errors import DataError, UsageError
 from mnistfaces.landscape import (
     Axis,
     Method,
+    Origin,
     Pair,
     SoftmaxProblem,
     SurfaceConfig,
@@ -21,7 +22,7 @@ from mnistfaces.landscape import (
     softmax_problem,
     surface,
 )
-from mnistfaces.landscape.build import largest_error
+from mnistfaces.landscape.build import build_surface, largest_error
 from mnistfaces.landscape.plane import Floats, Plane
 from mnistfaces.landscape.product import cost_on_grid
 from mnistfaces.landscape.spectral import interpolation, nodes, nodes_for
@@ -176,6 +177,27 @@ def test_what_is_told_to_be_ahead_is_what_is_then_done(monkeypatch: pytest.Monke
     # images that use both weights at every point; those that use one, at every value of it in each of 4 or 3 parts
     assert first == Stage(name="evaluating every point", total=2 * 7 * 10 + 3 * 7 * 4 + 5 * 10 * 3)
     assert sum(event.amount for event in events if isinstance(event, Advanced)) == first.total
+
+
+@pytest.mark.parametrize("method", ["exact", "forward"])
+def test_every_point_that_a_stage_tells_of_is_evaluated_by_the_method_asked_for(
+    method: Method, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[tuple[float, float]] = []
+    forward = SoftmaxProblem.forward
+
+    def counted(problem: SoftmaxProblem, pair: Pair, w1: float, w2: float) -> float:
+        passes.append((w1, w2))
+        return forward(problem, pair, w1, w2)
+
+    monkeypatch.setattr(SoftmaxProblem, "forward", counted)
+    config = SurfaceConfig(first=Axis(-1, 1, 0.5), second=Axis(-1, 1, 0.2), method=method)
+    *events, _ = build_surface(problem_of(3, 20, 3), Pair(weight(0, 1), weight(2, 3)), config, Origin())
+    stages = [event for event in events if isinstance(event, Stage)]
+    assert len(passes) == (4 * 10 if method == "forward" else 0)
+    assert sum(event.amount for event in events if isinstance(event, Advanced)) == sum(one.total or 0 for one in stages)
+    if method == "forward":
+        assert stages == [Stage(name="running the model at every point", total=4 * 10)]
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -33,7 +33,7 @@ from mnistfaces.fetching.web.client import Client
 from mnistfaces.fetching.web.policy import Rules
 from mnistfaces.fetching.web.states import STATES
 from mnistfaces.files.ledger import Ledger
-from mnistfaces.progress import Advanced
+from mnistfaces.progress import Advanced, Stage
 
 
 @pytest.fixture
@@ -60,6 +60,19 @@ def test_every_row_ends_in_one_state_and_the_counts_add_up(web: RudeServer, tmp_
     assert any("list.txt:8: 4 fields" in note for note in notes)
     assert finished.complete
     assert web.targets.count("http://host0.example/0.jpg") == 1  # two faces, one download
+
+
+@pytest.mark.usefixtures("web")
+def test_cutting_out_is_one_stage_of_as_many_steps_as_it_tells(tmp_path: Path) -> None:
+    fetch(tmp_path)
+    request = FacesRequest(lists=(str(tmp_path / "list.txt"),), variants=(Variant(24, color=False),), retry=())
+    events = list(fetch_faces(tmp_path / "data", request))
+    names = [event.name for event in events if isinstance(event, Stage)]
+    assert names.count("crops") == 1
+    crops = next(i for i, event in enumerate(events) if isinstance(event, Stage) and event.name == "crops")
+    steps = list(itertools.takewhile(lambda event: isinstance(event, Advanced), events[crops + 1 :]))
+    assert events[crops] == Stage(name="crops", total=len(steps))
+    assert sum(step.kept or 0 for step in steps if isinstance(step, Advanced)) == 3
 
 
 @pytest.mark.usefixtures("web")
