@@ -16,8 +16,9 @@ from mnistfaces.datasets import load_dataset
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.datasets.store import open_dataset
 from mnistfaces.errors import DataError, FileError, UsageError
-from mnistfaces.evaluation.predict import Prediction, Preparation, image_paths, predict
+from mnistfaces.evaluation.predict import Prediction, Preparation, image_paths, predict, watched
 from mnistfaces.features.extraction import extract_features
+from mnistfaces.progress import Advanced
 from mnistfaces.runs.models import network_of
 from mnistfaces.runs.runs import Run
 
@@ -202,3 +203,10 @@ def test_features_without_their_recipe_cannot_be_made(run: Run) -> None:
     config = {**run.config, "dataset": {**run.config["dataset"], "kind": "features", "shape": [784]}}
     with pytest.raises(DataError, match="recipe"):
         Preparation.of(Run(path=run.path, config=config))
+
+
+def test_every_image_is_one_step_of_its_stage() -> None:
+    predictions = [Prediction(image="a.png", status="ok"), Prediction(image="b.png", status="missing")]
+    events = list(watched(predictions))
+    assert [event for event in events if isinstance(event, Prediction)] == predictions
+    assert [event.amount for event in events if isinstance(event, Advanced)] == [1, 1]

@@ -24,6 +24,7 @@ from mnistfaces.errors import DataError, FileError, UsageError
 from mnistfaces.features import extraction
 from mnistfaces.features.folders import FilesSource
 from mnistfaces.features.network import Recipe, rebuild_network
+from mnistfaces.features.partial import Partial, row_type
 from mnistfaces.features.target import Extracted
 from mnistfaces.files.locks import Lease
 from mnistfaces.progress import Event, Stage
@@ -202,6 +203,19 @@ def test_images_of_which_none_can_be_read_leave_nothing_behind(tmp_path: Path) -
     with pytest.raises(DataError, match=r"none of 1 image can be read, the first is cats/a\.jpg"):
         extract(tmp_path / "pets", tmp_path / "new" / "f.npz")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("positions", [[], [2], [3, 0, 3]])
+def test_kept_rows_are_read_by_their_positions_however_few(tmp_path: Path, positions: list[int]) -> None:
+    kind = row_type(3, looks=False)
+    rows = np.zeros(4, kind)
+    rows["features"] = np.arange(12).reshape(4, 3)
+    with Partial(tmp_path / "f.npz", "key", kind) as partial:
+        partial.append([*"abcd"], rows, {})
+        read = partial.read("features", np.array(positions, np.int64))
+    assert read.shape == (len(positions), 3)
+    assert read.dtype == np.float32
+    assert read.tolist() == [[3 * place, 3 * place + 1, 3 * place + 2] for place in positions]
 
 
 def test_a_second_process_is_told_to_wait(folder: Path, tmp_path: Path) -> None:

@@ -66,6 +66,19 @@ def test_the_level_is_dunnetts_where_differences_are_independent_but_for_the_bes
     assert critical == pytest.approx(reference, abs=0.12)  # 1,000 draws
 
 
+def test_the_level_is_sidaks_where_trials_alone_differ_and_independently() -> None:
+    right = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1], [0, 0, 0, 0]], np.uint8)  # orthogonal but for means
+    board = Board(
+        values=np.repeat(right[:, :, np.newaxis], 50, axis=2),
+        tested=np.ones((4, 50), bool),
+        ended=np.ones((4, 4), bool),
+        traded=np.zeros((4, 4)),
+        images=50,
+    )
+    critical = stats.norm.isf(_level_of_each(board, 0.95))
+    assert critical == pytest.approx(stats.norm.isf(1 - 0.95 ** (1 / 3)), abs=0.12)  # 1,000 draws
+
+
 def largest_below(d: float, count: int) -> float:
     """Returns Dunnett's (1955) probability, by quadrature over what all differences share."""
     return float(
