@@ -66,8 +66,14 @@ def test_images_in_colour_and_features_go_in_as_they_are(tmp_path: Path) -> None
     features = features_of(shapes)
     run = keep_run(tmp_path / "features", MLP, features, SMALL)
     TARGETS["onnx"](run, tmp_path / "features.onnx", None)
+    expected = network_of(run).probabilities_of(features, every)
     probabilities, _ = answers_of(tmp_path / "features.onnx", features.inputs)
-    np.testing.assert_allclose(probabilities, network_of(run).probabilities_of(features, every), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-5)
+    TARGETS["npz"](run, tmp_path / "features.npz", None)
+    kept = np.load(tmp_path / "features.npz")
+    units = np.maximum(features.inputs / kept["scale"] @ kept["0.weight"].T + kept["0.bias"], 0)
+    odds = np.exp(units @ kept["2.weight"].T + kept["2.bias"])
+    np.testing.assert_allclose(odds / odds.sum(axis=1, keepdims=True), expected, rtol=0, atol=1e-5)
 
 
 def test_the_arrays_are_enough_to_predict_with_numpy_alone(tmp_path: Path) -> None:
@@ -107,6 +113,7 @@ def test_the_metadata_are_valid_and_their_records_are_the_split(tmp_path: Path) 
     described = mlcroissant.Dataset(str(tmp_path / "croissant.json"))
     assert described.metadata.issues.errors == set()
     assert described.metadata.personal_sensitive_information
+    assert f"{len(sample)} images of 28 x 28 pixels in 10 classes" in str(described.metadata.description)
     records = list(described.records("images"))
     assert len(records) == len(sample)
     sides = [(record["images/side"] or b"").decode() for record in records]
