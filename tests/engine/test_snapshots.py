@@ -59,6 +59,8 @@ def records_of(events: Iterator[Epoch | Snapshot]) -> list[tuple[int, dict[str, 
 def test_what_follows_a_snapshot_is_what_would_have_followed(
     model: ModelName, optimizer: OptimizerName, more: dict[str, Any]
 ) -> None:
+    if "eps" in more and (model, optimizer) == ("softmax", "lbfgs"):
+        more = more | {"eps": 1e-4}  # its first iteration is within 0.05 of the optimum
     config = TrainConfig(**{"model": model, "optimizer": optimizer, "lr": 0.02, "hidden": 5, "epochs": 12, **more})
     whole = list(training(config))
     kept = [event for event in whole if isinstance(event, Snapshot)]
