@@ -109,6 +109,23 @@ def test_a_bad_middle_line_is_set_aside_and_its_unit_is_forgotten(
     assert Ledger(path, Unit).notes == []
 
 
+def test_lines_set_aside_are_on_the_disk_before_the_ledger_no_longer_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.ndjson"
+    synced: list[tuple[int, bool]] = []
+    aside, sync = path.with_name("ledger.ndjson.bad"), os.fsync
+
+    def note(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append((os.fstat(descriptor).st_ino, b"bad" in path.read_bytes()))
+
+    path.write_bytes(lines_of(1) + b"bad\n" + lines_of(3))
+    monkeypatch.setattr("os.fsync", note)
+    Ledger(path, Unit)
+    assert (aside.stat().st_ino, True) in synced
+
+
 def test_every_byte_that_changes_in_a_line_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "ledger.ndjson"
     written = [{"unit": 12, "name": "Zoë", "loss": 0.25}, {"unit": 2}]

@@ -196,6 +196,9 @@ class FacesPass:
             for path in self.folder.glob(pattern):
                 with contextlib.suppress(OSError):
                     path.unlink()
+        for folder in self.folder.glob("originals/??"):
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # only if a pass was killed that had removed its last photograph
 
     def _plan_crops(self) -> CropPlan:
         return plan_crops(self.folder.parent, self.selection, self.originals, self.config.variants)

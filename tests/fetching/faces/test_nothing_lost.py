@@ -192,3 +192,14 @@ def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest
     fetch(tmp_path)
     assert len(names(tmp_path)) == 3
     assert not list((tmp_path / "data").rglob("*.lock*"))
+
+
+@pytest.mark.usefixtures("web")
+def test_a_folder_that_a_killed_pass_left_empty_is_removed(tmp_path: Path) -> None:
+    fetch(tmp_path)
+    kept = photograph(tmp_path, 0).parent
+    empty = kept.with_name("zz")
+    empty.mkdir()
+    fetch(tmp_path)
+    assert kept.is_dir()
+    assert not empty.exists()
