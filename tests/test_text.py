@@ -16,7 +16,7 @@ from small_data import make_dataset
 
 from mnistfaces.config import SplitConfig
 from mnistfaces.datasets.splits import draw_split
-from mnistfaces.evaluation.evaluate import Mistake, save_mistakes
+from mnistfaces.evaluation.mistakes import Mistake, save_mistakes
 from mnistfaces.export.croissant import _listed
 from mnistfaces.fetching.faces.entries import parse_list
 from mnistfaces.fetching.faces.report import Fate, write_report

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistfaces.evaluation.calibration import calibrate, calibration_error
-from mnistfaces.evaluation.evaluate import Evaluation, Mistake
+from mnistfaces.evaluation.evaluate import Evaluation
+from mnistfaces.evaluation.mistakes import Mistake
 from mnistfaces.pages.charts import reliability
 from mnistfaces.pages.parts import UNBROKEN, Cell, figure, percent, picture, png, scrolled, shown, table
 

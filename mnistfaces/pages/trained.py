@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from mnistfaces.config import CLOSED, MODEL_TITLES
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import MnistFacesError
-from mnistfaces.evaluation.evaluate import Evaluation, Mistake, evaluate, find_mistakes
+from mnistfaces.evaluation.evaluate import Evaluation, evaluate
+from mnistfaces.evaluation.mistakes import Mistake, find_mistakes
 from mnistfaces.experiments.history import lowest_val_loss
 from mnistfaces.experiments.train import load_history
 from mnistfaces.inspection.hidden_units import UnitsRequest, draw_weights

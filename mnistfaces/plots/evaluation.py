@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mnistfaces.errors import DataError
-from mnistfaces.evaluation.evaluate import Mistake
+from mnistfaces.evaluation.mistakes import Mistake
 from mnistfaces.plots.colors import LIGHT
 from mnistfaces.plots.figures import literal, set_title, styled
 from mnistfaces.plots.sheet import Tile, draw_sheet

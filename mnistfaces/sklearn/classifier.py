@@ -26,7 +26,8 @@ from mnistfaces.config import (
 )
 from mnistfaces.errors import UsageError
 from mnistfaces.runs.network import Ensemble, Network
-from mnistfaces.sklearn.tasks import Rows, Table, Task, train
+from mnistfaces.sklearn.tables import Rows, Table
+from mnistfaces.sklearn.tasks import Task, train
 
 FLOATS = [np.float64, np.float32]
 

@@ -13,7 +13,8 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _check_method_params
 
 from mnistfaces.sklearn.classifier import Classifier
-from mnistfaces.sklearn.tasks import Prepared, Rows, Table, Task, prepared, train_side_by_side
+from mnistfaces.sklearn.tables import Rows, Table
+from mnistfaces.sklearn.tasks import Prepared, Task, prepared, train_side_by_side
 
 Setting = Mapping[str, Any]
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]

@@ -18,6 +18,7 @@ from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError, MnistFacesError, RunError
 from mnistfaces.evaluation import evaluate as evaluating
 from mnistfaces.evaluation.confusion import class_scores, confusion_matrix
+from mnistfaces.evaluation.mistakes import find_mistakes, save_mistakes
 from mnistfaces.runs.models import dataset_of, find_run, split_of
 from mnistfaces.runs.runs import Run
 from mnistfaces.statistics.proportions import wilson
@@ -251,7 +252,7 @@ def test_a_diverged_run_says_so(tmp_path: Path) -> None:
 
 def test_mistakes_are_the_wrong_answers_surest_first_with_the_networks_probabilities(run: Run, tmp_path: Path) -> None:
     found = evaluating.evaluate(run)
-    mistakes = evaluating.find_mistakes(found)
+    mistakes = find_mistakes(found)
     wrong = found.labels != found.predicted
     assert sorted(mistake.image for mistake in mistakes) == sorted(found.ids[wrong].tolist())
     probabilities = [mistake.probability for mistake in mistakes]
@@ -261,7 +262,7 @@ def test_mistakes_are_the_wrong_answers_surest_first_with_the_networks_probabili
     first = sample.ids.tolist().index(mistakes[0].image)
     assert np.array_equal(mistakes[0].pixels, sample.inputs[first].reshape(28, 28))
     assert mistakes[0].label == sample.classes[sample.labels[first]]
-    evaluating.save_mistakes(tmp_path / "m.csv", mistakes)
+    save_mistakes(tmp_path / "m.csv", mistakes)
     with (tmp_path / "m.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["image", "class", "predicted", "probability"]
@@ -273,7 +274,7 @@ def test_a_model_without_mistakes_has_an_empty_list(tmp_path: Path) -> None:
     run = keep_run(tmp_path / "run", MLP.with_(epochs=60, lr=1e-2), dataset, SplitConfig(test_per_class=5))
     found = evaluating.evaluate(run)
     assert found.rows()[-1]["accuracy"] == 1
-    assert evaluating.find_mistakes(found) == []
+    assert find_mistakes(found) == []
 
 
 @pytest.mark.parametrize("command", ["sweep", "contour"])

@@ -6,7 +6,7 @@ from legible import faults
 from matplotlib.figure import Figure
 
 from mnistfaces.errors import DataError
-from mnistfaces.evaluation.evaluate import Mistake
+from mnistfaces.evaluation.mistakes import Mistake
 from mnistfaces.plots.evaluation import confusion_figure, mistakes_figure
 
 

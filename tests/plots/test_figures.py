@@ -11,7 +11,7 @@ from legible import faults
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from mnistfaces.evaluation.evaluate import Mistake
+from mnistfaces.evaluation.mistakes import Mistake
 from mnistfaces.inspection.weight_images import WeightImage
 from mnistfaces.landscape import (
     Axis,
