@@ -21,8 +21,16 @@ OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 """How torch words what Python calls a MemoryError."""
 
 
+IMPORTS = "<frozen importlib._bootstrap>"
+"""The file of the frames that import a module."""
+
+ASK_AGAIN_SECONDS = 0.02
+
+
 class _Signals:
     """What Ctrl-C and SIGTERM do: the first stops the work, the next one ends the process where it stands.
+
+    Within an import it waits for its end: in the middle of torch's own, C++ makes an abort of it, or loses it.
 
     Attributes:
         came: exit code of the first one that came.
@@ -31,19 +39,31 @@ class _Signals:
     def __init__(self) -> None:
         self.came: int | None = None
         self._ending: int | None = None
+        self._over = False
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)  # a shell starts background jobs with it ignored
         sys.unraisablehook = self._unraisable
+
+    def finish_work(self) -> None:
+        """Says that there is no work left to stop."""
+        self._over = True
 
     def end(self, code: int) -> None:
         """Says that all is done: a signal can only hasten the end."""
         self._ending = code
 
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         if self._ending is not None:
             os._exit(self._ending)
         self.came = self._ending = TERMINATED if number == signal.SIGTERM else INTERRUPTED
-        raise KeyboardInterrupt
+        self._interrupt(number, frame)
+
+    def _interrupt(self, _number: int, frame: FrameType | None) -> None:
+        if hasattr(signal, "setitimer") and _is_importing(frame):
+            signal.signal(signal.SIGALRM, self._interrupt)
+            signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN_SECONDS)
+        elif not self._over:
+            raise KeyboardInterrupt
 
     def _unraisable(self, caught: "sys.UnraisableHookArgs") -> None:
         """Ends the process when a signal came where Python lets no exception out."""
@@ -52,12 +72,22 @@ class _Signals:
         sys.__unraisablehook__(caught)
 
 
+def _is_importing(frame: FrameType | None) -> bool:
+    """Returns whether a frame, or one that called it, imports a module."""
+    while frame is not None:
+        if frame.f_code.co_filename == IMPORTS:
+            return True
+        frame = frame.f_back
+    return False
+
+
 def main() -> NoReturn:
     """Runs the command line and ends the process with the exit code that the README lists."""
     signals = _Signals()
     code = 0
     with contextlib.suppress(KeyboardInterrupt):  # Typer makes an exit code of some
         code = _checked_run()
+    signals.finish_work()
     if signals.came is not None:
         code = _complain("stopped; finished work is kept: the same command goes on from there", signals.came)
     signals.end(code)

@@ -43,7 +43,7 @@ TABLES = (
         seconds=100,
         quick=8,
     ),
-    Table(names=("Table 4",), part=8, role="faces", lists={"lr": (1e-3, 1e-4)}, seconds=10, quick=14),
+    Table(names=("Table 4",), part=8, role="faces", lists={"lr": (1e-3, 1e-4)}, seconds=45, quick=14),
     Table(
         names=("Table 5",),
         part=8,
@@ -53,7 +53,7 @@ TABLES = (
         seconds=165,
         quick=33,
     ),
-    Table(names=("Table 6",), part=8, role="faces", lists={"batch_size": (32, 64)}, seconds=10, quick=14),
+    Table(names=("Table 6",), part=8, role="faces", lists={"batch_size": (32, 64)}, seconds=45, quick=14),
     Table(names=("Table 7",), part=8, role="faces", lists={"epochs": (10, 100, 1_000, 10_000)}, seconds=65, quick=13),
     Table(names=("Table 8", "Table 9"), part=8, role="faces", lists={"res": (32, 64)}, seconds=40, quick=30),
     Table(

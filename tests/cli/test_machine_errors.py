@@ -162,6 +162,32 @@ def test_ctrl_c_during_the_imports_is_quiet(mnf: Mnf, name: str, sent: str) -> N
     assert (done.stdout, done.stderr) == ("", STOPPED)
 
 
+IN_AN_IMPORT = """
+import os, signal, sys
+sys.path.insert(0, {folder!r})
+from mnistfaces.cli import app
+checked = app._checked_run
+def run():
+    import half_way
+    return checked()
+app._checked_run = run
+"""
+
+
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM"])
+def test_an_import_is_done_to_its_end_before_a_signal_stops_the_work(mnf: Mnf, sent: str) -> None:
+    """In the middle of torch's a KeyboardInterrupt was an abort of C++ with its stack, or was lost."""
+    (mnf.folder / "half_way.py").write_text(
+        f"import os, signal, pathlib\nos.kill(os.getpid(), signal.{sent})\nsum(range(10**6))\n"
+        "pathlib.Path('imported').touch()\n"
+    )
+    program = IN_AN_IMPORT.format(folder=str(mnf.folder))
+    done = mnf("sweep", "--epochs", 2, "--quiet", env=hooked(mnf, program), code=130 if sent == "SIGINT" else 143)
+    assert (done.stdout, done.stderr) == ("", STOPPED)
+    assert (mnf.folder / "imported").exists()
+    assert not (mnf.folder / "runs").exists()
+
+
 SLOW = ("sweep", "digits-sample", "--lr", "1e-5,1e-4", "--batch-size", 10, "--epochs", 2000, "--quiet", "--out", "out")
 
 

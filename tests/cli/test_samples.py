@@ -52,7 +52,7 @@ def test_what_was_decoded_is_remembered_shown_and_forgotten(mnf: Mnf) -> None:
     save_shapes(mnf.folder / "shapes")
     first = mnf("samples", "shapes")
     items = {row["item"]: row["value"] for row in mnf("env").rows}
-    assert items["cache"].startswith("1 entries")
+    assert items["cache"].startswith("1 entry, ")
     assert mnf("samples", "shapes").rows == first.rows
     foreign = mnf.folder / "data" / "cache" / "notes.txt"
     foreign.write_text("mine")

@@ -80,7 +80,7 @@ LINES: tuple[tuple[int, str, int, str], ...] = (
     (60, f"{ONE} | mnf visualize-weights - --plot weights.png", 0, "wrote weights.png"),
     (40, "mnf visualize-weights runs/one --class zebra", 1, "zebra"),
     (40, SURFACE, 0, "minimum "),
-    (40, "mnf trajectory", 0, "cost at the end"),
+    (40, "mnf trajectory", 0, "4 more columns: "),
     (80, "mnf trajectory", 0, "--rows shows every step"),
     (60, "mnf trajectory --rows --steps 3", 0, "loss"),
     (40, "mnf samples digits-sample", 0, "class images"),

@@ -196,7 +196,7 @@ def test_a_matrix_that_is_too_large_is_refused_before_any_work(monkeypatch: pyte
     dataset = grouped()
     made = draw(dataset, train_per_class=10, val_per_class=1, test_per_class=3)
     assert len(solved(dataset, "ridge", made, [1.0])) == 1  # 20 inputs, whatever the number of images
-    with pytest.raises(DataError, match=r"a matrix of 30 x 30 \(0 MB\): it takes at most 25 training images"):
+    with pytest.raises(DataError, match=r"a matrix of 30 x 30 \(less than 1 MB\): it takes at most 25 training images"):
         solved(dataset, "kernel", made)
 
 

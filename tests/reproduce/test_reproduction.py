@@ -150,7 +150,7 @@ def test_what_is_done_or_has_no_data_is_no_part_of_the_progress(here: Path) -> N
 def test_a_quick_run_weighs_its_shorter_trainings() -> None:
     (table_1, *_) = PARTS[4].steps
     assert table_1.cost("full") == table_1.seconds
-    assert table_1.cost("quick") == pytest.approx(table_1.seconds * 10_000 / 100_000 * 3 / 10)
+    assert table_1.cost("quick") == table_1.quick < table_1.seconds / 10
     assert all(0 <= step.cost("quick") <= step.cost("full") for part in PARTS.values() for step in part.steps)
 
 
