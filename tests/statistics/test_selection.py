@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.integrate
+import scipy.linalg
 import scipy.optimize
 from answered import trial
 from scipy import stats
@@ -77,6 +78,32 @@ def test_the_level_is_sidaks_where_trials_alone_differ_and_independently() -> No
     )
     critical = stats.norm.isf(_level_of_each(board, 0.95))
     assert critical == pytest.approx(stats.norm.isf(1 - 0.95 ** (1 / 3)), abs=0.12)  # 1,000 draws
+
+
+def test_the_level_weighs_what_cells_share_by_trials_against_what_they_have_apart_by_images() -> None:
+    """Of 284 images 28 go by the trial, alike in ten cells, and 256 by the cell, alike in all trials: half each."""
+    apart = np.tile(scipy.linalg.hadamard(64)[1:11] > 0, (1, 4))
+    right = np.zeros((11, 4, 284), np.uint8)
+    right[:10, :2, :28] = 1
+    right[:10, :, 28:] = apart[:, np.newaxis]
+    board = Board(
+        values=right,
+        tested=np.ones((4, 284), bool),
+        ended=np.ones((11, 4), bool),
+        traded=np.zeros((11, 4)),
+        images=284,
+    )
+    by_trials, by_images = 28**2 / 12, 256 / 4  # of the sum of 284; images take a little from the trials' own
+    shared = by_trials / (by_trials + by_images)
+
+    def below(d: float) -> float:
+        def given(x: float) -> float:
+            return float(stats.norm.pdf(x) * stats.norm.cdf((d - math.sqrt(shared) * x) / math.sqrt(1 - shared)) ** 10)
+
+        return float(scipy.integrate.quad(given, -8, 8)[0]) - 0.95
+
+    critical = stats.norm.isf(_level_of_each(board, 0.95))
+    assert critical == pytest.approx(scipy.optimize.brentq(below, 1, 4), abs=0.12)  # 1,000 draws
 
 
 def largest_below(d: float, count: int) -> float:
