@@ -129,7 +129,11 @@ class FacesPass:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Gives the folder back."""
+        """Gives the folder back, without folders whose last photograph was moved aside or removed."""
+        if not self.config.dry_run:
+            for folder in self.folder.glob("originals/??"):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
         self._stack.close()
 
     def todo(self, source: Source) -> list[Entry]:
@@ -196,9 +200,6 @@ class FacesPass:
             for path in self.folder.glob(pattern):
                 with contextlib.suppress(OSError):
                     path.unlink()
-        for folder in self.folder.glob("originals/??"):
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # only if a pass was killed that had removed its last photograph
 
     def _plan_crops(self) -> CropPlan:
         return plan_crops(self.folder.parent, self.selection, self.originals, self.config.variants)

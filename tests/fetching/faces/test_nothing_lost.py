@@ -195,7 +195,7 @@ def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("web")
-def test_a_folder_that_a_killed_pass_left_empty_is_removed(tmp_path: Path) -> None:
+def test_a_folder_without_photographs_is_removed(tmp_path: Path) -> None:
     fetch(tmp_path)
     kept = photograph(tmp_path, 0).parent
     empty = kept.with_name("zz")
