@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from mnistfaces.config import StepName
 from mnistfaces.errors import UsageError
 from mnistfaces.landscape import (
     Axis,
@@ -21,6 +22,7 @@ from mnistfaces.landscape import (
     surface,
 )
 from mnistfaces.landscape.plane import Floats
+from mnistfaces.landscape.rules import RULES
 
 COARSE = {"first": Axis(-6, 6, 0.5), "second": Axis(-6, 6, 0.5)}
 DESCENTS = [
@@ -161,3 +163,17 @@ def test_the_shortest_path_starts_where_it_was_told(problem: SoftmaxProblem, pai
 def test_a_descent_that_cannot_be_meant_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Descent(**values)
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_gradients_as_small_as_what_keeps_a_rule_from_dividing_by_zero_give_torchs_steps(name: StepName) -> None:
+    momentum = 0.9 if name == "nesterov" else 0.0
+    weights = torch.tensor([0.5, -2.0], dtype=torch.float64, requires_grad=True)
+    options = {"lr": 0.1} | ({"momentum": momentum} if momentum else {})
+    peer, rule = PEERS[name]([weights], **options), RULES[name](0.1, momentum)
+    for size in (3e-10, 1e-10, 2e-9):
+        before = weights.detach().numpy().copy()
+        gradient = np.array([size, -2 * size])
+        weights.grad = torch.from_numpy(gradient)
+        peer.step()
+        assert before - rule(before, gradient) == pytest.approx(weights.detach().numpy(), rel=1e-12)

@@ -74,6 +74,22 @@ def analysis_of_variance(trials: Trials) -> tuple[float, float, float]:
     return images, seeds, residuals
 
 
+@pytest.mark.parametrize("chances", [(0.9, 0.5), (0.9, 0.5, 0.7)])
+def test_seeds_that_are_all_the_variance_have_as_many_degrees_of_freedom_as_they_are_more_than_one(
+    chances: tuple[float, ...],
+) -> None:
+    rng = np.random.default_rng(0)
+    trials = [trial(rng.random(20_000) < chance) for chance in chances]
+    accuracies = [float(one.correct.mean()) for one in trials]
+    mean, count = np.mean(accuracies), len(chances)
+    ratio = np.var(accuracies, ddof=1) / count / (mean * (1 - mean))
+    t = stats.t.ppf(0.975, count - 1)  # Wilson's interval of 1 / ratio images, with t for z
+    centre = (mean + t**2 * ratio / 2) / (1 + t**2 * ratio)
+    half = t / (1 + t**2 * ratio) * math.sqrt(mean * (1 - mean) * ratio + (t * ratio / 2) ** 2)
+    found = accuracy_interval(trials)
+    assert (found.low, found.high) == pytest.approx((centre - half, centre + half), abs=0.005)
+
+
 @pytest.mark.parametrize("wildness", [0.0, 0.3])
 def test_images_and_seeds_are_the_crossed_parts_of_an_analysis_of_variance(wildness: float) -> None:
     rng = np.random.default_rng(0)
