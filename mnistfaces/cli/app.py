@@ -30,7 +30,7 @@ ASK_AGAIN_SECONDS = 0.02
 class _Signals:
     """What Ctrl-C and SIGTERM do: the first stops the work, the next one ends the process where it stands.
 
-    Within an import it waits for its end: in the middle of torch's own, C++ makes an abort of it, or loses it.
+    Within an import it waits for its end: in the middle of torch's own, C++ makes an abort of it.
 
     Attributes:
         came: exit code of the first one that came.
