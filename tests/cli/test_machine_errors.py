@@ -63,7 +63,7 @@ def test_a_file_that_may_not_grow_is_one_line(mnf: Mnf) -> None:
         capture_output=True,
         text=True,
         cwd=mnf.folder,
-        env=mnf.environment(),
+        env=mnf.environment(PYTHONDONTWRITEBYTECODE="1"),  # Python would keep half a module
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
         check=False,
     )
