@@ -1,13 +1,31 @@
 """Damage to text files, by a random generator that the test seeds; and what killed processes leave."""
 
+import contextlib
 import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from mnistfaces.files.litter import temporary_name
 
 NONSENSE_BYTES = (b"\0", b"[" * 2000, b"9" * 400, b"null", b"\n", b"\xff", b"NaN", b"1e999", b'"\\ud800"', b"{}", b'""')
+
+
+@contextlib.contextmanager
+def unreadable(path: Path, number: int) -> Iterator[None]:
+    """Inside the block, reading one file is an error of the machine, told by its `errno`."""
+    read = Path.read_bytes
+
+    def refuse(asked: Path) -> bytes:
+        if asked == path:
+            raise OSError(number, os.strerror(number))
+        return read(asked)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        yield
 
 
 def damaged(content: bytes, rng: random.Random) -> bytes:

@@ -61,12 +61,11 @@ def conclude(streams: Output, job: "Sweep") -> None:
     processors = job.processors()
     if len(processors) > 1:
         streams.note(f"trained on unlike processors ({', '.join(processors)}): last bits may differ among trials")
-    for note in notes_on_batch(job.summary["cells"]):
+    best, cells = job.summary["best"], job.summary["cells"]
+    for note in notes_on_batch(cells):
         streams.note(note)
-    best = job.summary["best"]
-    if diverged := sum(row["status"] == "diverged" for row in job.summary.get("cells", ())):
-        cells = counted(len(job.summary["cells"]), "cell")
-        streams.note(f"{diverged} of {cells} diverged: loss or weights are no longer finite")
+    if diverged := sum(row["status"] == "diverged" for row in cells):
+        streams.note(f"{diverged} of {counted(len(cells), 'cell')} diverged: loss or weights are no longer finite")
     if job.grid.shard is not None:
         streams.note(f"shard done; `mnf sweep` without --shard and with --out {job.folder.path} gathers all of them")
         return

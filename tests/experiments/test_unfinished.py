@@ -1,12 +1,12 @@
 """What a training keeps of itself while it runs: damaged, foreign or old, it is never believed."""
 
 import errno
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import unreadable
 from kept_runs import MLP
 
 from mnistfaces.config import SplitConfig
@@ -123,20 +123,13 @@ def test_a_damaged_one_gives_way_to_the_one_before_and_both_to_the_beginning(
     assert files_of(folder) == whole
 
 
-def test_one_that_cannot_be_read_now_costs_no_work(
-    tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, read = interrupted(tmp_path / "run", 4), Path.read_bytes
-
-    def refuse(asked: Path) -> bytes:
-        if asked == folder / NEWEST:
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        return read(asked)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refuse)
-        with pytest.raises(FileError, match=f"cannot read {folder / NEWEST}: Too many open files"):
-            train(folder)
+def test_one_that_cannot_be_read_now_costs_no_work(tmp_path: Path, whole: dict[str, bytes]) -> None:
+    folder = interrupted(tmp_path / "run", 4)
+    with (
+        unreadable(folder / NEWEST, errno.EMFILE),
+        pytest.raises(FileError, match=f"cannot read {folder / NEWEST}: Too many open files"),
+    ):
+        train(folder)
     _, said = train(folder)
     assert said[-1] == f"{folder} goes on after epoch 4"
     assert files_of(folder) == whole

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from damage import unreadable
 from small_data import draw, sample_of
 
 from mnistfaces.config import SplitConfig, TrainConfig
@@ -232,19 +233,12 @@ def test_a_finished_run_whose_file_cannot_be_read_now_is_not_made_again(
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EACCES])
-def test_force_sets_nothing_aside_that_cannot_be_read_now(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_force_sets_nothing_aside_that_cannot_be_read_now(tmp_path: Path, number: int) -> None:
     path = train(tmp_path / "run").path / "config.json"
-    before, read = sorted((tmp_path / "run").iterdir()), Path.read_bytes
-
-    def refuse(asked: Path) -> bytes:
-        if asked == path:
-            raise OSError(number, os.strerror(number))
-        return read(asked)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refuse)
-        with pytest.raises(FileError, match=f"cannot read {path}: {os.strerror(number)}"):
-            train(tmp_path / "run", force=True)
+    before = sorted((tmp_path / "run").iterdir())
+    with (
+        unreadable(path, number),
+        pytest.raises(FileError, match=f"cannot read {path}: {os.strerror(number)}"),
+    ):
+        train(tmp_path / "run", force=True)
     assert sorted((tmp_path / "run").iterdir()) == before

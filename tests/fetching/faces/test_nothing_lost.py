@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import unreadable
 from faces_web import COLOR, GRAY, PHOTOS, SHAS, fetch, follow, make_web
 from rude_server import RudeServer, reply, reset, send
 
@@ -34,22 +35,11 @@ def names(tmp_path: Path) -> list[str]:
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.EACCES])
 @pytest.mark.usefixtures("web")
-def test_a_photograph_that_cannot_be_read_now_is_an_error_and_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_a_photograph_that_cannot_be_read_now_is_an_error_and_stays(tmp_path: Path, number: int) -> None:
     fetch(tmp_path)
     path, before = photograph(tmp_path, 0), names(tmp_path)
-    read = Path.read_bytes
-
-    def refuse(asked: Path) -> bytes:
-        if asked == path:
-            raise OSError(number, os.strerror(number))
-        return read(asked)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refuse)
-        with pytest.raises(FileError, match="cannot read the photograph"):
-            fetch(tmp_path, variants=(COLOR,))
+    with unreadable(path, number), pytest.raises(FileError, match="cannot read the photograph"):
+        fetch(tmp_path, variants=(COLOR,))
     assert path.read_bytes() == PHOTOS[0]
     assert names(tmp_path) == before
     assert len(fetch(tmp_path, variants=(COLOR,)).datasets[faces_path(tmp_path / "data", COLOR)]) == 3

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from damage import half_written
+from damage import half_written, unreadable
 from faces_web import COLOR, GRAY, LIST, PHOTOS, SHAS, fetch, follow, make_web, row, states
 from PIL import Image
 from rude_server import RudeServer, picture, reply, send
@@ -140,24 +140,16 @@ def test_a_folder_is_matched_by_content_whatever_the_names(web: RudeServer, tmp_
     assert web.connections == 0
 
 
-def test_a_file_of_a_source_folder_that_cannot_be_read_or_is_too_large_is_no_copy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found, read = tmp_path / "found", Path.read_bytes
+def test_a_file_of_a_source_folder_that_cannot_be_read_or_is_too_large_is_no_copy(tmp_path: Path) -> None:
+    found = tmp_path / "found"
     found.mkdir()
     for number in (0, 1):
         (found / str(number)).write_bytes(PHOTOS[number])
-
-    def refuse(path: Path) -> bytes:
-        if path == found / "0":
-            raise OSError(errno.EIO, "Input/output error")
-        return read(path)
-
-    monkeypatch.setattr(Path, "read_bytes", refuse)
     (source,) = read_sources([str(found)], Rules())
     assert isinstance(source, FolderSource)
-    assert dict(source.find(SHAS, len(PHOTOS[1]))) == {SHAS[1]: PHOTOS[1]}
-    assert dict(source.find(SHAS, len(PHOTOS[1]) - 1)) == {}
+    with unreadable(found / "0", errno.EIO):
+        assert dict(source.find(SHAS, len(PHOTOS[1]))) == {SHAS[1]: PHOTOS[1]}
+        assert dict(source.find(SHAS, len(PHOTOS[1]) - 1)) == {}
 
 
 def test_a_template_is_filled_from_the_row(web: RudeServer, tmp_path: Path) -> None:
