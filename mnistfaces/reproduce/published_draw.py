@@ -20,8 +20,8 @@ from mnistfaces.errors import DataError
 from mnistfaces.progress import Advanced, Stage
 
 TRAIN_ROWS, TEST_ROWS = (1, 1001, 100), (1, 501, 50)
-"""Lowest row, row after the last, and how many are drawn of each digit, zero-based. The appendix lost the bound of
-the test rows; from 487 to 510 give one draw."""
+"""Lowest row, row after the last, and how many are drawn of each digit, zero-based. The appendix lost the row
+after the last of the test rows; 488 to 511 give one draw."""
 
 SEED = 0
 SMALLEST_STEP = 1e-5

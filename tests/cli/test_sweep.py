@@ -16,7 +16,8 @@ import pytest
 from conftest import Answer, Mnf
 from kept_runs import save_shapes
 
-from mnistfaces.devices import may_have_gpu
+from mnistfaces.devices import may_have_gpu, processor_name
+from mnistfaces.files.seals import CHECK, seal_line
 
 SMALL = ("digits-sample", "--train-per-class", 10, "--epochs", "10,30", "--lr", "1e-3,1e-4", "--seeds", 2)
 FIELDS = [
@@ -203,6 +204,15 @@ def test_a_sweep_that_is_killed_terminated_and_finished_in_shards_ends_with_the_
     ]
     assert len(set(done)) == len(undisturbed)
     assert len(done) <= len(undisturbed) + 1  # only the kill can cost what was done but not yet recorded
+
+
+def test_trials_of_unlike_processors_are_named(mnf: Mnf) -> None:
+    mnf("sweep", *SMALL, "--out", "out", "--shard", "1/2")
+    (ledger,) = (mnf.folder / "out").glob("trials*.ndjson")
+    moved = [{**json.loads(line), "processor": "Another CPU"} for line in ledger.read_text().splitlines()]
+    ledger.write_bytes(b"".join(seal_line({k: v for k, v in record.items() if k != CHECK}) for record in moved))
+    said = mnf("sweep", *SMALL, "--out", "out").stderr
+    assert f"trained on unlike processors (Another CPU, {processor_name('cpu')}): last bits may differ" in said
 
 
 def test_two_processes_on_one_folder_both_end_with_the_right_rows(mnf: Mnf, undisturbed: list[dict[str, Any]]) -> None:
