@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnistfaces import images
-from mnistfaces.datasets.duplicates import IMAGES_AT_ONCE, THUMBNAIL, _laid, likeness, near_duplicates
+from mnistfaces.datasets.duplicates import (
+    IMAGES_AT_ONCE,
+    THUMBNAIL,
+    _centred,
+    _laid,
+    _multiple_correlation,
+    likeness,
+    near_duplicates,
+)
 from mnistfaces.datasets.grouping import look_pairs
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.progress import drained
@@ -36,15 +44,16 @@ def encoded_again(pixels: Pixels, _rng: np.random.Generator) -> Pixels:
     return np.asarray(Image.open(file))
 
 
-def darker(pixels: Pixels, _rng: np.random.Generator) -> Pixels:
-    return (255 * (pixels / 255) ** 1.4).astype(np.uint8)
+def curved(gamma: float) -> Callable[[Pixels, np.random.Generator], Pixels]:
+    return lambda pixels, _: (255 * (pixels / 255) ** gamma).astype(np.uint8)
 
 
 COPIES: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
     **{f"cropped by {percent} %": cropped(percent / 100) for percent in (1, 2, 3, 5)},
     "mirrored": lambda pixels, _: pixels[:, ::-1],
     "encoded again": encoded_again,
-    "darker": darker,
+    "darker": curved(1.4),
+    "brighter": curved(0.6),
 }
 
 
@@ -74,17 +83,24 @@ def test_copies_of_digits_are_found(digits: list[Pixels], name: str) -> None:
     assert recall(digits, COPIES[name]) >= 0.97
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason=f"the photographs are not at {SHARED}")
-@pytest.mark.parametrize("name", COPIES)
-def test_copies_of_photographs_are_found(name: str) -> None:
-    photographs = []
+@pytest.fixture(scope="module")
+def photographs() -> list[Pixels]:
+    """The middle of 124 photographs and drawings."""
+    if not SHARED.exists():
+        pytest.skip(f"the photographs are not at {SHARED}")
+    middles = []
     for path in sorted((SHARED / "web").iterdir())[:150]:
         try:
             gray = images.luma(images.centre_square(images.decode(path.read_bytes())))
         except images.Undecodable:
             continue
-        photographs.append(images.resize(gray, min(len(gray), 400)))
-    assert recall(photographs, COPIES[name]) >= (0.9 if name == "darker" else 0.94)
+        middles.append(images.resize(gray, min(len(gray), 400)))
+    return middles
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_copies_of_photographs_are_found(photographs: list[Pixels], name: str) -> None:
+    assert recall(photographs, COPIES[name]) >= 0.94
 
 
 def test_different_digits_are_different_pictures() -> None:
@@ -127,6 +143,25 @@ def test_an_image_that_is_laid_whole_pixels_further_is_the_same_image(along: str
     expected = np.take(image, np.clip(there + pixels, 0, THUMBNAIL - 1), axis)
     np.testing.assert_allclose(laid, expected, atol=1e-4)
     assert (weight == (seen[None, None, :] if axis == 2 else seen[None, :, None])).all()
+
+
+@pytest.mark.parametrize("gamma", [0.4, 1.0, 2.5])
+@pytest.mark.parametrize("contrast", [1.0, 0.25, 0.06])
+def test_a_likeness_is_the_correlation_of_a_least_squares_fit_whatever_the_contrast(
+    gamma: float, contrast: float
+) -> None:
+    gray = pictures(12) / 255
+    weight = np.ones((12, THUMBNAIL, THUMBNAIL), np.float32)
+    weight[:, :, :4] = 0  # what lies outside
+    source, target = (_centred((contrast * 255 * gray**power).astype(np.float32), weight) for power in (1, gamma))
+    expected, slopes = [], []
+    for one, other, seen in zip(source.astype(float), target.astype(float), weight > 0, strict=True):
+        terms = np.stack([one[seen], one[seen] ** 2, np.ones(seen.sum())], axis=1)
+        residual = other[seen] - terms @ np.linalg.lstsq(terms, other[seen], rcond=None)[0]
+        expected.append(np.sqrt(1 - residual.var() / other[seen].var()))
+        slopes.append((one * other).sum() / (one * one).sum())
+    likenesses = _multiple_correlation(target, source, np.array(slopes, np.float32), weight)
+    np.testing.assert_allclose(likenesses, expected, atol=2e-5)
 
 
 def test_copies_are_found_among_tens_of_thousands() -> None:
