@@ -16,13 +16,15 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mnistfaces.files.processes import is_alive
+from mnistfaces.files.processes import birth_of, is_alive
 from mnistfaces.files.schema import parse_json, problem_of
 
 UNSUPPORTED = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 TAKEN = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 WRITING_SECONDS = 10.0
-"""How old a file that stands for a lease and does not say for whom is, at least, when its process has died."""
+"""How long a process that is alive needs, at most, until the file that stands for its lease says so."""
+
+LOOK_SECONDS = 0.25
 
 SETTLING_SECONDS = 0.05
 """How long two processes that take over the same dead holder's file need, at most, to see who came last."""
@@ -36,11 +38,13 @@ class Holder:
         pid: its number; 0 where it is not known.
         host: the machine.
         since: when it took the lease, in UTC.
+        birth: when it began, as `birth_of` tells it.
     """
 
     pid: int
     host: str
     since: str
+    birth: str = ""
 
     def __str__(self) -> str:
         """Returns who it is, in words."""
@@ -51,12 +55,13 @@ class Holder:
     @property
     def is_this_process(self) -> bool:
         """Whether it is the asking process itself."""
-        return self.pid == os.getpid() and self.host == platform.node()
+        me = (os.getpid(), platform.node())
+        return (self.pid, self.host) == me and self.birth in ("", birth_of(self.pid))
 
     @property
     def is_gone(self) -> bool:
         """Whether it was a process of this machine and is no more."""
-        return self.host == platform.node() and not is_alive(self.pid)
+        return self.host == platform.node() and not is_alive(self.pid, self.birth)
 
 
 UNKNOWN = Holder(pid=0, host="", since="")
@@ -87,27 +92,28 @@ class Lease:
             return None
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
-        try:
-            _lock(descriptor)
-        except OSError as error:
-            os.close(descriptor)
-            if error.errno in TAKEN:
-                return _read(self.path) or UNKNOWN
-            if error.errno in UNSUPPORTED:
-                return self._create()
-            raise
-        if not _is_at(descriptor, self.path):  # its last holder took the file away: this one is nobody's
-            os.close(descriptor)
-            return self.take()
-        self._descriptor = descriptor
-        with contextlib.suppress(OSError):  # a full disk does not keep a process from what it may do
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, _me().encode())
-        if (holder := self._stander()) is not None:  # there were no locks for a moment
-            self.release()
-            return holder
-        if self._standing.exists():
+        with contextlib.ExitStack() as unless_taken:
+            unless_taken.callback(_close, descriptor)
+            try:
+                _lock(descriptor)
+            except OSError as error:
+                if error.errno in TAKEN:
+                    return _read(self.path) or UNKNOWN
+                if error.errno in UNSUPPORTED:
+                    return self._create()
+                raise
+            if not _is_at(descriptor, self.path):  # its last holder took the file away: this one is nobody's
+                return self.take()
+            unless_taken.pop_all()
+            self._descriptor = descriptor
+            unless_taken.callback(self.release)
+            with contextlib.suppress(OSError):  # a full disk does not keep a process from what it may do
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, _me().encode())
+            if (holder := self._stander()) is not None:  # there were no locks for a moment
+                return holder
             self._sweep()
+            unless_taken.pop_all()
         return None
 
     @property
@@ -118,10 +124,10 @@ class Lease:
     def release(self) -> None:
         """Gives it back; nothing happens where it was not held."""
         if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
             with contextlib.suppress(OSError):  # Windows lets no open file go
                 self.path.unlink(missing_ok=True)
-            os.close(self._descriptor)
-            self._descriptor = None
+            _close(descriptor)
         if self._created is not None:
             with contextlib.suppress(OSError):
                 self.path.unlink(missing_ok=True)
@@ -144,15 +150,17 @@ class Lease:
         return self.path.with_name(f"{self.path.name}.held")
 
     def _stander(self) -> Holder | None:
-        """Returns who created the file that stands for the lease; None where nobody did, or one who is gone."""
-        holder = _read(self._standing)
-        if holder is not None:
-            return None if holder.is_gone else holder
-        try:
-            age = time.time() - self._standing.stat().st_mtime
-        except FileNotFoundError:
-            return None
-        return UNKNOWN if age < WRITING_SECONDS else None  # it is being written, or was when its process died
+        """Returns who created the file that stands for the lease; None where nobody did, or one who is gone.
+
+        Whoever has created it is about to say who he is in it, or has died: that shows in a while, by this process's
+        own clock, as that of a file may be another machine's.
+        """
+        began = time.monotonic()
+        while (holder := _read(self._standing)) is None and self._standing.exists():
+            if time.monotonic() - began > WRITING_SECONDS:
+                return None
+            time.sleep(LOOK_SECONDS)
+        return None if holder is None or holder.is_gone else holder
 
     def _sweep(self) -> None:
         """Removes what stands for the lease: ours, or what dead processes left."""
@@ -202,11 +210,19 @@ class Lease:
         try:
             with os.fdopen(descriptor, "w") as file:
                 file.write(me)
-        except OSError:  # a file that says nothing would keep others out
-            self._sweep()
-            raise
-        self._created = me
+                file.flush()
+                os.fsync(file.fileno())  # after a crash of the machine it still says who held the lease
+            self._created = me
+        finally:
+            if self._created is None:  # a file that says nothing would keep others out
+                self._sweep()
         return True
+
+
+def _close(descriptor: int) -> None:
+    """Closes a file, and with it lets its lock go, whatever the disk makes of its last bytes."""
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
@@ -218,13 +234,19 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 def _me() -> str:
     since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return json.dumps(asdict(Holder(pid=os.getpid(), host=platform.node(), since=since)))
+    me = Holder(pid=os.getpid(), host=platform.node(), since=since, birth=birth_of(os.getpid()))
+    return json.dumps(asdict(me))
 
 
 def _read(path: Path) -> Holder | None:
+    """Returns whom a file names; None where it names nobody, or is not there.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     try:
         return _read_text(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
 
 

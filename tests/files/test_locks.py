@@ -1,5 +1,6 @@
 """One writer at a time: who holds a lease, how it ends, and what happens where a file system knows no locks."""
 
+import contextlib
 import errno
 import json
 import os
@@ -7,14 +8,17 @@ import platform
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mnistfaces.files import locks
 from mnistfaces.files.locks import Holder, Lease
+from mnistfaces.files.processes import birth_of
 
 HOLD = """
 import sys, time
@@ -188,27 +192,138 @@ def test_what_a_process_left_that_died_while_there_were_no_locks_is_no_obstacle_
 ) -> None:
     if not locks:
         refuse_locks(monkeypatch)
+    looks = simulate_time(monkeypatch)
     standing, aside = tmp_path / ".lock.held", tmp_path / ".lock.held.0a1b2c3d"
     standing.write_text("")  # it did not come to say who it is
     aside.write_text("")
     lease = Lease(tmp_path / ".lock")
-    assert str(lease.take()) == "another process"  # which may be about to say who it is
-    os.utime(standing, (0, 0))
     assert lease.take() is None
+    assert len(looks) > 10
     lease.release()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_leaves_no_note_that_keeps_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def simulate_time(patch: pytest.MonkeyPatch, then: Callable[[], object] = lambda: None) -> list[float]:
+    """Makes waiting take no time; something happens meanwhile. Returns how long is waited for each time."""
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        then()
+
+    patch.setattr(locks, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: sum(waits)))
+    return waits
+
+
+@pytest.mark.parametrize("has_locks", [True, False])
+def test_who_is_about_to_say_who_he_is_has_the_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_locks: bool
+) -> None:
+    if not has_locks:
+        refuse_locks(monkeypatch)
+    standing = tmp_path / ".lock.held"
+    standing.write_text("")
+    os.utime(standing, (0, 0))  # by the clock of a server that is wrong
+    writer = Holder(pid=os.getppid(), host=platform.node(), since="2026-01-01 00:00:00")
+    simulate_time(monkeypatch, lambda: standing.write_text(json.dumps(asdict(writer))))
+    lease = Lease(tmp_path / ".lock")
+    assert lease.take() == writer
+    assert not lease.is_held
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells when a process began")
+def test_a_process_that_got_the_number_of_a_dead_one_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart, of the machine or of a container, in which this process may have the same number."""
+    refuse_locks(monkeypatch)
+    for pid in (os.getpid(), os.getppid()):
+        began = birth_of(pid)
+        assert began
+        alive = Holder(pid=pid, host=platform.node(), since="2026-01-01 00:00:00", birth=began)
+        dead = replace(alive, birth=f"{began}0")
+        assert not dead.is_this_process
+        (tmp_path / ".lock.held").write_text(json.dumps(asdict(alive)))
+        lease = Lease(tmp_path / ".lock")
+        assert lease.take() == alive
+        (tmp_path / ".lock.held").write_text(json.dumps(asdict(dead)))
+        assert lease.take() is None
+        lease.release()
+
+
+@pytest.mark.parametrize("call", ["os.path.samestat", "os.ftruncate", "os.write", "pathlib.Path.read_text"])
+def test_an_error_while_a_lease_is_taken_leaves_it_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:  # noqa: ANN401  whatever is passed
+        raise OSError(errno.EIO, "Input/output error")
+
+    lease, other = Lease(tmp_path / ".lock"), Lease(tmp_path / ".lock")
+    with monkeypatch.context() as patch:
+        patch.setattr(call, fail)
+        with contextlib.suppress(OSError):
+            lease.take()
+    assert (other.take() is None) is not lease.is_held
+    lease.release()
+    other.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_that_cannot_be_read_is_an_error_and_nobody_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_locks(monkeypatch)
+    first, second = Lease(tmp_path / ".lock"), Lease(tmp_path / ".lock")
+    assert first.take() is None
+    os.utime(tmp_path / ".lock.held", (0, 0))
+    real = Path.read_text
+
+    def read_text(path: Path, *args: Any, **options: Any) -> str:  # noqa: ANN401  as pathlib has it
+        if path.suffix == ".held":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", read_text)
+        with pytest.raises(PermissionError):
+            second.take()
+    assert not second.is_held
+    assert second.take() is not None
+    first.release()
+
+
+def test_the_last_bytes_of_a_lock_that_the_disk_refuses_are_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.close
+
+    def close(descriptor: int) -> None:
+        real(descriptor)
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    lease = Lease(tmp_path / ".lock")
+    assert lease.take() is None
+    with monkeypatch.context() as patch:
+        patch.setattr(locks.os, "close", close)
+        lease.release()
+    assert lease.take() is None
+    lease.release()
+
+
+@pytest.mark.parametrize("call", ["os.fdopen", "os.fsync"])
+def test_a_full_disk_leaves_no_note_that_keeps_others_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
     refuse_locks(monkeypatch)
 
     def full(*_: Any) -> Any:  # noqa: ANN401  whatever is passed
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("os.fdopen", full)
+        patch.setattr(call, full)
         with pytest.raises(OSError, match="No space"):
             Lease(tmp_path / ".lock").take()
+    assert not (tmp_path / ".lock.held").exists()
     lease = Lease(tmp_path / ".lock")
     assert lease.take() is None
     lease.release()
