@@ -135,8 +135,8 @@ def compute(source: Source, batches: Batches, network: "Network", threads: int) 
             running.extend(pool.submit(computed, batch) for batch in itertools.islice(waiting, threads))
             while running:
                 batch = running.popleft().result()
+                yield batch  # kept before its thread goes on: a kill loses no more than one batch per thread
                 running.extend(pool.submit(computed, following) for following in itertools.islice(waiting, 1))
-                yield batch
                 yield Advanced(amount=len(batch.keys) + len(batch.broken) + len(batch.unread))
         finally:
             pool.shutdown(cancel_futures=True)

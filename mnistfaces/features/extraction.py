@@ -22,7 +22,7 @@ from mnistfaces.execution.dispatch import Workers
 from mnistfaces.execution.reference import DatasetReference, KnownDataset
 from mnistfaces.features.computing import Batch, Batches, NetworkThere, compute, compute_on
 from mnistfaces.features.folders import files_source, folder_source
-from mnistfaces.features.partial import Partial, StoredFeatures, row_type
+from mnistfaces.features.partial import Partial, StoredFeatures, row_type, sweep_partial
 from mnistfaces.features.sources import DatasetSource, Source
 from mnistfaces.features.target import INCOMPLETE, Extracted, extracted_from, finished, target_of
 from mnistfaces.files import hash_of
@@ -83,6 +83,7 @@ def extract_features(
     job, request = (hash_of([network.recipe.key, source.name, *more]) for more in ([source.fingerprint], []))
     target = target_of(out, job)
     if (known := finished(target, job, request, force=force)) is not None:
+        sweep_partial(target)
         yield Note(message=f"{target} is there already")
         yield known
         return

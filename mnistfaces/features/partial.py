@@ -3,6 +3,7 @@
 F features. A row is one image's features, and its looks where its source does not know near-duplicates.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -22,6 +23,7 @@ from mnistfaces.files.locks import Lease
 
 ROWS_NAME = "rows.bin"
 LEDGER_NAME = "batches.ndjson"
+LOCK_NAME = ".lock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,22 @@ def row_type(features: int, *, looks: bool) -> np.dtype[Any]:
     return np.dtype(fields)
 
 
+def folder_of(target: Path) -> Path:
+    """Returns the folder of the unfinished part of a file."""
+    return target.with_name(f".{target.name}.partial")
+
+
+def sweep_partial(target: Path) -> None:
+    """Removes what a process left that was killed when its file was whole, unless another one is at work there."""
+    folder = folder_of(target)
+    if folder.exists():
+        lease = Lease(folder / LOCK_NAME)
+        with contextlib.suppress(OSError):
+            if lease.take() is None:
+                lease.release()
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 class Partial:
     """The folder of an unfinished extraction, used by one process at a time.
 
@@ -72,12 +90,12 @@ class Partial:
         Raises:
             FileError: another process is at it, or the disk refuses.
         """
-        self.folder = target.with_name(f".{target.name}.partial")
+        self.folder = folder_of(target)
         self.rows: dict[str, int] = {}
         self.skipped: dict[str, str] = {}
         self._path, self._key, self._kind, self._end = self.folder / ROWS_NAME, key, kind, 0
         self._made: list[Path] = []
-        self._lease = Lease(self.folder / ".lock")
+        self._lease = Lease(self.folder / LOCK_NAME)
         try:
             missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)

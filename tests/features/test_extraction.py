@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import tracemalloc
 from collections.abc import Generator
 from pathlib import Path
@@ -21,7 +22,7 @@ from mnistfaces.datasets import load_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import fingerprint_of, open_dataset
 from mnistfaces.errors import DataError, FileError, UsageError
-from mnistfaces.features import extraction
+from mnistfaces.features import computing, extraction
 from mnistfaces.features.folders import FilesSource
 from mnistfaces.features.network import Recipe, rebuild_network
 from mnistfaces.features.partial import Partial, row_type
@@ -216,6 +217,42 @@ def test_kept_rows_are_read_by_their_positions_however_few(tmp_path: Path, posit
     assert read.shape == (len(positions), 3)
     assert read.dtype == np.float32
     assert read.tolist() == [[3 * place, 3 * place + 1, 3 * place + 2] for place in positions]
+
+
+@pytest.mark.parametrize("is_at_work", [False, True])
+def test_what_a_process_left_that_was_killed_with_its_file_whole_goes_unless_another_is_at_work(
+    folder: Path, whole: Path, tmp_path: Path, is_at_work: bool
+) -> None:
+    out, partial = tmp_path / "f.npz", tmp_path / ".f.npz.partial"
+    interrupt(folder, out, 2)
+    out.write_bytes(whole.read_bytes())
+    lease = Lease(partial / ".lock")
+    assert not is_at_work or lease.take() is None
+    extract(folder, out)
+    assert partial.exists() is is_at_work
+    lease.release()
+
+
+def test_no_more_than_a_batch_per_thread_is_done_before_it_is_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, kept = [], []
+    real_batch, real_append = computing.batch_of, Partial.append
+
+    def batch_of(*args: Any) -> Any:  # noqa: ANN401  passed on
+        begun.append(1)
+        return real_batch(*args)
+
+    def append(self: Partial, *args: Any) -> None:  # noqa: ANN401  passed on
+        time.sleep(0.1)  # a slow disk, while threads could run ahead
+        assert len(begun) - len(kept) <= 2
+        real_append(self, *args)
+        kept.append(1)
+
+    monkeypatch.setattr(computing, "batch_of", batch_of)
+    monkeypatch.setattr(Partial, "append", append)
+    extract(folder, tmp_path / "f.npz", ExtractConfig(**{**vars(SMALL), "threads": 2}))
+    assert len(begun) == len(kept) > 3
 
 
 def test_a_second_process_is_told_to_wait(folder: Path, tmp_path: Path) -> None:
