@@ -49,7 +49,7 @@ def _why(one: Listed, newer: Sequence[Listed]) -> str | None:
 
     `unfinished`: its command has not ended, and goes on if it is typed again. `failed`: it came to nothing.
     `superseded`: a newer folder holds all of the same run, or its numbers are of an arithmetic that this release left.
-    `temporary`: a killed command left nothing but half-written files.
+    `temporary`: a killed command left nothing but half-written files, or nothing but the folder.
     """
     if one.config is None:
         return "temporary" if one.row["status"] == "temporary" else None
@@ -106,10 +106,10 @@ def _look(path: Path) -> Listed | None:
 
 
 def _is_litter_alone(path: Path) -> bool:
-    """Returns whether a folder holds temporary files and locks only, and no process is at work in it."""
+    """Returns whether a folder holds nothing but temporary files and locks, and no process is at work in it."""
     names = [file.name for file in path.rglob("*") if not file.is_dir()]
     ours = [name for name in names if name.startswith(".") and (name.endswith(".tmp") or name.startswith(".lock"))]
-    return bool(names) and names == ours and holder_of(path) is None
+    return names == ours and holder_of(path) is None
 
 
 def _asked(run: Run) -> Row:

@@ -116,13 +116,15 @@ def test_what_a_process_works_at_or_nobody_can_read_is_listed_and_stays(place: M
     assert (runs / "mlp" / "weights.safetensors").exists()
 
 
-def test_a_folder_of_half_written_files_is_temporary_and_a_stranger_is_no_run(mnf: Mnf) -> None:
+def test_a_folder_of_half_written_files_or_of_nothing_is_temporary_and_a_stranger_is_no_run(mnf: Mnf) -> None:
     half_written(mnf.folder / "runs" / "killed" / "config.json")
+    (mnf.folder / "runs" / "emptied" / "parts").mkdir(parents=True)
     for name in ("runs/killed/.lock", "runs/mine/picture.png", "runs/file"):
         (mnf.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (mnf.folder / name).write_bytes(b"")
-    (row,) = mnf("runs").rows
-    assert (Path(row["run"]).name, row["status"], row["why"]) == ("killed", "temporary", "temporary")
+    found = by_name(mnf("runs").rows)
+    assert {(row["status"], row["why"]) for row in found.values()} == {("temporary", "temporary")}
+    assert found.keys() == {"killed", "emptied"}
     mnf("runs", "--prune", "--yes")
     assert sorted(path.name for path in (mnf.folder / "runs").iterdir()) == ["file", "mine"]
 
