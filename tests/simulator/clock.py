@@ -6,6 +6,7 @@ time goes to where the first one wakes. Threads of pools do their work at once, 
 
 import concurrent.futures
 import functools
+import os
 import queue
 import random
 import threading
@@ -17,6 +18,9 @@ from typing import Any
 
 from mnistfaces.fetching.web import addresses, download
 from simulator.world import World
+
+CORES = 2
+"""Processors that every machine has, so that a seed means the same on all."""
 
 
 class Turns:
@@ -116,6 +120,7 @@ def install(world: World, turns: Turns) -> None:
 
     time.time, time.sleep = calendar, sleep
     time.monotonic = time.perf_counter = steady
+    os.cpu_count = lambda: CORES
     concurrent.futures.ThreadPoolExecutor.submit = _at_once  # type: ignore[method-assign,assignment]
 
     for module in (addresses, download):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulator.campaign import Campaign, Reference
+from simulator.clock import CORES
 from simulator.faults import EFFECTS, NETWORK, WORKERS, draw_faults
 from simulator.misled import is_misled, odd_fates
 from simulator.nursery import Ended, Nursery, Run
@@ -169,4 +170,6 @@ def _units_in(counts: Mapping[str, int]) -> int:
 
 def _jobs(words: Words) -> int:
     """Returns how many units a command has in hand at a time."""
-    return int(words[words.index("--jobs") + 1]) if "--jobs" in words else 2 if "--engine" in words else 1
+    if "--jobs" in words:
+        return int(words[words.index("--jobs") + 1])
+    return CORES if "--engine" in words or words[0] == "extract-features" else 1
