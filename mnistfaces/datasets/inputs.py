@@ -4,6 +4,7 @@ N images, H height, W width, D inputs an image, F features.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,18 @@ def read_inputs(array: NDArray[Any], reading: DataConfig, place: str, shape: tup
     if found is not None and array.dtype == np.uint8:
         return _as_bytes(array, found, place)
     return _as_features(array, found, place)
+
+
+def join_inputs(parts: Sequence[NDArray[Any]], place: str) -> NDArray[Any]:
+    """Returns the inputs of several parts of a dataset, one below the other.
+
+    Raises:
+        DataError: they are numbers of unlike types, which go from 0 to 255 here and from 0 to 1 or 65,535 there.
+    """
+    types = {"floats" if part.dtype.kind == "f" else str(part.dtype) for part in parts}
+    if len(types) > 1:
+        raise DataError(f"{place}: the parts hold {' and '.join(sorted(types))}: numbers of one type are wanted")
+    return np.concatenate(parts)
 
 
 def image_shape(array: NDArray[Any], shape: tuple[int, ...] | None = None) -> tuple[int, ...] | None:

@@ -32,9 +32,9 @@ def read_labels(values: NDArray[Any], place: str) -> tuple[NDArray[np.int64], tu
     flat = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values  # noqa: PLR2004  a column
     if flat.ndim != 1:
         raise DataError(f"{place}: the labels have the shape {values.shape}: one label per image is wanted, (N,)")
-    if flat.dtype.kind == "U":
+    if flat.dtype.kind in "Uiu":
         distinct, numbers = np.unique(flat, return_inverse=True)
-    elif flat.dtype.kind in "biu":
+    elif flat.dtype.kind == "b":
         distinct, numbers = np.unique(flat.astype(np.int64), return_inverse=True)
     elif flat.dtype.kind == "f":
         if not (np.isfinite(flat).all() and (flat == np.rint(flat)).all() and np.abs(flat).max(initial=0) < 2**53):
@@ -52,6 +52,17 @@ def read_labels(values: NDArray[Any], place: str) -> tuple[NDArray[np.int64], tu
     rank = np.empty(len(words), np.int64)
     rank[order] = np.arange(len(words))
     return rank[numbers.ravel()], tuple(words[i] for i in order)
+
+
+def join_labels(parts: Sequence[NDArray[Any]], place: str) -> NDArray[Any]:
+    """Returns the labels of several parts of a dataset, one after the other.
+
+    Raises:
+        DataError: some are words and some are numbers.
+    """
+    if len({part.dtype.kind == "U" for part in parts}) > 1:
+        raise DataError(f"{place}: labels are words in one part and numbers in another: one of both is wanted")
+    return np.concatenate(parts)
 
 
 def _all_integers(words: Sequence[str]) -> bool:

@@ -99,6 +99,7 @@ NUL = "a\0b"
 BAD: dict[str, tuple[Write, str]] = {
     "csv: no label": (table("a,b", "1,2"), "no column 'label'; it has a, b: name one with --label-column"),
     "csv: two labels": (table("label,label,a", "x,y,1"), "two columns 'label'"),
+    "csv: no header": (table("7,0,0,255,9", "1,0,3,4,9"), "begins with a row of numbers: a header is wanted, such as "),
     "csv: ragged": (table("label,a", "x,1", "y,1,2"), "line 3: 3 values, the header has 2"),
     "csv: a word": (table("label,a", "x,1", "y,two"), "line 3: a is 'two', not a number"),
     "csv: not finite": (table("label,a", "x,1", "y,nan"), "line 3: a is 'nan'"),
@@ -129,6 +130,18 @@ BAD: dict[str, tuple[Write, str]] = {
     "npz: nothing known": (npz(foo=[1, 2]), "it has the arrays foo (2,); wanted are `features` and `labels`"),
     "npz: more labels": (npz(X=np.zeros((2, 3)), y=[0, 1, 2]), "'X' is float64 (2, 3), 'y' is int64 (3,)"),
     "npz: two label columns": (npz(X=np.zeros((2, 3)), y=[[0, 1], [1, 0]]), "the labels have the shape (2, 2)"),
+    "npz: bytes and fractions": (
+        npz(x_train=np.zeros((2, 3), np.uint8), y_train=[0, 1], x_test=np.full((2, 3), 0.5), y_test=[0, 1]),
+        "x_train and others: the parts hold floats and uint8: numbers of one type are wanted",
+    ),
+    "npz: bytes and pairs of them": (
+        npz(x_train=np.zeros((2, 3), np.uint8), y_train=[0, 1], x_test=np.zeros((2, 3), np.uint16), y_test=[0, 1]),
+        "the parts hold uint16 and uint8",
+    ),
+    "npz: words and numbers": (
+        npz(x_train=np.zeros((2, 3)), y_train=[0, 1], x_test=np.zeros((2, 3)), y_test=["a", "b"]),
+        "labels are words in one part and numbers in another",
+    ),
     "npz: fractions": (npz(X=np.zeros((2, 3)), y=[0.5, 1]), "not whole"),
     "npz: not finite": (npz(X=[[1, np.inf], [0, 1]], y=[0, 1]), "not finite"),
     "npz: a million classes": (npz(X=np.zeros((10**6, 1)), y=np.arange(10**6)), "1000000 different labels"),
@@ -137,6 +150,10 @@ BAD: dict[str, tuple[Write, str]] = {
     "mat: no y": (mat(X=np.zeros((3, 2))), "it has X; wanted are `X` and `y`"),
     "mat: other counts": (mat(X=np.zeros((3, 2)), y=np.zeros((5, 1))), "y has 5 labels, and neither"),
     "mat: a table of labels": (mat(X=np.zeros((3, 2)), y=np.zeros((3, 2))), "one label per image"),
+    "mat: bytes and fractions": (
+        mat(train0=np.zeros((2, 3), np.uint8), test0=np.full((2, 3), 0.5)),
+        "floats and uint8",
+    ),
     "mat: words": (mat(X=np.zeros((3, 2)), y="abc"), "y is an array of <U3, not of numbers"),
     "idx: one of four": (changed(idx, lambda p: (p / "t10k-labels-idx1-ubyte.gz").unlink()), "no test labels"),
     "idx: longer": (

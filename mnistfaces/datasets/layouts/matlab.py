@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mnistfaces.config import DataConfig
 from mnistfaces.datasets.found import Found
+from mnistfaces.datasets.inputs import join_inputs
 from mnistfaces.datasets.layouts.base import Layout
 from mnistfaces.datasets.matfile import read_mat
 from mnistfaces.errors import DataError
@@ -61,7 +62,7 @@ def _blocks(path: Path, blocks: Mapping[str, NDArray[Any]]) -> Found:
         raise DataError(f"{path}: arrays train0, test0, … of one width are wanted, a row per image")
     counts = [len(array) for _, _, array in named]
     return Found(
-        inputs=np.concatenate([array for _, _, array in named]),
+        inputs=join_inputs([array for _, _, array in named], str(path)),
         labels=np.repeat([int(digit) for _, digit, _ in named], counts),
         names=[f"{side}-{digit}-{number:05d}" for side, digit, array in named for number in range(len(array))],
         sides=np.repeat([side for side, _, _ in named], counts),

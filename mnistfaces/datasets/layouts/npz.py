@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from mnistfaces.arrays import read_npz
 from mnistfaces.config import DataConfig, DatasetKind
 from mnistfaces.datasets.found import Found, read_sides
+from mnistfaces.datasets.inputs import join_inputs
+from mnistfaces.datasets.labels import join_labels
 from mnistfaces.datasets.layouts.base import Layout
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event
@@ -77,8 +79,8 @@ def _sides(members: Members, present: Sequence[tuple[str, str, str]], path: Path
         )
     counts = [len(members[labels]) for _, _, labels in present]
     return Found(
-        inputs=np.concatenate([members[images] for _, images, _ in present]),
-        labels=np.concatenate([members[labels] for _, _, labels in present]),
+        inputs=join_inputs([members[images] for _, images, _ in present], f"{path}, {present[0][1]} and others"),
+        labels=join_labels([members[labels] for _, _, labels in present], f"{path}, {present[0][2]} and others"),
         names=[
             f"{side}-{number:05d}"
             for (side, _, _), count in zip(present, counts, strict=True)

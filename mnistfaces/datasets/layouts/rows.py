@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import math
 import zlib
 from collections.abc import Iterator
 from itertools import chain
@@ -23,15 +24,39 @@ def read_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """Returns the header of a `.csv` or `.tsv`, packed or not, and its rows with their numbers, from 1.
 
     Raises:
-        DataError: it cannot be read, has no header, names a column twice, or a row is longer or shorter.
+        DataError: it cannot be read, has no header or one of numbers, names a column twice, or a row is longer or
+            shorter.
     """
     rows = _rows(path)
     header = [name.strip() for _, names in (next(rows, (0, [])),) for name in names]
     if not any(header):
         raise DataError(f"{path} is empty: a header is wanted")
+    if _is_data(header):
+        raise DataError(f"{path} begins with a row of numbers: a header is wanted, such as label,{_names(header)}")
     if twice := [name for name in header if header.count(name) > 1]:
         raise DataError(f"{path} has two columns {twice[0]!r}: rename one")
     return header, _checked(path, header, rows)
+
+
+def _is_data(header: list[str]) -> bool:
+    """Returns whether the first line is a row already: numbers, and not those by which some programs call columns."""
+    counted = [[str(number + first) for number in range(len(header))] for first in (0, 1)]
+    return len(header) > 1 and header not in counted and all(map(_is_number, header))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _names(row: list[str]) -> str:
+    """Returns what the columns beside the label of a table without a header could be called."""
+    side = math.isqrt(len(row) - 1)
+    word = "pixel" if side > 1 and side * side == len(row) - 1 else "x"
+    return f"{word}1" if len(row) == 2 else f"{word}1,…,{word}{len(row) - 1}"  # noqa: PLR2004  the label, and one
 
 
 def _checked(path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:

@@ -4,6 +4,7 @@ N images, D columns of numbers.
 """
 
 import math
+import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,19 @@ from mnistfaces.progress import Advanced, Event, Stage
 WORDS = ("image", "split", "group")
 """Columns that are no numbers to learn from."""
 
+PIXEL = re.compile(r"pixel\D*(\d{1,9})", re.IGNORECASE)
+
+EXACT = 2**53
+"""Below this, different whole numbers are different floats."""
+
 ROWS_AT_ONCE = 1000
 
 
 def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
     """Yields the rows of a table: a label, perhaps `image`, `split` and `group`, and numbers.
 
-    Columns called `pixel…` of whole numbers from 0 to 255 that fill a square are an image.
+    Columns called `pixel…` of whole numbers from 0 to 255 that fill a square are an image, in the order of the numbers
+    that they are called by: a table whose columns were sorted has `pixel10` before `pixel2`.
 
     Raises:
         DataError: a column or a row cannot be meant; the message names it.
@@ -36,19 +43,22 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
     label = _label_column(path, header, reading)
     words = [name for name in header if name in (*WORDS, label, reading.group_by)]
     places = [place for place, name in enumerate(header) if name not in words]
+    if reading.read_as != "features":
+        places = _by_number(places, header)
     if not places:
         raise DataError(
             f"{path} has no column of numbers besides {', '.join(words)} (a table that names image files is called "
             f"metadata.csv and lies in their folder): {LAYOUT.example} is wanted"
         )
-    values, columns = yield from _collected(path, header, rows, words)
+    values, columns = yield from _collected(path, header, rows, places, words)
     for number, word in enumerate(columns[label], 1):
         if not word.strip():
             raise DataError(f"{path}: row {number} has no {label}")
     names = [header[place] for place in places]
     shape = None if reading.read_as == "features" else _image_of(values, names)
     taken = f"an image of {' x '.join(map(str, shape))}" if shape else "features"
-    assumed = (f"the {len(names)} columns {names[0]} to {names[-1]} are {taken}",)
+    several = f"the {len(names)} columns {names[0]} to {names[-1]} are {taken}"
+    assumed = (several if len(names) > 1 else f"the column {names[0]} is the only feature",)
     yield Found(
         inputs=values if shape else values.astype(np.float64),
         labels=_typed(columns.pop(label)),
@@ -61,10 +71,9 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
 
 
 def _collected(
-    path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]], words: list[str]
+    path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]], places: list[int], words: list[str]
 ) -> Generator[Event, None, tuple[NDArray[Any], dict[str, list[str]]]]:
     """Returns the numbers of all rows, (N, D), bytes where all of them are bytes; and their words by column."""
-    places = [place for place, name in enumerate(header) if name not in words]
     where = {name: header.index(name) for name in words}
     columns: dict[str, list[str]] = {name: [] for name in words}
     blocks: list[NDArray[Any]] = []
@@ -85,6 +94,15 @@ def _collected(
     if not blocks:
         raise DataError(f"{path} has a header and no rows: {LAYOUT.example} is wanted")
     return np.concatenate(blocks), columns
+
+
+def _by_number(places: list[int], header: list[str]) -> list[int]:
+    """Returns the columns of an image in the order of their numbers, where each is called `pixel` and one number."""
+    found = [PIXEL.fullmatch(header[place]) for place in places]
+    numbers = [int(match[1]) for match in found if match]
+    if len(set(numbers)) < len(places):
+        return places
+    return [place for _, place in sorted(zip(numbers, places, strict=True))]
 
 
 def _narrow(rows: list[NDArray[np.float64]]) -> NDArray[Any]:
@@ -144,7 +162,7 @@ def _image_of(values: NDArray[Any], names: list[str]) -> tuple[int, ...] | None:
 def _typed(words: list[str]) -> NDArray[Any]:
     """Returns labels as numbers where all of them are, so that 1.0 and 1 are one class."""
     numbers = [_number(word) for word in words]
-    whole = all(math.isfinite(number) and number == int(number) for number in numbers)
+    whole = all(abs(number) < EXACT and number == int(number) for number in numbers)
     plain = all(word.strip() == word and (word.isdecimal() or "." in word or word.startswith("-")) for word in words)
     return np.array(numbers) if whole and plain else np.array(words)
 
