@@ -44,7 +44,7 @@ _NPY_HEADER = re.compile(
     rb"\{'descr': '([^']{1,40})', 'fortran_order': (True|False), "
     rb"'shape': \((|\d{1,12},|\d{1,12}(?:, \d{1,12}){1,31})\), \} *\n"
 )
-_NPY_DTYPE = re.compile(r"[<|](?:b1|[iu][1248]|f[248]|U[1-9]\d{0,5})")
+_NPY_DTYPE = re.compile(r"[<>|](?:b1|[iu][1248]|f[248]|U[1-9]\d{0,5})")
 _MALFORMED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -236,7 +236,8 @@ def _array(member: bytes | memoryview) -> NDArray[Any]:
         raise ValueError("its header is not that of a plain array")
     kind = header[1].decode("latin-1")
     if _NPY_DTYPE.fullmatch(kind) is None:
-        raise ValueError(f"values of type {kind!r} are not read")
+        text = "; of texts, save y.astype(str)" if kind[1:2] in ("O", "S") else ""
+        raise ValueError(f"values of type {kind!r} are not read{text}")
     dtype = np.dtype(kind)
     shape = tuple(int(size) for size in header[3].replace(b",", b" ").split())
     size = len(view) - prefix - length
@@ -246,6 +247,7 @@ def _array(member: bytes | memoryview) -> NDArray[Any]:
         return np.empty(shape, dtype)
     order: Literal["F", "C"] = "F" if header[2] == b"True" else "C"
     array = np.frombuffer(view, dtype, offset=prefix + length).reshape(shape, order=order)
+    array = array.astype(dtype.newbyteorder("<"), copy=False)
     _require_sound_values(array)
     return array if array.flags.aligned else array.copy()
 

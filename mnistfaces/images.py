@@ -4,6 +4,7 @@ H height, W width in stored pixels, S side of a crop, N photographs.
 """
 
 import io
+import re
 import warnings
 from collections.abc import Iterable
 
@@ -17,6 +18,12 @@ MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM")
 LUMA = (0.2989, 0.5870, 0.1140)
 """Weights of R, G and B in a gray value; a white pixel is 0.9999 x 255, which rounds to 255."""
+
+SEVERAL = ("PNG", "GIF", "WEBP", "TIFF")
+"""Formats whose files may hold several images worth looking at. (A JPEG's second image is a preview or a depth map.)"""
+
+PHONE_BRANDS = re.compile(rb"....ftyp(heic|heix|heim|heis|hevc|mif1|msf1|avif|avis)", re.DOTALL)
+"""Opens a file as phones write them: ISO/IEC 23008-12, the brands of HEIF and AVIF."""
 
 ORIENTATION = 0x0112  # the EXIF tag
 
@@ -67,11 +74,19 @@ def decode(content: bytes, max_pixels: int = MAX_PIXELS, *, upright: bool = True
     except (Undecodable, MemoryError):  # no fault of the bytes
         raise
     except UnidentifiedImageError:
+        if PHONE_BRANDS.match(content):
+            raise Undecodable("HEIC and AVIF are not read: convert it to JPEG or PNG") from None
         raise Undecodable(f"cannot be decoded: no image in any of the formats {', '.join(FORMATS)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Undecodable(f"more than {max_pixels} pixels") from None
     except Exception as error:  # noqa: BLE001  a damaged file makes Pillow raise almost anything
         raise Undecodable(f"cannot be decoded: {type(error).__name__}: {error}"[:200]) from None
+
+
+def holds_several(content: bytes) -> bool:
+    """Returns whether a file that `decode` reads holds pages or frames after the first, which it leaves out."""
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        return image.format in SEVERAL and bool(getattr(image, "is_animated", False))
 
 
 def _rgb(image: ImageFile.ImageFile) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ from mnistfaces.datasets.cache import known_fingerprint
 from mnistfaces.datasets.decoding import Decoded, decode_all
 from mnistfaces.datasets.found import Found
 from mnistfaces.datasets.inputs import read_inputs
-from mnistfaces.datasets.labels import read_labels, require_plain
+from mnistfaces.datasets.labels import doubts, read_labels, require_plain
 from mnistfaces.datasets.store import fingerprint_of
 from mnistfaces.datasets.variants import Variant
 from mnistfaces.errors import DataError
@@ -93,16 +93,16 @@ def assemble(
         given_test=sides == "test",
         given_val=sides == "val" if (sides == "val").any() else None,
         fingerprint="",
-        meta=_meta(found, content, reading),
+        meta=_meta(found, content, reading, classes),
         sha256=content.sha256,
         remarks=found.remarks,
     )
     yield replace(dataset, fingerprint=fingerprint_of(dataset))
 
 
-def _meta(found: Found, content: _Content, reading: DataConfig) -> dict[str, Any]:
+def _meta(found: Found, content: _Content, reading: DataConfig, classes: Sequence[str]) -> dict[str, Any]:
     numbered = ["images are called by their numbers, from 0"] if found.names is None else []
-    said = {"assumed": [*found.assumed, *numbered, *content.assumed], "reading": reading.reading}
+    said = {"assumed": [*found.assumed, *doubts(classes), *numbered, *content.assumed], "reading": reading.reading}
     return {**content.meta, **{name: told for name, told in said.items() if told}}
 
 
@@ -127,10 +127,13 @@ def _of_files(  # noqa: PLR0917  what was found, and what it is called in messag
 ) -> Iterator[Event | _Content]:
     decoded = yield from result_of(decode_all(cast("Sequence[Any]", found.inputs), names, variant))
     own = labels[decoded.kept]
-    _require_every_class(place, classes, own)
+    _require_every_class(place, classes, labels, decoded)
     told = _require_distinct_classes(place, classes, own, decoded)
     pairs, more = yield from result_of(grouping.look_pairs(decoded.thumbnails))
     told += more
+    if decoded.several:
+        hold = counted(decoded.several, "file holds", "files hold")
+        told.append(f"{hold} several images (pages or frames): the first of each is read")
     if decoded.black:
         black = counted(decoded.black, "image is", "images are")
         told.append(f"{black} nearly black: of 12 bits in 16, perhaps; brighten them first")
@@ -152,8 +155,10 @@ def _classes(found: Found, place: str) -> tuple[NDArray[np.int64], tuple[str, ..
         number = {name: position for position, name in enumerate(found.classes)}
         labels, classes = np.array([number[name] for name in classes], np.int64)[labels], found.classes
     require_plain(classes, "the class", place)
+    if not classes:
+        raise DataError(f"{place} holds no images")
     if len(classes) < 2:  # noqa: PLR2004  nothing to tell apart
-        raise DataError(f"{place}: all {len(labels)} images are of the class {classes[0] if classes else '(none)'}")
+        raise DataError(f"{place}: all {len(labels)} images are of the class {classes[0]}")
     return labels, classes
 
 
@@ -195,12 +200,16 @@ def _pairs_of_array(
     yield (pairs, said) if few else ([], ["many rows are equal: none is taken as another's near-duplicate"])
 
 
-def _require_every_class(place: str, classes: Sequence[str], labels: NDArray[np.int64]) -> None:
-    counts = np.bincount(labels, minlength=len(classes))
+def _require_every_class(place: str, classes: Sequence[str], labels: NDArray[np.int64], decoded: Decoded) -> None:
+    counts = np.bincount(labels[decoded.kept], minlength=len(classes))
     if counts.min() == 0:
+        empty = int(counts.argmin())
+        problems = iter(decoded.problems)
+        reasons = {number: next(problems) for number in sorted({*range(len(labels))} - {*decoded.kept.tolist()})}
+        first = next(f" ({reason})" for number, reason in reasons.items() if labels[number] == empty)
         raise DataError(
-            f"{place}: the class {classes[int(counts.argmin())]} holds no image that can be read: remove it or put "
-            "images into it"
+            f"{place}: the class {classes[empty]} holds no image that can be read{first}: remove it or put images into "
+            "it"
         )
 
 

@@ -3,7 +3,7 @@
 N images, D inputs an image, C classes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,7 +88,7 @@ class Dataset(Displayed):
         """Returns what a person should know of the data: what was assumed, what is left out, what stays together."""
         notes = [f"{self.name}: {said}" for said in (*self.meta.get("assumed", []), *self.remarks)]
         if self.meta.get("skipped"):
-            named = "; ".join(self.meta.get("skipped_files", []))
+            named = "; ".join(_by_reason(self.meta.get("skipped_files", [])))
             notes.append(f"{self.name}: {counted(self.meta['skipped'], 'file was', 'files were')} left out: {named}")
         if (groups := self.count_groups(np.arange(len(self)))) < len(self):
             pairs = self.meta.get("near_duplicate_pairs")
@@ -166,3 +166,12 @@ def listed(words: Sequence[str]) -> str:
     """Returns words with commas between; of many only the first."""
     more = f", … ({len(words)} in all)" if len(words) > MOST_LISTED else ""
     return ", ".join(words[:MOST_LISTED]) + more
+
+
+def _by_reason(problems: Iterable[str]) -> list[str]:
+    """Returns `name: reason` of files that were left out with the names of one reason together."""
+    named: dict[str, list[str]] = {}
+    for problem in problems:
+        name, _, reason = problem.partition(": ")
+        named.setdefault(reason, []).append(name)
+    return [": ".join(filter(None, [", ".join(names), reason])) for reason, names in named.items()]

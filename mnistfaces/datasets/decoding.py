@@ -33,6 +33,7 @@ class Decoded:
         sha256: (n,) of the files.
         problems: why each other file is left out, with its name.
         unread: how many of these could not be read for the moment: the files may be sound.
+        several: how many hold more images than the first.
         black: how many are nearly black, as those that hold 12 bits a pixel in 16.
     """
 
@@ -42,6 +43,7 @@ class Decoded:
     sha256: NDArray[np.str_]
     problems: Sequence[str]
     unread: int
+    several: int
     black: int
 
 
@@ -60,6 +62,7 @@ class _Image:
     pixels: NDArray[np.uint8]
     thumbnail: NDArray[np.uint8]
     sha256: str
+    several: bool
     black: bool
 
 
@@ -74,7 +77,7 @@ def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Var
     sha256: list[str] = []
     kept: list[int] = []
     problems: list[str] = []
-    black = unread = 0
+    black = unread = several = 0
     yield Stage(name=f"decoding {counted(len(files), 'image')}", total=len(files))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, image in enumerate(_in_order(pool, files, variant)):
@@ -85,6 +88,7 @@ def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Var
                 unread += image.unread
                 continue
             pixels[len(kept)], thumbnails[len(kept)] = image.pixels, image.thumbnail
+            several += image.several
             black += image.black
             sha256.append(image.sha256)
             kept.append(number)
@@ -95,6 +99,7 @@ def decode_all(files: Sequence[Path | bytes], names: Sequence[str], variant: Var
         sha256=np.array(sha256),
         problems=problems,
         unread=unread,
+        several=several,
         black=black,
     )
 
@@ -119,5 +124,6 @@ def _decode(file: Path | bytes, variant: Variant) -> _Image | _Problem:
         pixels=images.resize(square if variant.color else gray, variant.res).ravel(),
         thumbnail=images.resize(gray, images.THUMBNAIL),
         sha256=hashlib.sha256(content).hexdigest(),
+        several=images.holds_several(content),
         black=bool(gray.max(initial=0) <= NEARLY_BLACK),
     )

@@ -4,6 +4,7 @@ N images, C classes.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,16 @@ from mnistfaces.errors import DataError
 MAX_CLASSES = 10_000
 """More different labels than this are numbers to predict, or names of the images: nothing to classify by."""
 
+DOUBTS = 3
+"""Most names that are doubted aloud."""
+
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
+_NUMERAL = re.compile(r"[+-]?(0|[1-9]\d{0,14})(\.0*)?")
+"""A whole number as it is written; 007 is a code."""
+
+MISSING = ("?", "<na>", "n/a", "na", "nan", "null", "none")
+"""What programs write where a label is missing."""
+
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -31,7 +41,10 @@ def read_labels(values: NDArray[Any], place: str) -> tuple[NDArray[np.int64], tu
     """
     flat = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values  # noqa: PLR2004  a column
     if flat.ndim != 1:
-        raise DataError(f"{place}: the labels have the shape {values.shape}: one label per image is wanted, (N,)")
+        raise DataError(
+            f"{place}: the labels have the shape {values.shape}: one label per image is wanted, (N,); of one-hot rows "
+            "that is y.argmax(axis=1)"
+        )
     if flat.dtype.kind in "Uiu":
         distinct, numbers = np.unique(flat, return_inverse=True)
     elif flat.dtype.kind == "b":
@@ -63,6 +76,26 @@ def join_labels(parts: Sequence[NDArray[Any]], place: str) -> NDArray[Any]:
     if len({part.dtype.kind == "U" for part in parts}) > 1:
         raise DataError(f"{place}: labels are words in one part and numbers in another: one of both is wanted")
     return np.concatenate(parts)
+
+
+def typed(words: Sequence[str]) -> NDArray[Any]:
+    """Returns labels read as text, (N,): numbers where all are whole ones, so that 1.0 and 1 are one class."""
+    return np.array([float(word) for word in words] if all(map(_NUMERAL.fullmatch, words)) else words)
+
+
+def doubts(classes: Sequence[str]) -> list[str]:
+    """Returns a sentence for class names that were perhaps not meant as they are read."""
+    alike: dict[str, list[str]] = {}
+    for name in classes:
+        alike.setdefault(" ".join(unicodedata.normalize("NFKC", name).casefold().split()), []).append(name)
+    same = [names for names in alike.values() if len(names) > 1]
+    said = [
+        f"{' and '.join(map(repr, names))} are {len(names)} classes, though they differ in no letter but its case, "
+        "its accent's code or blanks: rename one if they are the same"
+        for names in same[:DOUBTS]
+    ]
+    missing = [name for name in classes if name.strip().casefold() in MISSING]
+    return said + [f"{name!r} is taken as a class: remove these if it says that a label is missing" for name in missing]
 
 
 def _all_integers(words: Sequence[str]) -> bool:

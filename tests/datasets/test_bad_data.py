@@ -103,7 +103,7 @@ BAD: dict[str, tuple[Write, str]] = {
     "csv: ragged": (table("label,a", "x,1", "y,1,2"), "line 3: 3 values, the header has 2"),
     "csv: a word": (table("label,a", "x,1", "y,two"), "line 3: a is 'two', not a number"),
     "csv: not finite": (table("label,a", "x,1", "y,nan"), "line 3: a is 'nan'"),
-    "csv: empty label": (table("label,a", "x,1", ",2"), "row 2 has no label"),
+    "csv: empty label": (table("label,a", "x,1", ",2"), "line 3: label is empty"),
     "csv: no numbers": (table("label,image", "x,1.png", "y,2.png"), "metadata.csv"),
     "csv: no rows": (table("label,a"), "no rows"),
     "csv: empty": (table(""), "empty"),
@@ -113,7 +113,7 @@ BAD: dict[str, tuple[Write, str]] = {
     "csv: a name twice": (table("label,a,image", "x,1,i", "y,2,i"), "names 2 images 'i'"),
     "csv: no number there": (table("label,a,b", "x,1,2", "y,,3"), "line 3: a is empty: a number is wanted"),
     "csv: a blank number": (table("label,a", "x,1", "y, "), "line 3: a is empty"),
-    "csv: a blank label": (table("label,a", "x,1", "  ,2"), "row 2 has no label"),
+    "csv: a blank label": (table("label,a", "x,1", "  ,2"), "line 3: label is empty"),
     "csv: decimal commas": (table("label;a", "x;1.5", "y;1,5"), "line 3: a is '1,5': a decimal point is wanted"),
     "csv: semicolons below commas": (table("label,a", "x;1"), "line 2: 1 values, the header has 2"),
     "csv: not text": (
@@ -178,10 +178,13 @@ BAD: dict[str, tuple[Write, str]] = {
     "parquet: paths": (parquet(image=["a.png", "b.png"], label=[0, 1]), "row 0: image holds no bytes"),
     "parquet: empty label": (parquet(image=[b"x", b"y"], label=[0, None]), "row 1: label is empty"),
     "parquet: rubbish": (changed(parquet(a=[1]), lambda path: path.write_bytes(b"PAR1 no PAR1")), "cannot read"),
-    "metadata: no file_name": (metadata("name,label", "images/0.png,a"), "row 2: there is no file_name"),
+    "metadata: no file_name": (
+        metadata("name,label", "images/0.png,a"),
+        "line 2: there is no file_name among name, label",
+    ),
     "metadata: no label": (metadata("file_name", "images/0.png"), "no column label; it has file_name"),
-    "metadata: no such file": (metadata("file_name,label", "images/9.png,a"), "row 2: there is no file"),
-    "metadata: empty label": (metadata("file_name,label", "images/0.png,"), "row 2: label is empty"),
+    "metadata: no such file": (metadata("file_name,label", "images/9.png,a"), "line 2: there is no file"),
+    "metadata: empty label": (metadata("file_name,label", "images/0.png,"), "line 2: label is empty"),
     "metadata: ragged": (metadata("file_name,label", "images/0.png,a,b"), "line 2: 3 values"),
     "metadata: no JSON": (metadata('{"file_name": ', name="metadata.jsonl"), "line 1 is not JSON"),
     "metadata: a list": (metadata("[1]", name="metadata.jsonl"), "line 1 is not an object"),
@@ -190,7 +193,7 @@ BAD: dict[str, tuple[Write, str]] = {
         metadata("file_name,label", "images/0.png,a", "images/0.png,b"),
         "names 2 images 'images/0.png'",
     ),
-    "classes: one": (lambda folder: classes(folder) / "digit0", "holds no dataset"),
+    "classes: one": (lambda folder: classes(folder) / "digit0", "files and no folders"),
     "classes: an empty one": (changed(classes, lambda path: (path / "new").mkdir()), "new holds no image"),
     "classes: no image": (
         changed(classes, lambda p: ((p / "new").mkdir(), (p / "new" / "a.txt").write_text("x"))),
@@ -204,9 +207,12 @@ BAD: dict[str, tuple[Write, str]] = {
     "splits: two": (changed(splits, lambda p: write_png(p / "more" / "1.png", ONE)), "can be read in two ways"),
     "a folder of images": (
         lambda folder: (write_png(folder / "mine" / "1.png", ONE), folder / "mine")[1],
-        "holds no dataset",
+        "holds 1 file and no folders: nothing tells the class",
     ),
-    "an empty folder": (lambda folder: ((folder / "mine").mkdir(), folder / "mine")[1], "0 subfolders and 0 files"),
+    "an empty folder": (
+        lambda folder: ((folder / "mine").mkdir(), folder / "mine")[1],
+        "holds nothing that can be seen",
+    ),
     "a file of no kind": (table("x", name="mine.txt"), "files of data end in"),
 }
 """What is written, and what the one line says."""
@@ -267,7 +273,7 @@ def test_a_packed_idx_file_is_unpacked_no_further_than_it_says(tmp_path: Path) -
 def test_a_file_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     """The cases of the library `datasets`: absolute paths, parents, backslashes, URLs."""
     path = metadata("file_name,label", f'"{name}",a', "images/1.png,b")(tmp_path)
-    with pytest.raises(DataError, match=r"row 2: file_name .* is no path below the folder"):
+    with pytest.raises(DataError, match=r"line 2: file_name .* is no path below the folder"):
         load_dataset(path)
 
 
@@ -349,7 +355,7 @@ def test_links_that_lead_back_and_hidden_folders_are_not_read_and_said(tmp_path:
     assert "the link self leads back" in notes
     assert "digit0/up is not followed" in notes
     assert "2 hidden files and folders are not read" in notes
-    assert "1 hidden files and folders in digit0" in notes
+    assert "1 hidden file or folder in digit0 is not read" in notes
 
 
 def test_two_class_folders_of_the_same_content_are_refused_and_shared_files_are_said(tmp_path: Path) -> None:

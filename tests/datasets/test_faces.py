@@ -158,7 +158,7 @@ def test_a_folder_without_two_classes_or_with_an_empty_one_is_one_line(tmp_path:
         load_dataset(tmp_path / "none")
     (tmp_path / "cat").mkdir()
     (tmp_path / ".hidden").mkdir()
-    with pytest.raises(DataError, match="has 1 subfolders"):
+    with pytest.raises(DataError, match="has 1 subfolder:"):
         load_dataset(tmp_path)
     (tmp_path / "dog").mkdir()
     (tmp_path / "cat" / "0.png").write_bytes(png(np.zeros((4, 4, 3), np.uint8)))

@@ -24,6 +24,10 @@ LAYOUTS: dict[str, Layout] = {
 """In the order in which they are tried."""
 
 
+PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+"""Endings of archives, which are not looked into."""
+
+
 def endings() -> tuple[str, ...]:
     """Returns the endings of the files that are datasets."""
     return tuple(ending for layout in LAYOUTS.values() for ending in layout.endings)
@@ -53,13 +57,21 @@ def layout_of(path: Path, reading: DataConfig) -> Layout:
         for layout in LAYOUTS.values():
             if path.name.lower().endswith(layout.endings):
                 return layout
-        raise UsageError(f"{path} is no dataset: files of data end in {', '.join(endings())}")
+        advice = "unpack it first; " if path.suffix.lower() in PACKED else ""
+        raise UsageError(f"{path} is no dataset: {advice}files of data end in {', '.join(endings())}")
     if reading.layout is not None:
         return LAYOUTS[reading.layout]
     tree = Tree.of(path)
     for layout in LAYOUTS.values():
         if layout.fits is not None and layout.fits(tree):
             return layout
+    if not tree.folders and not tree.files:
+        raise DataError(f"{path} holds nothing that can be seen: a dataset is wanted, such as {classes.LAYOUT.example}")
+    if not tree.folders:
+        raise DataError(
+            f"{path} holds {counted(len(tree.files), 'file')} and no folders: nothing tells the class of an image. "
+            f"Put {classes.LAYOUT.wants} into it, such as {classes.LAYOUT.example}, or {metadata.LAYOUT.wants}"
+        )
     folders = [layout for layout in LAYOUTS.values() if layout.fits is not None]
     raise DataError(
         f"{path} holds no dataset: it has {counted(len(tree.folders), 'subfolder')} and "

@@ -10,6 +10,7 @@ from mnistfaces.config import DataConfig, DatasetKind
 from mnistfaces.datasets.found import SIDE_WORDS, Found
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event
+from mnistfaces.text import counted
 
 HIDDEN = (".", "__MACOSX")
 METADATA = ("metadata.csv", "metadata.jsonl")
@@ -49,7 +50,7 @@ class Tree:
         except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself, up to Python 3.12
             raise DataError(f"cannot read the folder {path}: {getattr(error, 'strerror', None) or error}") from error
         hidden = len(entries) - len(loops) - len(visible)
-        remarks = [f"{hidden} hidden files and folders are not read"] if hidden else []
+        remarks = [_hidden(hidden, "")] if hidden else []
         remarks += [f"the link {item.name} leads back into the folder and is not followed" for item in loops]
         return Tree(path=path, folders=folders, files=files, remarks=tuple(remarks))
 
@@ -62,6 +63,14 @@ class Tree:
     def has_train(self) -> bool:
         """Returns whether a subfolder holds training images, by its name."""
         return any(SIDE_WORDS[folder.name.lower()] == "train" for folder in self.sides)
+
+
+def _hidden(count: int, where: str) -> str:
+    return (
+        f"{count} hidden file or folder{where} is not read"
+        if count == 1
+        else f"{count} hidden files and folders{where} are not read"
+    )
 
 
 def _is_within(real: Path, link: Path) -> bool:
@@ -110,7 +119,7 @@ def files_below(folder: Path, remarks: list[str]) -> list[Path]:
             elif entry.is_symlink():
                 remarks.append(f"the link {Path(entry.path).relative_to(folder.parent)} is not followed")
     if hidden:
-        remarks.append(f"{hidden} hidden files and folders in {folder.name} are not read")
+        remarks.append(_hidden(hidden, f" in {folder.name}"))
     return [Path(path) for path in sorted(found, key=lambda path: path.split(os.sep))]  # noqa: PTH206  Path is slow
 
 
@@ -118,6 +127,23 @@ def names_of(files: Iterable[Path], folder: Path) -> list[str]:
     """Returns what files below a folder are called: their paths from there, with `/` between the parts."""
     start = 0 if folder == Path() else len(os.path.join(folder, ""))  # noqa: PTH118  "" ends it with one separator
     return [os.fspath(file)[start:].replace(os.sep, "/") for file in files]
+
+
+def inner_folders(names: Iterable[str], depth: int) -> tuple[str, ...]:
+    """Returns what to say of folders inside class folders, which could be meant as classes of their own.
+
+    Args:
+        names: of images, with `/` between the parts.
+        depth: how many folders lead to a class, itself among them.
+    """
+    parts = [name.split("/") for name in names]
+    inner = sorted({"/".join(part[: depth + 1]) for part in parts if len(part) > depth + 1})
+    if not inner:
+        return ()
+    are = counted(
+        len(inner), "folder inside the class folders is no class", "folders inside the class folders are none"
+    )
+    return (f"{are}: the images in {inner[0]} are of the class {inner[0].split('/')[depth - 1]}",)
 
 
 @dataclass(frozen=True, kw_only=True)

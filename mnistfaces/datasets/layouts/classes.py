@@ -7,7 +7,7 @@ import numpy as np
 
 from mnistfaces.config import DataConfig
 from mnistfaces.datasets.found import Found
-from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, names_of, two_readings
+from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, inner_folders, names_of, two_readings
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event
 from mnistfaces.text import counted
@@ -27,15 +27,16 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
     tree = Tree.of(path)
     if tree.sides and reading.layout is None:
         sides, others = ", ".join(folder.name for folder in tree.sides), len(tree.folders) - len(tree.sides)
+        more = f" and {counted(others, 'other folder')}" if others else ""
         raise two_readings(
             path,
-            f"--layout classes takes {sides}{f' and {others} other folders' if others else ''} as classes",
+            f"--layout classes takes {sides}{more} as classes",
             "--layout splits takes train/CLASS/, val/CLASS/ and test/CLASS/ as a split",
         )
     if len(tree.folders) < 2:  # noqa: PLR2004  nothing to tell apart
         raise DataError(
-            f"{path} has {len(tree.folders)} subfolders: a dataset needs one for each of two or more classes, such as "
-            f"{LAYOUT.example}"
+            f"{path} has {counted(len(tree.folders), 'subfolder')}: a dataset needs one for each of two or more "
+            f"classes, such as {LAYOUT.example}"
         )
     remarks: list[str] = []
     files = [(folder.name, files_below(folder, remarks)) for folder in tree.folders]
@@ -45,11 +46,13 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
     if tree.files:
         remarks.append(f"{counted(len(tree.files), 'file')} beside the class folders: not read")
     paths = [file for _, of_class in files for file in of_class]
+    names = names_of(paths, path)
     yield Found(
         inputs=paths,
         labels=np.repeat([name for name, _ in files], [len(of_class) for _, of_class in files]),
-        names=names_of(paths, path),
+        names=names,
         classes=tuple(name for name, _ in files),
+        assumed=inner_folders(names, 1),
         remarks=(*tree.remarks, *remarks),
     )
 

@@ -9,10 +9,9 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from mnistfaces.config import DataConfig
 from mnistfaces.datasets.found import SIDE_WORDS, Found, read_sides
+from mnistfaces.datasets.labels import typed
 from mnistfaces.datasets.layouts.base import (
     METADATA,
     Layout,
@@ -59,15 +58,16 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
         raise DataError(f"{path} has no {' or '.join(METADATA)}: {LAYOUT.wants} is wanted, such as {LAYOUT.example}")
     if len({file.suffix for file, _ in tables}) > 1 or len({file.parent for file, _ in tables}) < len(tables):
         raise DataError(f"{path} has metadata of two kinds: keep either {' or '.join(METADATA)}")
-    records = [(file, number, record) for file, _ in tables for number, record in _records(file)]
+    column = reading.label_column or "label"
+    records = [(file, number, record) for file, _ in tables for number, record in _records(file, column)]
     if not records:
         raise DataError(f"{tables[0][0]} has no rows: {LAYOUT.example} is wanted")
-    column = reading.label_column or "label"
     for file, number, record in records:
         if "file_name" not in record:
-            raise DataError(f"{file}, row {number}: there is no file_name: {LAYOUT.example} is wanted")
+            has = ", ".join(record)
+            raise DataError(f"{file}, line {number}: there is no file_name among {has}: {LAYOUT.example} is wanted")
         if not record.get(column):
-            where = f"{file}, row {number}"
+            where = f"{file}, line {number}"
             raise (
                 DataError(f"{where}: {column} is empty")
                 if column in record
@@ -83,7 +83,7 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
     labels = [record[column] for _, _, record in records]
     yield Found(
         inputs=paths,
-        labels=np.array(labels),
+        labels=typed(labels),
         names=names,
         sides=read_sides(words, str(tables[0][0])),
         columns=columns,
@@ -104,11 +104,13 @@ def _unlabelled(tree: Tree, file: Path, column: str, record: Record) -> DataErro
     return DataError(f"{has}: name one with --label-column, or add it: {LAYOUT.example}")
 
 
-def _records(file: Path) -> Iterator[tuple[int, Record]]:
-    """Yields the rows of a table of metadata with their numbers, from 1, every value as text."""
+def _records(file: Path, label: str) -> Iterator[tuple[int, Record]]:
+    """Yields the rows of a table of metadata with the numbers of their lines, every value as text; null is ""."""
     if file.suffix == ".csv":
         header, rows = read_rows(file)
-        yield from ((number, dict(zip(header, row, strict=True))) for number, row in rows)
+        for number, row in rows:
+            record = dict(zip(header, row, strict=True))
+            yield number, record | ({label: record[label].strip()} if label in record else {})
         return
     try:
         lines = file.read_text(encoding="utf-8-sig").split("\n")
@@ -123,7 +125,15 @@ def _records(file: Path) -> Iterator[tuple[int, Record]]:
             raise DataError(f"{file}, line {number} is not JSON: {error}") from error
         if not isinstance(record, dict):
             raise DataError(f"{file}, line {number} is not an object of JSON: {LAYOUT.example} is wanted")
-        yield number, {name: value if isinstance(value, str) else json.dumps(value) for name, value in record.items()}
+        if isinstance(record.get(label), (dict, list)):
+            raise DataError(f"{file}, line {number}: {label} is {json.dumps(record[label])}, not a word or a number")
+        yield number, {name: _text(value) for name, value in record.items()}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value)
 
 
 def _below(table: Path, remarks: list[str]) -> dict[str, Path]:
@@ -137,8 +147,8 @@ def _place(table: Path, number: int, name: str, below: Mapping[str, Path]) -> Pa
 
     Args:
         table: the metadata.
-        number: of the row.
-        name: what the row names.
+        number: of the line.
+        name: what the line names.
         below: the visible files below the folder; others, such as those behind a link, are looked for.
 
     Raises:
@@ -149,15 +159,15 @@ def _place(table: Path, number: int, name: str, below: Mapping[str, Path]) -> Pa
         return below[plain]
     outside = plain.startswith(("/", "../")) or plain in ("..", ".") or (len(name) > 1 and name[1] == ":")
     if not name or outside or "://" in name or "\0" in name:
-        raise DataError(f"{table}, row {number}: file_name {name!r} is no path below the folder of the table")
+        raise DataError(f"{table}, line {number}: file_name {name!r} is no path below the folder of the table")
     place = table.parent / plain
     require_utf8(table.parent, [place.name])
     try:
         is_there = place.is_file()
     except OSError as error:  # the name is too long, for one
-        raise DataError(f"{table}, row {number}: cannot use file_name {name[:80]!r}: {error.strerror}") from error
+        raise DataError(f"{table}, line {number}: cannot use file_name {name[:80]!r}: {error.strerror}") from error
     if not is_there:
-        raise DataError(f"{table}, row {number}: there is no file {place}")
+        raise DataError(f"{table}, line {number}: there is no file {place}")
     return place
 
 

@@ -64,7 +64,14 @@ def pairs_of(members: Members, path: Path) -> Found:
     for images, labels in WHOLE:
         if images in members and labels in members:
             _require_rows(path, members, images, labels)
-            return Found(inputs=members[images], labels=members[labels], columns=_columns(members, members[labels]))
+            columns = _columns(members, members[labels])
+            return Found(
+                inputs=members[images],
+                labels=members[labels],
+                sides=read_sides(columns["split"], f"{path}, split") if "split" in columns else None,
+                columns=columns
+                | ({"group": columns["groups"]} if {*columns} & {"group", "groups"} == {"groups"} else {}),
+            )
     held = ", ".join(f"{name} {array.shape}" for name, array in members.items())
     raise DataError(f"{path} is not a dataset: it has the arrays {held or 'none'}; wanted are {LAYOUT.wants}")
 
@@ -72,11 +79,11 @@ def pairs_of(members: Members, path: Path) -> Found:
 def _sides(members: Members, present: Sequence[tuple[str, str, str]], path: Path) -> Found:
     for _, images, labels in present:
         _require_rows(path, members, images, labels)
+    if present[0][0] != "train":
+        raise DataError(f"{path} has no images to train: it has {', '.join(members)}; wanted are {LAYOUT.wants}")
     shapes = {members[images].shape[1:] for _, images, _ in present}
-    if len(shapes) > 1 or present[0][0] != "train":
-        raise DataError(
-            f"{path}: images to train are wanted, of the same shape as the others: {sorted(map(str, shapes))}"
-        )
+    if len(shapes) > 1:
+        raise DataError(f"{path} has images of several shapes: {' and '.join(sorted(map(str, shapes)))}")
     counts = [len(members[labels]) for _, _, labels in present]
     return Found(
         inputs=join_inputs([members[images] for _, images, _ in present], f"{path}, {present[0][1]} and others"),

@@ -81,7 +81,11 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                     raise DataError(f"{path} unpacks to more than {most} characters")
                 if row:
                     yield reader.line_num, row
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"cannot read {path}: it is not UTF-8 (byte {error.object[error.start]:#04x}): save it as UTF-8"
+        ) from error
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 

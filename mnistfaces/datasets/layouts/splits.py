@@ -7,7 +7,7 @@ import numpy as np
 
 from mnistfaces.config import DataConfig
 from mnistfaces.datasets.found import SIDE_WORDS, Found
-from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, names_of, two_readings
+from mnistfaces.datasets.layouts.base import Layout, Tree, files_below, inner_folders, names_of, two_readings
 from mnistfaces.errors import DataError
 from mnistfaces.progress import Event
 from mnistfaces.text import counted
@@ -47,13 +47,17 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
             sides += [side] * len(files)
     _require_trained(path, labels, sides, reading)
     given = ", ".join(f"{sides.count(side)} {side}" for side in ("train", "val", "test") if side in sides)
+    names = names_of(paths, path)
     yield Found(
         inputs=paths,
         labels=np.array(labels),
-        names=names_of(paths, path),
+        names=names,
         classes=tuple(sorted(set(labels))),
         sides=np.array(sides),
-        assumed=(f"the folders {', '.join(folder.name for folder in tree.sides)} are the split: {given}",),
+        assumed=(
+            f"the split is that of {', '.join(folder.name for folder in tree.sides)}: {given}",
+            *inner_folders(names, 2),
+        ),
         remarks=tuple(remarks),
     )
 

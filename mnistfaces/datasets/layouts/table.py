@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mnistfaces.config import DataConfig
 from mnistfaces.datasets.found import Found, read_sides
+from mnistfaces.datasets.labels import typed
 from mnistfaces.datasets.layouts.base import Layout
 from mnistfaces.datasets.layouts.rows import read_rows
 from mnistfaces.errors import DataError
@@ -24,10 +25,10 @@ WORDS = ("image", "split", "group")
 
 PIXEL = re.compile(r"pixel\D*(\d{1,9})", re.IGNORECASE)
 
-EXACT = 2**53
-"""Below this, different whole numbers are different floats."""
-
 ROWS_AT_ONCE = 1000
+
+MANY = 3
+"""A column of more rows than this that counts them is no measurement."""
 
 
 def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
@@ -41,7 +42,7 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
     """
     header, rows = read_rows(path)
     label = _label_column(path, header, reading)
-    words = [name for name in header if name in (*WORDS, label, reading.group_by)]
+    words = [label, *(name for name in header if name in (*WORDS, reading.group_by) and name != label)]
     places = [place for place, name in enumerate(header) if name not in words]
     if reading.read_as != "features":
         places = _by_number(places, header)
@@ -51,29 +52,27 @@ def read(path: Path, reading: DataConfig) -> Iterator[Event | Found]:
             f"metadata.csv and lies in their folder): {LAYOUT.example} is wanted"
         )
     values, columns = yield from _collected(path, header, rows, places, words)
-    for number, word in enumerate(columns[label], 1):
-        if not word.strip():
-            raise DataError(f"{path}: row {number} has no {label}")
-    names = [header[place] for place in places]
+    names = [_named(header, place) for place in places]
     shape = None if reading.read_as == "features" else _image_of(values, names)
     taken = f"an image of {' x '.join(map(str, shape))}" if shape else "features"
     several = f"the {len(names)} columns {names[0]} to {names[-1]} are {taken}"
-    assumed = (several if len(names) > 1 else f"the column {names[0]} is the only feature",)
+    assumed = [several if len(names) > 1 else f"the column {names[0]} is the only feature"]
+    assumed += [] if shape else _counting(values, names)
     yield Found(
         inputs=values if shape else values.astype(np.float64),
-        labels=_typed(columns.pop(label)),
+        labels=typed(columns.pop(label)),
         names=columns.pop("image", None),
         sides=read_sides(columns.pop("split"), f"{path}, split") if "split" in columns else None,
         columns=columns,
         shape=shape,
-        assumed=assumed,
+        assumed=tuple(assumed),
     )
 
 
 def _collected(
     path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]], places: list[int], words: list[str]
 ) -> Generator[Event, None, tuple[NDArray[Any], dict[str, list[str]]]]:
-    """Returns the numbers of all rows, (N, D), bytes where all of them are bytes; and their words by column."""
+    """Returns the numbers of all rows, (N, D), bytes where all are; and their words by column, the label first."""
     where = {name: header.index(name) for name in words}
     columns: dict[str, list[str]] = {name: [] for name in words}
     blocks: list[NDArray[Any]] = []
@@ -83,7 +82,9 @@ def _collected(
     for line, row in rows:
         seen += sum(map(len, row)) + len(row)
         for name, place in where.items():
-            columns[name].append(row[place])
+            columns[name].append(row[place].strip())
+        if not columns[words[0]][-1]:
+            raise DataError(f"{path}, line {line}: {words[0]} is empty")
         numbers.append(_numbers(path, line, header, row, places))
         if len(numbers) == ROWS_AT_ONCE:
             blocks.append(_narrow(numbers))
@@ -118,20 +119,28 @@ def _label_column(path: Path, header: list[str], reading: DataConfig) -> str:
     if wanted in header:
         return wanted
     listed = ", ".join(header[:8]) + (f", … ({len(header)} in all)" if len(header) > 8 else "")  # noqa: PLR2004
-    raise DataError(
-        f"{path} has no column {wanted!r}; it has {listed}: name one with --label-column, or write {LAYOUT.example}"
-    )
+    advice = f"name one with --label-column, or write {LAYOUT.example}"
+    if len(header) == 1:
+        advice = "a comma, a semicolon or a tab is wanted between the values"
+    raise DataError(f"{path} has no column {wanted!r}; it has {listed}: {advice}")
 
 
 def _numbers(path: Path, number: int, header: list[str], row: list[str], places: list[int]) -> NDArray[np.float64]:
+    words = [row[place] for place in places]
     try:
-        values = np.array([row[place] for place in places], np.float64)
+        values = np.array(words, np.float64)
     except ValueError:
-        values = np.array([_number(row[place]) for place in places])
+        values = np.array([_number(word) for word in words])
+    if "_" in "".join(words):  # Python reads 1_5 as 15
+        values[["_" in word for word in words]] = np.nan
     if not np.isfinite(values).all():
         place = places[int(np.flatnonzero(~np.isfinite(values))[0])]
-        raise DataError(f"{path}, line {number}: {header[place]} is {_no_number(row[place])}")
+        raise DataError(f"{path}, line {number}: {_named(header, place)} is {_no_number(row[place])}")
     return values
+
+
+def _named(header: list[str], place: int) -> str:
+    return header[place] or f"column {place + 1}, which has no name,"
 
 
 def _no_number(text: str) -> str:
@@ -145,9 +154,19 @@ def _no_number(text: str) -> str:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        return math.nan if "_" in text else float(text)
     except ValueError:
         return math.nan
+
+
+def _counting(values: NDArray[Any], names: list[str]) -> list[str]:
+    """Returns what to say of columns that number the rows, as programs write them beside what was measured."""
+    if len(values) <= MANY:
+        return []
+    counts = (np.arange(len(values)), np.arange(1, len(values) + 1))
+    numbered = zip(names, values.T, strict=True)
+    counting = [name for name, column in numbered if any(np.array_equal(column, rows) for rows in counts)]
+    return [f"{name} counts the rows, and is learnt from as a feature: remove it if it is none" for name in counting]
 
 
 def _image_of(values: NDArray[Any], names: list[str]) -> tuple[int, ...] | None:
@@ -157,14 +176,6 @@ def _image_of(values: NDArray[Any], names: list[str]) -> tuple[int, ...] | None:
     side, rgb = math.isqrt(len(names)), math.isqrt(len(names) // 3)
     shape = (side, side) if side * side == len(names) else (rgb, rgb, 3)
     return shape if math.prod(shape) == len(names) else None
-
-
-def _typed(words: list[str]) -> NDArray[Any]:
-    """Returns labels as numbers where all of them are, so that 1.0 and 1 are one class."""
-    numbers = [_number(word) for word in words]
-    whole = all(abs(number) < EXACT and number == int(number) for number in numbers)
-    plain = all(word.strip() == word and (word.isdecimal() or "." in word or word.startswith("-")) for word in words)
-    return np.array(numbers) if whole and plain else np.array(words)
 
 
 LAYOUT = Layout(
