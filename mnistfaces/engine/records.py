@@ -40,6 +40,11 @@ class Measure:
     best_epoch: int | None = None
     solution: Solution | None = None
 
+    @property
+    def scores(self) -> dict[Side, Score | None]:
+        """Returns the scores by their set."""
+        return {"train": self.train, "val": self.val, "test": self.test}
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Epoch(Displayed):

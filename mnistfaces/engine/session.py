@@ -11,7 +11,7 @@ from mnistfaces.engine.records import Epoch, Measure, by_side, status_of
 from mnistfaces.engine.snapshots import Pace, Snapshot
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.standing import Standing
-from mnistfaces.engine.thinning import find_left, models_of, thinned
+from mnistfaces.engine.thinning import find_left, models_of, thinned, widened
 from mnistfaces.engine.transfer import to_host
 from mnistfaces.progress import Advanced
 
@@ -34,6 +34,7 @@ class Session:
         stack: the models that are trained.
         numbers: of these among all models that were asked for, (K,).
         ended: what the others came to, by their numbers: as they are, and as the selection keeps them.
+        whole: the state of all models when some were last left out, where snapshots are wanted.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -43,6 +44,8 @@ class Session:
         self.epoch, self.started = 0, time.perf_counter()
         self.numbers, self.ended = list(range(stack.count)), dict[int, tuple[Measure, Measure]]()
         self.thinned_from = self.started + THINNING_SECONDS
+        self.first = stack.arrangement
+        self.whole: Snapshot | None = None
         self.take(stack, Standing(stack))
 
     def take(self, stack: Stack, standing: Standing) -> None:
@@ -74,10 +77,10 @@ class Session:
                 break
             if pace is not None and epoch < last and pace.is_due(epoch):
                 at = time.perf_counter()
-                yield Snapshot.of(self.stack, self.standing, epoch, at - self.started)
+                yield self.snapshot(epoch)
                 pace.kept(epoch, time.perf_counter() - at)
             if epoch < last:
-                self.leave_out_ended(epoch)
+                self.leave_out_ended(epoch, resumable=pace is not None)
         yield Advanced(amount=last - told)
 
     def train_epoch(self, epoch: int) -> None:
@@ -98,7 +101,14 @@ class Session:
         (finite,) = to_host([finite_models(self.stack, self.stack.parameters)])
         return all(ended or not fine for ended, fine in zip(self.standing.ended_at, finite, strict=True))
 
-    def leave_out_ended(self, epoch: int) -> None:
+    def snapshot(self, epoch: int) -> Snapshot:
+        """Returns all that the epochs to come depend on, after an epoch."""
+        taken = Snapshot.of(self.stack, self.standing, epoch, time.perf_counter() - self.started)
+        if self.whole is None:
+            return taken
+        return widened(taken, self.stack.arrangement, self.numbers, self.whole, self.first)
+
+    def leave_out_ended(self, epoch: int, *, resumable: bool) -> None:
         """Goes on without the models that have ended where they are a tenth of all, and it may well pay."""
         if not any(self.standing.ended_at) or time.perf_counter() < self.thinned_from:
             return
@@ -109,6 +119,8 @@ class Session:
         began = time.perf_counter()
         self.standing.go_back()
         now, kept = (self.measure(epoch, checkpoint=checkpoint).measures for checkpoint in (False, True))
+        if resumable:
+            self.whole = self.snapshot(epoch)
         self.ended.update((number, (now[number], kept[number])) for number in set(self.numbers).difference(left))
         self.numbers = left
         self.take(*thinned(self.stack, self.standing, cells, draws))

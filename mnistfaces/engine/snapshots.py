@@ -98,7 +98,7 @@ class Pace:
     """
 
     def __init__(self, epochs: int, done: int = 0) -> None:
-        self._share = max(1, int(EVERY_SHARE * epochs))
+        self._epochs, self._share = epochs, max(1, int(EVERY_SHARE * epochs))
         self._epoch, self._since, self._wait = done, time.perf_counter(), LEAST_SECONDS
 
     def is_due(self, epoch: int) -> bool:
@@ -109,3 +109,7 @@ class Pace:
     def kept(self, epoch: int, seconds: float) -> None:
         """Takes note that the state after an epoch was kept, and of how long that took."""
         self._epoch, self._since, self._wait = epoch, time.perf_counter(), max(LEAST_SECONDS, COST * seconds)
+
+    def begin_again(self) -> None:
+        """Takes note that the epochs are counted from 0 again: another training follows the one that is over."""
+        self._epoch -= self._epochs

@@ -5,11 +5,14 @@ not depend on its stack, so those that go on have the bits that they would have 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import Tensor
 
+from mnistfaces.engine.arrangement import Arrangement
 from mnistfaces.engine.draws import cell_and_draw, model_of
 from mnistfaces.engine.lbfgs import Lbfgs
+from mnistfaces.engine.snapshots import STANDING, Snapshot
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.standing import PER_MODEL, Standing
 
@@ -48,6 +51,36 @@ def thinned(stack: Stack, standing: Standing, cells: Sequence[int], draws: Seque
         stands.begin()
         _take(stands.best_parameters, standing.best_parameters, origins)
     return less, stands
+
+
+def widened(
+    snapshot: Snapshot, stack: Arrangement, numbers: Sequence[int], whole: Snapshot, first: Arrangement
+) -> Snapshot:
+    """Returns the snapshot of the stack as it was before models were left out, at the epoch of that of what goes on.
+
+    Args:
+        snapshot: of the models that go on.
+        stack: where these stand.
+        numbers: which models of the first stack these are.
+        whole: of the first stack, when models were last left out.
+        first: where its models stood.
+    """
+    of_number = {number: k for k, number in enumerate(numbers)}
+    places = [(place, stack.place(of_number[k])) for place, k in enumerate(first.models()) if k in of_number]
+    there, here = (list(part) for part in zip(*places, strict=True))
+    arrays = {}
+    for name, now in snapshot.arrays.items():
+        arrays[name] = whole.arrays[name].copy() if now.ndim else now
+        if name in STANDING:
+            arrays[name][list(numbers)] = now
+        elif now.ndim:
+            arrays[name][there] = now[here]
+    statuses, orders = list(whole.statuses), list(whole.orders)
+    for number, k in of_number.items():
+        statuses[number] = snapshot.statuses[k]
+        if orders:
+            orders[cell_and_draw(number, first.draws)[1]] = snapshot.orders[cell_and_draw(k, stack.draws)[1]]
+    return replace(snapshot, arrays=arrays, statuses=statuses, orders=orders)
 
 
 def _take(new: Sequence[Tensor], old: Sequence[Tensor], origins: Sequence[int]) -> None:

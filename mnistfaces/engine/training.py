@@ -1,4 +1,4 @@
-"""Training as a stream of records: of stacks, of one model with snapshots, and of models in closed form.
+"""Training as a stream of records: of stacks, with snapshots where they are wanted, and of models in closed form.
 
 Legend: K models of a stack, G cells, S draws.
 """
@@ -6,7 +6,7 @@ Legend: K models of a stack, G cells, S draws.
 import contextlib
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -78,27 +78,43 @@ def train_stack(
     """Does what `fit` does, and yields between the records how many more epochs of the last one are done."""
     cells = cells or [default_training(dataset.kind)]
     draws = draws or [Draw(split=draw_split(dataset, default_split(dataset.kind), seed=0), seed=0)]
-    with _own_arithmetic():
-        dataset, draws = _trained_on(dataset, cells[0], draws)
-        if cells[0].model in CLOSED:
-            yield from _solve_stack(dataset, cells, draws, choose_device(device))
-            return
-        session = Session(Stack(dataset, cells, draws, choose_device(device)))
-        for event in session.run(set(checkpoints) or {cell.epochs for cell in cells}, every):
-            if not isinstance(event, Snapshot):
-                yield event
+    records = Records(checkpoints=checkpoints, every=every)
+    for event in train_resumable(dataset, cells, draws, records, device=device):
+        if not isinstance(event, Snapshot):
+            yield event
 
 
-def train_model(
-    dataset: Dataset, config: TrainConfig, draw: Draw, *, every: int, device: DeviceName, start: Snapshot | None = None
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """Which epochs of a stack are told.
+
+    Attributes:
+        checkpoints: those whose records carry weights; none given are the cells' numbers of epochs.
+        every: records of epochs 0, every, 2 * every, ... too, and of that in which the last model ends; None for none.
+        pace: of snapshots; None for none.
+    """
+
+    checkpoints: Collection[int] = ()
+    every: int | None = None
+    pace: Pace | None = None
+
+
+def train_resumable(
+    dataset: Dataset,
+    cells: Sequence[TrainConfig],
+    draws: Sequence[Draw],
+    records: Records,
+    *,
+    device: DeviceName,
+    start: Snapshot | None = None,
 ) -> Iterator[Advanced | Epoch | Snapshot]:
-    """Does what `train_stack` does for one model, with snapshots now and then for whoever keeps them.
+    """Does what `train_stack` does, with snapshots now and then for whoever keeps them.
 
     Args:
         dataset: the images.
-        config: how to train it.
-        draw: its split and seed.
-        every: records epochs 0, every, 2 * every, ... and the last.
+        cells: G configurations.
+        draws: S splits with their seeds.
+        records: what is told.
         device: where to compute.
         start: goes on from there: what follows is what would have followed then, to the last bit.
 
@@ -110,14 +126,15 @@ def train_model(
         DataError: `start` is of another training.
     """
     with _own_arithmetic():
-        dataset, draws = _trained_on(dataset, config, [draw])
-        if config.model in CLOSED:
-            yield from _solve_stack(dataset, [config], draws, choose_device(device))
+        dataset, draws = _trained_on(dataset, cells[0], draws)
+        if cells[0].model in CLOSED:
+            yield from _solve_stack(dataset, cells, draws, choose_device(device))
             return
-        session = Session(Stack(dataset, [config], draws, choose_device(device)))
+        session = Session(Stack(dataset, cells, draws, choose_device(device)))
         if start is not None:
             session.go_on(start)
-        yield from session.run({config.epochs}, every, Pace(config.epochs, session.epoch))
+        checkpoints = set(records.checkpoints) or {cell.epochs for cell in cells}
+        yield from session.run(checkpoints, records.every, records.pace)
 
 
 def _trained_on(dataset: Dataset, config: TrainConfig, draws: Sequence[Draw]) -> tuple[Dataset, Sequence[Draw]]:

@@ -12,13 +12,11 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.normalisation import normalisation_of
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.records import Epoch, Measure
-from mnistfaces.engine.snapshots import Snapshot
-from mnistfaces.engine.training import train_model
-from mnistfaces.experiments.ensembles import train_cells
+from mnistfaces.experiments.ensembles import Begun, train_model
 from mnistfaces.experiments.trials import Row, Trial, counted_fields, history_fields, measured_fields
 from mnistfaces.experiments.unfinished import Unfinished
 from mnistfaces.files import write_text
-from mnistfaces.progress import Advanced, Event, Note, Stage
+from mnistfaces.progress import Event, Note, Stage
 from mnistfaces.runs.folder import RunFolder
 from mnistfaces.runs.predictions import Answers, Predictions, save_predictions
 from mnistfaces.runs.runs import HISTORY, PREDICTIONS, RESULTS, WEIGHTS, save_weights
@@ -59,23 +57,20 @@ def _train(
     """Trains one model, yielding how far it is; returns its learning curve and its last measure."""
     unfinished = Unfinished(folder)
     yield from unfinished.find()
-    history, last = unfinished.history, None
     how: dict[str, Any] = {name: folder.asked[name] for name in ("every", "device")}
     if training.refit:
         if training.select == "best" and unfinished.epochs is None:
-            unfinished.epochs = yield from _choose_epochs(dataset, training, draw, how["device"])
+            unfinished.epochs = yield from _choose_epochs(dataset, training, draw, how["device"], unfinished)
+            unfinished.start = None
         training = training.refitted(unfinished.epochs)
+    history, last = unfinished.history, None
     yield Stage(name="training", total=training.epochs)
-    if training.ensemble > 1:
-        events: Iterator[Advanced | Epoch | Snapshot] = train_cells(dataset, [training], [draw], **how)
-    else:
-        events = train_model(dataset, training, draw, **how, start=unfinished.start)
-    for event in events:
+    for event in train_model(dataset, training, draw, **how, start=unfinished.start):
         if isinstance(event, Epoch):
             last = event.measures[0]
             if not history or last.epoch > history[-1]["epoch"]:
                 history.append(history_fields(last))
-        elif isinstance(event, Snapshot):
+        elif isinstance(event, Begun):
             unfinished.keep(event, history)
         else:
             yield replace(event, detail=_loss_of(last), curves=_curves(history))
@@ -85,14 +80,16 @@ def _train(
 
 
 def _choose_epochs(
-    dataset: Dataset, training: TrainConfig, draw: Draw, device: DeviceName
+    dataset: Dataset, training: TrainConfig, draw: Draw, device: DeviceName, unfinished: Unfinished
 ) -> Generator[Event, None, int]:
     """Returns the epoch that validation images choose, before they train: of the lowest loss."""
     yield Stage(name="choosing the epoch", total=training.epochs)
-    best = 0
-    for event in train_cells(dataset, [training.with_(refit=False)], [draw], device=device):
+    best, choosing = 0, training.with_(refit=False)
+    for event in train_model(dataset, choosing, draw, every=None, device=device, start=unfinished.start):
         if isinstance(event, Epoch):
             best = event.measures[0].best_epoch or training.epochs
+        elif isinstance(event, Begun):
+            unfinished.keep(event, [])
         else:
             yield event
     yield Note(message=f"validation chose epoch {best:,}: {len(draw.split.val)} validation images now train, too")

@@ -9,7 +9,7 @@ import pytest
 from conftest import Mnf
 
 ASKED = ("train", "digits-sample", "--train-per-class", 60, "--model", "mlp", "--optimizer", "adam", "--lr", "1e-3")
-ASKED += ("--batch-size", 20, "--reduction", "mean", "--epochs", 600)
+ASKED += ("--batch-size", 20, "--reduction", "mean", "--epochs", 400, "--ensemble", 2)
 SNAPSHOT = "newest.snapshot"
 
 
@@ -48,7 +48,7 @@ def test_killed_and_stopped_in_the_middle_it_goes_on_to_the_same_bits(mnf: Mnf, 
     assert said.splitlines()[-1] == "mnf: stopped; finished work is kept: the same command goes on from there"
     last = mnf(*ASKED, "--out", "run")
     first, second = (int(words.split("goes on after epoch ")[1].split()[0]) for words in (said, last.stderr))
-    assert 0 < first < second < 600
+    assert 0 < first < second < 400
     assert files_of(mnf.folder / "run") == whole
     assert sorted(path.name for path in (mnf.folder / "run").iterdir() if not path.name.startswith(".")) == [
         "config.json",

@@ -18,7 +18,7 @@ from mnistfaces.engine.records import Measure
 from mnistfaces.engine.snapshots import Snapshot
 from mnistfaces.engine.stack import Stack
 from mnistfaces.engine.standing import Standing
-from mnistfaces.engine.training import fit, train_model
+from mnistfaces.engine.training import Records, fit, train_resumable
 from mnistfaces.errors import UsageError
 from mnistfaces.landscape import Descent
 
@@ -93,7 +93,7 @@ def test_a_training_goes_on_from_a_snapshot_with_the_same_bits() -> None:
     ends = [
         [
             event
-            for event in train_model(dataset, config, made, every=30, device="cpu", start=at)
+            for event in train_resumable(dataset, [config], [made], Records(every=30), device="cpu", start=at)
             if hasattr(event, "measures")
         ]
         for at in (None, start)

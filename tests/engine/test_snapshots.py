@@ -14,7 +14,7 @@ from mnistfaces.config import CLOSED, ModelName, OptimizerName, TrainConfig
 from mnistfaces.engine import snapshots
 from mnistfaces.engine.records import Epoch, Measure
 from mnistfaces.engine.snapshots import Pace, Snapshot
-from mnistfaces.engine.training import train_model
+from mnistfaces.engine.training import Records, train_resumable
 from mnistfaces.errors import DataError
 
 KINDS = [
@@ -43,7 +43,8 @@ def copied(snapshot: Snapshot) -> Snapshot:
 def training(config: TrainConfig, start: Snapshot | None = None) -> Iterator[Epoch | Snapshot]:
     """Yields the records of a training and copies of its snapshots."""
     dataset = make_dataset()
-    for event in train_model(dataset, config, draw(dataset), every=2, device="cpu", start=start):
+    records = Records(every=2, pace=Pace(config.epochs, start.epoch if start else 0))
+    for event in train_resumable(dataset, [config], [draw(dataset)], records, device="cpu", start=start):
         if isinstance(event, Snapshot):
             yield copied(event)
         elif isinstance(event, Epoch):

@@ -118,7 +118,9 @@ def test_progress_counts_every_epoch_of_every_model_and_alters_no_number(
 
 def test_the_same_sweep_again_trains_nothing(whole: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path)
-    monkeypatch.setattr("mnistfaces.engine.training.train_stack", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(
+        "mnistfaces.experiments.ensembles.train_resumable", lambda *_, **__: pytest.fail("trained again")
+    )
     again = open_sweep(tmp_path)
     assert again.missing() == []
     assert list(again.run()) == []

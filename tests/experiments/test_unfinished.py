@@ -1,15 +1,19 @@
 """What a training keeps of itself while it runs: damaged, foreign or old, it is never believed."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from damage import unreadable
 from kept_runs import MLP
+from small_data import make_dataset
 
 from mnistfaces.config import SplitConfig
+from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.engine import snapshots
 from mnistfaces.errors import FileError, RunError
@@ -29,9 +33,11 @@ def snapshot_after_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(snapshots, name, value)
 
 
-def train(out: Path, *, trial: Trial = TRIAL, force: bool = False) -> tuple[Run, list[str]]:
+def train(
+    out: Path, *, trial: Trial = TRIAL, force: bool = False, dataset: Dataset | None = None
+) -> tuple[Run, list[str]]:
     """Trains into a folder; returns the kept run and what was said."""
-    sample = load_sample()
+    sample = load_sample() if dataset is None else dataset
     folder = open_training(sample, trial, device="cpu", every=None, out=out, force=force)
     events = list(train_and_keep(folder, sample, trial))
     return next(event for event in events if isinstance(event, Run)), [
@@ -39,21 +45,21 @@ def train(out: Path, *, trial: Trial = TRIAL, force: bool = False) -> tuple[Run,
     ]
 
 
-def interrupted(out: Path, snapshots_kept: int, trial: Trial = TRIAL) -> Path:
+def interrupted(out: Path, snapshots_kept: int, trial: Trial = TRIAL, dataset: Dataset | None = None) -> Path:
     """Leaves a folder as a training leaves it that ends after so many snapshots."""
     count = 0
 
     def end(*arguments: object) -> None:
         nonlocal count
+        save_snapshot(*arguments)  # type: ignore[arg-type]
+        count += 1
         if count == snapshots_kept:
             raise KeyboardInterrupt
-        count += 1
-        save_snapshot(*arguments)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unfinished, "save_snapshot", end)
         with pytest.raises(KeyboardInterrupt):
-            train(out, trial=trial)
+            train(out, trial=trial, dataset=dataset)
     return out
 
 
@@ -66,18 +72,60 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 def files_of(folder: Path) -> dict[str, bytes]:
     names = ("weights.safetensors", "predictions.npz", "history.csv")
-    return {name: (folder / name).read_bytes() for name in names}
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
+
+
+SMALL = replace(make_dataset((30, 30, 30)), shape=(4, 5))
+
+
+def trial_of(**training: Any) -> Trial:  # noqa: ANN401  options of all types
+    split = SplitConfig(train_per_class=10, val_per_class=5, test_per_class=10)
+    return Trial(cell=Cell(training=MLP.with_(batch_size=7).with_(**training), split=split), seed=0, split_seed=0)
 
 
 def test_a_refit_goes_on_with_the_epoch_that_validation_chose(tmp_path: Path) -> None:
-    training = MLP.with_(select="best", refit=True)
-    trial = Trial(cell=Cell(training=training, split=SplitConfig(train_per_class=30)), seed=0, split_seed=0)
-    undisturbed, _ = train(tmp_path / "whole", trial=trial)
-    folder = interrupted(tmp_path / "run", 2, trial)
-    run, said = train(folder, trial=trial)
-    assert said[-1] == f"{folder} goes on after epoch 2"  # and does not choose again
-    assert files_of(folder) == files_of(undisturbed.path)
-    assert run.row["epoch"] == undisturbed.row["epoch"] <= training.epochs
+    trial = trial_of(select="best", refit=True)
+    undisturbed, _ = train(tmp_path / "whole", trial=trial, dataset=SMALL)
+    chosen = MLP.epochs - 1  # snapshots of the choosing: none of its last epoch
+    for count, place in ((2, 2), (chosen, chosen), (chosen + 2, 2)):
+        folder = interrupted(tmp_path / f"run{count}", count, trial, SMALL)
+        run, said = train(folder, trial=trial, dataset=SMALL)
+        assert f"{folder} goes on after epoch {place}" in said
+        assert any("validation chose epoch" in line for line in said) == (count <= chosen)  # it does not choose again
+        assert files_of(folder) == files_of(undisturbed.path)
+        assert run.row["epoch"] == undisturbed.row["epoch"] <= MLP.epochs
+
+
+SLOW = {"epochs": 60, "patience": 2, "lr": 0.1, "hidden": 3}
+TOGETHER: Mapping[str, dict[str, Any]] = {
+    "side by side": {"epochs": 6},
+    "one after the other": {"epochs": 6, "batch_size": None},
+    "chosen": {"epochs": 3, "batch_size": 300, "select": "best", "refit": True},
+    "out of patience": {**SLOW, "batch_size": 5},
+    "out of patience one after the other": {**SLOW, "lr": 0.2, "batch_size": None, "augment": "rotate:9"},
+    "diverged": {"epochs": 3, "batch_size": None, "optimizer": "gd", "lr": 1e30},
+}
+
+
+@pytest.mark.parametrize("kind", TOGETHER)
+def test_an_ensemble_goes_on_from_wherever_it_was_to_the_same_bits(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnistfaces.engine.session.THINNING_SECONDS", 0.0)
+    monkeypatch.setattr("mnistfaces.engine.session.THINNING_COST", 0.0)
+    trial = trial_of(ensemble=3, **TOGETHER[kind])
+    kept: list[object] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished, "save_snapshot", lambda *state: kept.append(state[-1]))
+        undisturbed, _ = train(tmp_path / "whole", trial=trial, dataset=SMALL)
+    assert len(kept) >= 5
+    for number in (1, len(kept) // 2, len(kept)):
+        folder = interrupted(tmp_path / f"run{number}", number, trial, SMALL)
+        run, said = train(folder, trial=trial, dataset=SMALL)
+        assert [line for line in said if "goes on after epoch" in line]
+        assert files_of(folder) == files_of(undisturbed.path)
+        same = {name: value for name, value in undisturbed.row.items() if name not in ("seconds", "run")}
+        assert {name: run.row[name] for name in same} == same
 
 
 def test_it_goes_on_from_the_newest_and_ends_as_if_nothing_had_happened(
