@@ -253,3 +253,14 @@ def test_memory_that_runs_out_is_no_fault_of_the_image(monkeypatch: pytest.Monke
     Image.new("RGB", (4, 4)).save(stream, "PNG")
     with pytest.raises(MemoryError):
         images.decode(stream.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "top", "left"), [(4, 13, 0, 4), (13, 4, 4, 0), (4, 12, 0, 4), (5, 5, 0, 0)]
+)
+def test_the_square_in_the_middle_has_as_much_on_either_side_or_one_less_before_it(
+    height: int, width: int, top: int, left: int
+) -> None:
+    pixels = np.arange(height * width * 3, dtype=np.uint8).reshape(height, width, 3)
+    edge = min(height, width)
+    assert np.array_equal(images.centre_square(pixels), pixels[top : top + edge, left : left + edge])

@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from mnistfaces.config.checks import MOST, MOST_HIDDEN
 from mnistfaces.datasets import duplicates, matfile
 from mnistfaces.datasets.layouts import idx, rows
 from mnistfaces.datasets.variants import Variant
-from mnistfaces.errors import MnistFacesError
+from mnistfaces.errors import MnistFacesError, UsageError
 from mnistfaces.evaluation import csv_lines
 from mnistfaces.experiments import trials
 from mnistfaces.experiments.trials import Cell, Grid
@@ -230,3 +231,14 @@ def test_a_limit_is_where_it_says(case: Case, tmp_path: Path, monkeypatch: pytes
         assert "\n" not in str(error)  # noqa: PT017  either way of refusing is right
         passed = False
     assert not passed
+
+
+def test_the_largest_surface_is_as_large_as_the_refusal_says() -> None:
+    with pytest.raises(UsageError) as of_axis:
+        Axis(0, MOST_POINTS + 1, 1)
+    with pytest.raises(UsageError) as of_surface:
+        check_points(Axis(0, MOST_POINTS, 1), Axis(0, 2, 1))
+    for refused in (of_axis, of_surface):
+        words = re.search(r"more than 10\^(\d+)", str(refused.value))
+        assert words is not None
+        assert 10 ** int(words[1]) == MOST_POINTS

@@ -154,6 +154,7 @@ BAD: dict[str, tuple[Write, str]] = {
         mat(train0=np.zeros((2, 3), np.uint8), test0=np.full((2, 3), 0.5)),
         "floats and uint8",
     ),
+    "mat: nothing to train on": (mat(test0=np.zeros((3, 4)), test1=np.zeros((3, 4))), "arrays train0, test0, "),
     "mat: words": (mat(X=np.zeros((3, 2)), y="abc"), "y is an array of <U3, not of numbers"),
     "idx: one of four": (changed(idx, lambda p: (p / "t10k-labels-idx1-ubyte.gz").unlink()), "no test labels"),
     "idx: longer": (

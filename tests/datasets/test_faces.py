@@ -110,6 +110,23 @@ def test_a_seed_draws_the_same_faces_and_another_seed_others(
     assert not np.array_equal(few[0].inputs, few[1].inputs)
 
 
+FIRST_FACES = (
+    "fffffff9ece4caa2ffffdd836f9eba9afffa887e68629b8fffde748e6b6c7883ffd470625c4a6b7bffed6d655e4a796cffffa65d60648764fffffabb9da28158",
+    "1b1a1b1f1f1c1a1819192a4c50371a171622574c5c462e161536595056504d1413335250494d4712111c48413c3c2f0f100f20393a2a100d0d0d0d0d0d0d0b0c",
+    "c8c2936c66899c94cbb36b89865f9995cb9089677c578495ca91978d877c8096cda79590807c9098cdc096817580a099cec7ae928da1a299cfc9c0b2adaaa39a",
+    "888b645c5c789ea28b6e87b5b97c8ca58c6daa6f7f7171a78e82b3a0bba482a7908eb9bcb2c493a99093baafb8afa1ab9296acbeaeaaa9ae91999ca5a5a7aaae",
+    "6c6e595455647c7f635181bbbe7a617658477ea787905c6c4d798f9e92b4726446708b85959d725b3f5a737f7e8b5f52363e5d5f6d6c494a2e31384a4b3e3f41",
+    "1a1c263b31262b2d1c2464767a472b2d1d43717a7f74302f1e536a607c7747301f5279807d944e3121387e827c933f3424275a8a916833362426293d40333436",
+)
+"""Gray values of the first face of each identity, 8 x 8 blocks of 4 x 4 pixels, as 0.1.0 drew them."""
+
+
+def test_synthetic_faces_are_those_of_the_first_release_on_which_runs_go_on(drawn: synthetic.Dataset) -> None:
+    blocks = drawn.inputs[::120].reshape(6, 8, 4, 8, 4).mean(axis=(2, 4))
+    first = np.array([list(bytes.fromhex(face)) for face in FIRST_FACES]).reshape(6, 8, 8)
+    np.testing.assert_allclose(blocks, first, atol=1)
+
+
 def test_synthetic_faces_are_six_identities_of_120_images(drawn: synthetic.Dataset) -> None:
     assert np.bincount(drawn.labels).tolist() == [120] * 6
     assert (drawn.shape, drawn.inputs.dtype, len(set(drawn.ids.tolist()))) == ((32, 32), np.uint8, 720)

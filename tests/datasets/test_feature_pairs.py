@@ -29,3 +29,14 @@ def test_few_features_tell_nothing_apart_and_that_is_seen_at_once(width: int) ->
     tracemalloc.stop()
     assert not tells_apart(pairs, len(features))
     assert peak < 400_000_000
+
+
+def test_a_tenth_of_all_that_is_alike_is_not_too_many() -> None:
+    features = np.random.default_rng(0).standard_normal((2000, 64)).astype(np.float32)
+    features[1] = features[0]
+    features[1100:1300] = features[1100]  # of those that it is compared with, more than a tenth
+    found = set(feature_pairs(features))
+    assert found == {(0, 1), *((i, j) for i in range(1100, 1300) for j in range(i + 1, 1300))}
+    assert tells_apart(list(found), 2000)
+    features[1300] = features[1100]
+    assert not tells_apart(feature_pairs(features), 2000)

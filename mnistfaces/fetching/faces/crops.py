@@ -228,8 +228,8 @@ def plan_crops(folder: Path, selection: Selection, originals: Originals, variant
 def _open(path: Path) -> Dataset | None:
     """Returns a dataset that is there and sound; a damaged one is made anew."""
     try:
-        dataset = open_dataset(path) if path.exists() else None
+        dataset = open_dataset(path)
     except DataError:
         return None
-    whole = dataset is not None and len(_positions(dataset)) == len(dataset) == len(dataset.meta["photo_hashes"])
+    whole = len(_positions(dataset)) == len(dataset) == len(dataset.meta["photo_hashes"])
     return dataset if whole else None
