@@ -5,6 +5,7 @@ import functools
 import gc
 import platform
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -52,6 +53,18 @@ def may_have_gpu() -> bool:
     if sys.platform == "linux":
         return any(driver.exists() for driver in GPU_DRIVERS)
     return sys.platform == "win32" or platform.machine() == "arm64"
+
+
+@contextlib.contextmanager
+def shared_cores(threads: int) -> Iterator[Callable[[], None]]:
+    """Yields what each of so many threads calls before it computes: they share the cores that torch uses evenly."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield lambda: torch.set_num_threads(max(1, before // threads))
+    finally:
+        torch.set_num_threads(before)  # which threads that start later take over
 
 
 def free_memory(device: DeviceName) -> None:

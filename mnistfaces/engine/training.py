@@ -125,7 +125,7 @@ def train_resumable(
     Raises:
         DataError: `start` is of another training.
     """
-    with _own_arithmetic():
+    with own_arithmetic():
         dataset, draws = _trained_on(dataset, cells[0], draws)
         if cells[0].model in CLOSED:
             yield from _solve_stack(dataset, cells, draws, choose_device(device))
@@ -173,7 +173,7 @@ def _solve_stack(
 
 
 @contextlib.contextmanager
-def _own_arithmetic() -> Iterator[None]:
+def own_arithmetic() -> Iterator[None]:
     """Sets what of torch's arithmetic is the program's, not the run's, and puts it back.
 
     Raises:

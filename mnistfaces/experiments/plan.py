@@ -3,6 +3,7 @@
 Legend: G cells, S draws (a seed and a fold), K = G * S models of a stack.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -234,26 +235,36 @@ def _groups(
         longest = {_rates(training): training for training in sorted(wanted, key=lambda training: training.epochs)}
         rates = sorted(longest)
         number_of = {rate: number for number, rate in enumerate(rates)}
-        models = min(most[0], -(-len(rates) * len(keys) // parts))
-        width = min(len(keys), models, most[1])
-        height = max(1, models // width)
+        width = min(len(keys), *most)
+        down = _evenly(len(rates), max(parts, -(-len(rates) // max(1, most[0] // width))))
+        across = _evenly(len(keys), max(-(-parts // len(rates)), -(-len(keys) // width)))
+        columns, rows = _places(across), _places(down)
         blocks: dict[tuple[int, int], dict[tuple[int, int, int], Trial]] = defaultdict(dict)
-        for column, key in enumerate(keys):
+        for (left, column), key in zip(columns, keys, strict=True):
             for trial in by_draw[key]:
-                training = trial.cell.training
-                number = number_of[_rates(training)]
-                place = number % height, column % width, training.epochs
-                blocks[column // width, number // height][place] = trial
+                top, row = rows[number_of[_rates(trial.cell.training)]]
+                blocks[left, top][row, column, trial.cell.training.epochs] = trial
         for (left, top), places in sorted(blocks.items(), key=lambda block: block[0]):
-            cells = [longest[rate] for rate in rates[top * height : (top + 1) * height]]
+            cells = [longest[rate] for rate in rates[down[top]]]
             yield StackPlan(
                 data=keys[0].data,
                 cells=tuple(cell if cell.epochs == epochs[-1] else replace(cell, epochs=epochs[-1]) for cell in cells),
                 epochs=epochs,
-                draws=tuple(keys[left * width : (left + 1) * width]),
+                draws=tuple(keys[across[left]]),
                 trials=places,
                 **shape,
             )
+
+
+def _evenly(count: int, parts: int) -> list[slice]:
+    """Cuts so many things into parts, of which none has two more than another; into no more than there are."""
+    ends = [-(-count * part // min(parts, count)) for part in range(min(parts, count) + 1)]
+    return [slice(*pair) for pair in itertools.pairwise(ends)]
+
+
+def _places(cut: Sequence[slice]) -> list[tuple[int, int]]:
+    """Returns in which part each thing is, and the how manieth of it."""
+    return [(part, place) for part, piece in enumerate(cut) for place in range(piece.stop - piece.start)]
 
 
 def _rates(training: TrainConfig) -> tuple[float, float, float]:

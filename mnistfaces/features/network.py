@@ -6,7 +6,7 @@ B images per batch, S pixels per side, F features.
 import contextlib
 import math
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from mnistfaces.config import BackboneName, DeviceName, ExtractConfig, FeatureDtypeName, PreprocessName
-from mnistfaces.devices import choose_device
+from mnistfaces.devices import choose_device, shared_cores
 from mnistfaces.errors import DataError
 from mnistfaces.features.backbones import build_backbone
 from mnistfaces.features.halves import multiplies_fast, round_operands
@@ -116,19 +116,9 @@ class Network:
             round_operands(layers)
         self._layers = layers.to(device, self._dtype).to(memory_format=torch.channels_last)
 
-    @contextlib.contextmanager
-    def shared_by(self, workers: int) -> Iterator[Callable[[], None]]:
-        """Yields what each of some threads calls before it asks for features: they share the cores evenly."""
-        before = torch.get_num_threads()
-
-        def prepare_thread() -> None:
-            if self.device.type == "cpu":
-                torch.set_num_threads(max(1, before // workers))
-
-        try:
-            yield prepare_thread
-        finally:
-            torch.set_num_threads(before)  # which threads that start later take over
+    def shared_by(self, workers: int) -> contextlib.AbstractContextManager[Callable[[], None]]:
+        """Returns the context in which some threads ask for features: each calls before what it yields."""
+        return shared_cores(workers if self.device.type == "cpu" else 1)
 
     @torch.inference_mode()
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+from joblib import effective_n_jobs, parallel_config
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
@@ -33,6 +34,9 @@ class StackedSearchCV(GridSearchCV):  # type: ignore[misc]  # scikit-learn bring
         param_grid: names of parameters and the values to try; `lr`, `momentum`, `weight_decay`, `epochs` and
             `random_state` cost the least, since models that differ in nothing else share a stack.
         scoring: as in `GridSearchCV`, as are all that follow.
+        n_jobs: how many stacks train at a time, in threads of this process that share the cores evenly; -1 is as many
+            as there are cores. Cores that have a stack each do not wait for each other, as those of one stack do at
+            every step. On a GPU there is one at a time.
         refit: train the best setting again on all rows.
         cv: the folds.
         verbose: how much is printed.
@@ -40,12 +44,13 @@ class StackedSearchCV(GridSearchCV):  # type: ignore[misc]  # scikit-learn bring
         return_train_score: score the training rows, too.
     """
 
-    def __init__(  # noqa: PLR0913  as GridSearchCV, but for the jobs
+    def __init__(  # noqa: PLR0913  as GridSearchCV
         self,
         estimator: BaseEstimator,
         param_grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]],
         *,
         scoring: object = None,
+        n_jobs: int | None = None,
         refit: bool | str | Callable[..., int] = True,
         cv: object = None,
         verbose: int = 0,
@@ -56,6 +61,7 @@ class StackedSearchCV(GridSearchCV):  # type: ignore[misc]  # scikit-learn bring
             estimator,
             param_grid,
             scoring=scoring,
+            n_jobs=n_jobs,
             refit=refit,
             cv=cv,
             verbose=verbose,
@@ -85,10 +91,10 @@ class StackedSearchCV(GridSearchCV):  # type: ignore[misc]  # scikit-learn bring
         settings = list(ParameterGrid(self.param_grid))
         tasks = _Tasks(self.estimator, rows, labels, routed.estimator.fit, folds)
         asked = [[tasks.of(setting, number) for number in range(len(folds))] for setting in settings]
-        found = train_side_by_side(tasks.distinct)
+        found = train_side_by_side(tasks.distinct, effective_n_jobs(self.n_jobs))
         self._folds = folds
         try:
-            with prepared(Prepared(zip(tasks.distinct, found, strict=True))):
+            with prepared(Prepared(zip(tasks.distinct, found, strict=True))), parallel_config(backend="sequential"):
                 super().fit(X, y, **params)
         finally:
             del self._folds

@@ -4,7 +4,9 @@ Legend: M rows of all tables, N of them a task's, D inputs, C classes.
 """
 
 import contextlib
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +17,10 @@ from numpy.typing import NDArray
 from mnistfaces.config import CLOSED, DataConfig, DeviceName, SplitConfig, Status, TrainConfig
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.splits import Split
+from mnistfaces.devices import shared_cores
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.records import Epoch, Measure
+from mnistfaces.engine.training import own_arithmetic
 from mnistfaces.experiments.ensembles import train_cells
 from mnistfaces.experiments.plan import DrawKey, Draws, StackPlan, plan
 from mnistfaces.experiments.trials import Cell, Trial
@@ -116,8 +120,13 @@ def train(task: Task) -> Trained:
     return _trained(epochs[-1].measures[0], curve, 1)
 
 
-def train_side_by_side(tasks: Sequence[Task]) -> list[Trained]:
-    """Returns what tasks come to: those that can train as stacks do, with the bits of each alone."""
+def train_side_by_side(tasks: Sequence[Task], jobs: int = 1) -> list[Trained]:
+    """Returns what tasks come to: those that can train as stacks do, with the bits of each alone.
+
+    Args:
+        tasks: what to train.
+        jobs: how many stacks train at a time, on the processor; on a GPU it is always one.
+    """
     found: dict[int, Trained] = {}
     alike: dict[Hashable, list[int]] = {}
     for number, task in enumerate(tasks):
@@ -125,12 +134,12 @@ def train_side_by_side(tasks: Sequence[Task]) -> list[Trained]:
         alike.setdefault(kind, []).append(number)
     for numbers in alike.values():
         members = [tasks[number] for number in numbers]
-        found |= zip(numbers, _train_alike(members), strict=True)
+        found |= zip(numbers, _train_alike(members, jobs if members[0].device == "cpu" else 1), strict=True)
     return [found[number] for number in range(len(tasks))]
 
 
-def _train_alike(tasks: Sequence[Task]) -> list[Trained]:
-    """Returns what tasks with the same inputs and classes come to."""
+def _train_alike(tasks: Sequence[Task], jobs: int) -> list[Trained]:
+    """Returns what tasks with the same inputs and classes come to, of which so many stacks train at a time."""
     owners: dict[Hashable, Task] = {}  # of distinct rows
     folds = [(id(task.rows), task.validation.tobytes()) for task in tasks]
     for fold, task in zip(folds, tasks, strict=True):
@@ -148,19 +157,48 @@ def _train_alike(tasks: Sequence[Task]) -> list[Trained]:
         )
         for fold, task in zip(folds, tasks, strict=True)
     ]
+    stacks = list(plan(list(dict.fromkeys(trials)), {DataConfig(): dataset}, draws, workers=jobs))
+    ended = threading.Event()
+
+    def train_one(stack: StackPlan) -> dict[Trial, Trained]:
+        return dict(_train_stack(stack, dataset, draws, (tasks[0].device, ended)))
+
     found: dict[Trial, Trained] = {}
-    for stack in plan(list(dict.fromkeys(trials)), {DataConfig(): dataset}, draws):
-        found.update(_train_stack(stack, dataset, draws, tasks[0].device))
+    for trained in _at_once(train_one, stacks, min(jobs, len(stacks)), ended):
+        found |= trained
     return [found[trial] for trial in trials]
 
 
+def _at_once(
+    work: Callable[[StackPlan], dict[Trial, Trained]], stacks: Sequence[StackPlan], jobs: int, ended: threading.Event
+) -> Iterator[dict[Trial, Trained]]:
+    """Yields what some work on every stack comes to, so many at a time, in threads that share the cores evenly.
+
+    Cores that share one stack wait for each other a dozen times a step. Where one fails or all are to end, `ended` is
+    set, at which the work on the others is to end, too.
+    """
+    if jobs == 1:
+        yield from map(work, stacks)
+        return
+    with own_arithmetic(), shared_cores(jobs) as prepare_thread:
+        pool = ThreadPoolExecutor(jobs, initializer=prepare_thread)
+        try:
+            yield from pool.map(work, stacks)
+        finally:
+            ended.set()
+            pool.shutdown(cancel_futures=True)
+
+
 def _train_stack(
-    stack: StackPlan, dataset: Dataset, draws: Draws, device: DeviceName
+    stack: StackPlan, dataset: Dataset, draws: Draws, where: tuple[DeviceName, threading.Event]
 ) -> Iterator[tuple[Trial, Trained]]:
-    keys = [draws.of(key) for key in stack.draws]
+    """Yields what the trials of a stack come to; `where` are the device, and what is set when it is to end."""
+    keys, (device, ended) = [draws.of(key) for key in stack.draws], where
     for event in train_cells(dataset, stack.cells, keys, checkpoints=stack.epochs, device=device):
         if isinstance(event, Epoch):
             yield from _of_epoch(stack, event)
+        if ended.is_set():
+            return
 
 
 def _of_epoch(stack: StackPlan, epoch: Epoch) -> Iterator[tuple[Trial, Trained]]:

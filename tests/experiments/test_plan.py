@@ -166,6 +166,14 @@ def test_many_workers_get_a_stack_each_and_the_same_trials() -> None:
         assert sorted(map(repr, covered(made))) == sorted(map(repr, trials))
 
 
+def test_stacks_for_several_workers_are_as_large_as_each_other() -> None:
+    sets: dict[DataConfig, Dataset] = {DataConfig(): make_dataset()}
+    trials = Grid(cells=cells(lr=[0.1 * (number + 1) for number in range(15)], batch_size=[4]), seeds=range(5)).trials()
+    for workers, sizes in ((2, [40, 35]), (4, [20, 20, 20, 15]), (30, [3] * 15 + [2] * 15)):
+        made = plan(trials, sets, Draws(sets), workers=workers)
+        assert sorted((stack.size for stack in made), reverse=True) == sizes
+
+
 def test_planning_takes_time_in_proportion_to_the_trials() -> None:
     """Counted in calls, which no busy machine alters."""
     sets: dict[DataConfig, Dataset] = {DataConfig(): make_dataset()}

@@ -1,8 +1,13 @@
+import itertools
+import threading
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_digits
@@ -12,7 +17,8 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mnistfaces.sklearn import Classifier, StackedSearchCV, search
+from mnistfaces.progress import Advanced
+from mnistfaces.sklearn import Classifier, StackedSearchCV, search, tasks
 from mnistfaces.sklearn.tasks import Task, Trained, train_side_by_side
 
 TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
@@ -32,9 +38,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     """Returns the tasks that were trained side by side."""
     seen: list[Task] = []
 
-    def train(tasks: list[Task]) -> list[Trained]:
+    def train(tasks: list[Task], jobs: int) -> list[Trained]:
         seen.extend(tasks)
-        return train_side_by_side(tasks)
+        return train_side_by_side(tasks, jobs)
 
     monkeypatch.setattr(search, "train_side_by_side", train)
     return seen
@@ -71,6 +77,54 @@ def test_a_search_finds_what_grid_search_finds_to_the_last_bit(digits: Digits, t
     assert_equal(ours, theirs)
     assert (ours.predict_proba(digits[0]) == theirs.predict_proba(digits[0])).all()
     assert len(trained) == 3 * len(ours.cv_results_["params"])  # all of them side by side, none alone
+
+
+def test_stacks_that_train_at_a_time_find_the_same_and_share_the_cores(
+    digits: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two wait for each other, so that one after the other would never end."""
+    both, seen, train = threading.Barrier(2, timeout=60), list[tuple[int, str]](), tasks.train_cells
+
+    def watched(*args: Any, **named: Any) -> Iterator[Any]:  # noqa: ANN401  as they are
+        both.wait()
+        threads = torch.get_num_threads()
+        yield from train(*args, **named)
+        both.wait()
+        seen.append((threads, torch.get_float32_matmul_precision()))
+
+    estimator, grid = Classifier(epochs=2), {"lr": [0.01, 0.001], "weight_decay": [0, 0.01]}
+    before = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    torch.set_num_threads(4)
+    torch.set_float32_matmul_precision("high")  # the caller's choice, which is none of the engine's
+    try:
+        with monkeypatch.context() as changed:
+            changed.setattr(tasks, "train_cells", watched)
+            ours = StackedSearchCV(estimator, grid, cv=2, n_jobs=2, refit=False).fit(*digits)
+        assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == (4, "high")
+    finally:
+        torch.set_num_threads(before[0])
+        torch.set_float32_matmul_precision(before[1])
+    assert seen == [(2, "highest")] * 2
+    assert_equal(ours, GridSearchCV(estimator, grid, cv=2, refit=False).fit(*digits))
+
+
+def test_a_stack_that_fails_ends_those_beside_it(digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, went_on = threading.Barrier(2, timeout=60), list[int]()
+
+    def train(*_args: Any, **_named: Any) -> Iterator[Advanced]:  # noqa: ANN401  as they are
+        if both.wait() == 0:
+            raise RuntimeError("out of memory")
+        for step in itertools.count():
+            went_on[:] = [step]
+            yield Advanced(amount=1)
+            assert step < 2000  # 20 s
+            threading.Event().wait(0.01)
+
+    monkeypatch.setattr(tasks, "train_cells", train)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        StackedSearchCV(Classifier(epochs=3), {"lr": [0.01, 0.003]}, cv=2, n_jobs=2).fit(*digits)
+    assert went_on
+    assert went_on[0] < 2000
 
 
 def test_folds_that_shuffle_anew_each_time_are_drawn_once(digits: Digits) -> None:
