@@ -16,7 +16,7 @@ README = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
 
 LAYERS = """
 errors  progress  text  options  display
-config  files  images  statistics
+config  files  images  statistics  isolation
 devices  arrays
 datasets
 fetching  engine  runs  environment  execution

@@ -6,10 +6,6 @@ gradient of the summed cost by W and by b.
 Legend: N images, D inputs, C classes.
 """
 
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,10 +17,10 @@ from numpy.typing import NDArray
 from mnistfaces.arrays import read_npz
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.errors import DataError
+from mnistfaces.isolation import run_apart, scratch_folder
 
 PROGRAM = Path(__file__).with_name("student_process.py")
 SECONDS = 60.0
-PROBLEM_LENGTH = 300
 CLOSE = 1e-6
 """Relative error of an entry up to which it is right."""
 
@@ -145,6 +141,7 @@ def check_function(reference: str, dataset: Dataset, seed: int) -> Verdict:
 
     Raises:
         DataError: the file or function cannot be called; the message says what it raised.
+        FileError: there is no room to work in, or no process can be started.
     """
     near = Problem.of(dataset, seed)
     far = replace(near, W=near.W * FAR_LOGIT)
@@ -219,28 +216,17 @@ def _call(reference: str, near: Problem, far: Problem) -> dict[str, Floats]:
     path = Path(f"{file}.py").resolve()
     if not path.is_file():
         raise DataError(f"there is no file {path}")
-    with tempfile.TemporaryDirectory(prefix="mnf-", ignore_cleanup_errors=True) as folder:
+    with scratch_folder() as folder:
         given: dict[str, Any] = {"x": near.x, "y": near.y, "W0": near.W, "b0": near.b, "W1": far.W, "b1": far.b}
-        np.savez(Path(folder) / "given.npz", **given)
-        return _run([str(path), gradient, cost, folder], reference)
-
-
-def _run(arguments: list[str], reference: str) -> dict[str, Floats]:
-    folder = Path(arguments[-1])
-    quiet: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-P", str(PROGRAM), *arguments]
-    try:
-        done = subprocess.run(command, **quiet, env=environment, timeout=SECONDS, check=False)  # noqa: S603  bounded, as asked
-    except subprocess.TimeoutExpired:
-        raise DataError(f"{reference} had no answer within {SECONDS:g} s") from None
-    problem = folder / "problem.txt"
-    if problem.exists():
-        words = problem.read_bytes()[:PROBLEM_LENGTH].decode(errors="replace").split()
-        raise DataError(f"{reference} raised {' '.join(words)}")
-    if done.returncode != 0:
-        raise DataError(f"{reference} ended its process (exit code {done.returncode})")
-    return dict(read_npz(folder / "found.npz"))
+        np.savez(folder / "given.npz", **given)
+        ending = run_apart(PROGRAM, [str(path), gradient, cost, str(folder)], folder, seconds=SECONDS)
+        if ending.late:
+            raise DataError(f"{reference} had no answer within {SECONDS:g} s")
+        if ending.problem:
+            raise DataError(f"{reference} raised {ending.problem}")
+        if ending.code != 0:
+            raise DataError(f"{reference} ended its process (exit code {ending.code})")
+        return dict(read_npz(folder / "found.npz"))
 
 
 def _shape(array: Floats) -> str:

@@ -199,7 +199,7 @@ def test_mutated_mat_files_are_refused_or_read_unharmed(tiny: TinyMnist, tmp_pat
 def test_many_mutated_mat_files_are_refused_or_read_unharmed(
     tiny: TinyMnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usual: int
 ) -> None:
-    monkeypatch.setattr(matfile.subprocess, "run", forked)
+    monkeypatch.setattr("mnistfaces.isolation.subprocess.run", forked)
     print(fuzz(tiny, tmp_path, tries(usual)))  # noqa: T201  the tier's record
 
 
