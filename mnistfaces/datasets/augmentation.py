@@ -12,6 +12,7 @@ beyond the edge is the edge again. n images, H height, W width, D inputs an imag
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,10 +60,18 @@ def require_images(dataset: Dataset, augment: str | None) -> None:
     """Raises UsageError where images are to be changed that a dataset does not hold, or by more than their size."""
     if augment is None:
         return
-    if dataset.inputs.dtype != np.uint8 or len(dataset.shape) < 2:  # noqa: PLR2004  height and width
+    numbers = (
+        dataset.inputs.dtype != np.uint8 and dataset.kind != "arrays"
+    )  # of arrays it was said that they are images
+    if numbers or len(dataset.shape) < 2:  # noqa: PLR2004  height and width
         raise UsageError(f"--augment changes images: {dataset.name} holds {dataset.shape[0]} features per image")
-    side = min(dataset.shape[:2])
-    for change in read_augment(augment):
+    require_in_sight(augment, dataset.shape)
+
+
+def require_in_sight(augment: str | None, shape: Sequence[int]) -> None:
+    """Raises UsageError where images of a shape, (H, W) or (H, W, 3), are to be moved by more than their size."""
+    side = min(shape[:2])
+    for change in read_augment(augment) if augment else ():
         if change.name == "shift" and change.most >= side:
             raise UsageError(f"--augment {change} moves images of {side} pixels out of sight")
 
@@ -94,7 +103,7 @@ def with_copies(
     require_images(dataset, augment)
     changes = read_augment(augment)
     origin = np.concatenate([train for train, _ in draws for _ in changes])
-    copies = np.empty((len(origin), dataset.inputs.shape[1]), np.uint8)
+    copies = np.empty((len(origin), dataset.inputs.shape[1]), dataset.inputs.dtype)
     trains, done = [], 0
     for train, seed in draws:
         random = np.random.default_rng((seed, AUGMENT_STREAM))
@@ -112,22 +121,25 @@ def with_copies(
 
 
 def _change(
-    dataset: Dataset, images: NDArray[np.int64], change: Change, random: np.random.Generator, out: NDArray[np.uint8]
+    dataset: Dataset, images: NDArray[np.int64], change: Change, random: np.random.Generator, out: NDArray[Any]
 ) -> None:
     """Writes a copy of each image, (n, D)."""
     linear, shift = CHANGES[change.name](len(dataset), change.most, random)
-    pixels = math.prod(dataset.shape[:2])
-    for part in _pieces(len(images), max(1, PIECE_PIXELS // pixels)):
+    for part in _pieces(len(images), max(1, PIECE_PIXELS // math.prod(dataset.shape[:2]))):
         some = images[part]
-        out[part] = warp(dataset.images(some), (linear[some], shift[some])).reshape(len(some), -1)
+        pixels = dataset.inputs[some].reshape(-1, *dataset.shape)
+        out[part] = warp(pixels, (linear[some], shift[some])).reshape(len(some), -1)
 
 
 def _pieces(count: int, size: int) -> Iterator[slice]:
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
-def warp(images: NDArray[np.uint8], maps: Map) -> NDArray[np.uint8]:
-    """Returns each image under its map, between pixels linear, beyond the edge the edge: (n, H, W) or (n, H, W, 3)."""
+def warp(images: NDArray[Any], maps: Map) -> NDArray[Any]:
+    """Returns each image under its map, between pixels linear, beyond the edge the edge: (n, H, W) or (n, H, W, 3).
+
+    Whole numbers are rounded to whole numbers.
+    """
     linear, shift = maps
     height, width = images.shape[1:3]
     places = np.indices((height, width)).reshape(2, -1).T  # (H W, 2)
@@ -139,13 +151,14 @@ def warp(images: NDArray[np.uint8], maps: Map) -> NDArray[np.uint8]:
     part = (found - low)[..., None]  # (n, H W, 2, 1)
     pixels = images.reshape(len(images), height * width, -1)  # (n, H W, 1 or 3)
 
-    def at(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.uint8]:
-        taken: NDArray[np.uint8] = np.take_along_axis(pixels, (rows * width + columns)[..., None], 1)
+    def at(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
+        taken: NDArray[Any] = np.take_along_axis(pixels, (rows * width + columns)[..., None], 1)
         return taken
 
     (top, left), (bottom, right) = (low[..., 0], low[..., 1]), (high[..., 0], high[..., 1])
     down, across = part[:, :, 0], part[:, :, 1]
     above = at(top, left) * (1 - across) + at(top, right) * across
     below = at(bottom, left) * (1 - across) + at(bottom, right) * across
-    made: NDArray[np.uint8] = np.rint(above * (1 - down) + below * down).astype(np.uint8).reshape(images.shape)
-    return made
+    made = above * (1 - down) + below * down
+    made = np.rint(made) if images.dtype.kind == "u" else made
+    return made.astype(images.dtype).reshape(images.shape)

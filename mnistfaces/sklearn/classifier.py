@@ -3,6 +3,7 @@
 Legend: N rows, D inputs, C classes.
 """
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -24,12 +25,14 @@ from mnistfaces.config import (
     Selection,
     TrainConfig,
 )
+from mnistfaces.datasets.augmentation import require_in_sight
 from mnistfaces.errors import UsageError
 from mnistfaces.runs.network import Ensemble, Network
 from mnistfaces.sklearn.tables import Rows, Table
 from mnistfaces.sklearn.tasks import Task, train
 
 FLOATS = [np.float64, np.float32]
+IMAGE_AXES = (2, 3)
 
 
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn brings no types
@@ -60,6 +63,12 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         select: keep the `last` epoch's weights, or those of the `best` loss on rows held out.
         patience: end when the loss on rows held out has not improved for so many epochs, and keep the best; None is
             never.
+        augment: changes of training rows that are images, such as `"mirror,shift:2,rotate:10"`: each adds a copy of
+            every one, mirrored, moved by up to so many pixels or turned by up to so many degrees. Rows that are
+            predicted or held out are not changed.
+        image_shape: (height, width) of such images, or (height, width, 3) with colours; their pixels stand in the rows
+            as `image.ravel()` gives them.
+        refit: once rows held out have chosen the epoch, train all rows up to it.
         ensemble: how many models, which differ in their seeds, answer together by the mean of their probabilities.
         validation_fraction: the rows held out for `select="best"` and for patience, a share of each class.
         dtype: of weights and training, `float32` or `float64`.
@@ -98,6 +107,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         drop_last: bool = FACES_TRAINING.drop_last,
         select: Selection = FACES_TRAINING.select,
         patience: int | None = None,
+        augment: str | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        refit: bool = False,
         ensemble: int = 1,
         validation_fraction: float = 0.2,
         dtype: DtypeName = FACES_TRAINING.dtype,
@@ -119,6 +131,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         self.drop_last = drop_last
         self.select = select
         self.patience = patience
+        self.augment = augment
+        self.image_shape = image_shape
+        self.refit = refit
         self.ensemble = ensemble
         self.validation_fraction = validation_fraction
         self.dtype = dtype
@@ -165,14 +180,15 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         Raises:
             ValueError: a parameter cannot be meant.
         """
+        shape = self._shape(rows.table.inputs.shape[1])
         try:
             config = self._config()
+            require_in_sight(config.augment, shape)
         except UsageError as error:
             raise ValueError(str(error)) from error
         seed = self._seed()
-        return Task(
-            config=config, rows=rows, validation=self._validation(rows.labels, seed), seed=seed, device=self.device
-        )
+        held = self._validation(rows.labels, seed)
+        return Task(config=config, rows=rows, validation=held, seed=seed, device=self.device, shape=shape)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Returns the probability of every class for rows (N, D), (N, C)."""
@@ -190,6 +206,24 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
     def _config(self) -> TrainConfig:
         names = set(vars(TrainConfig())) & set(self.get_params(deep=False))
         return TrainConfig(**{name: getattr(self, name) for name in names})
+
+    def _shape(self, inputs: int) -> tuple[int, ...]:
+        """Returns the shape of a row; of what is not said to be an image (D,)."""
+        if self.image_shape is None:
+            if self.augment is not None:
+                raise ValueError(
+                    "augment changes images: say how they lie in the rows, image_shape=(height, width) or "
+                    f"(height, width, 3), of {inputs} numbers in all"
+                )
+            return (inputs,)
+        shape = tuple(self.image_shape) if isinstance(self.image_shape, tuple | list) else ()
+        whole = all(isinstance(size, int | np.integer) and size > 0 for size in shape)
+        if not (whole and len(shape) in IMAGE_AXES and shape[2:] in ((), (3,)) and math.prod(shape) == inputs):
+            raise ValueError(
+                f"image_shape must be (height, width) or (height, width, 3), of {inputs} numbers in all, "
+                f"not {self.image_shape!r}"
+            )
+        return shape
 
     def _seed(self) -> int:
         if isinstance(self.random_state, int | np.integer):

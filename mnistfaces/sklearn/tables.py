@@ -69,6 +69,13 @@ class Rows:
         inputs = self.table.inputs
         return inputs.shape[1], inputs.dtype, self.table.weights is None, tuple(self.classes.tolist())
 
+    def alone(self) -> "Rows":
+        """Returns the same rows in a table of their own."""
+        table, places = self.table, self.places
+        weights = None if table.weights is None else table.weights[places]
+        own = Table(inputs=table.inputs[places], labels=table.labels[places], weights=weights)
+        return Rows(table=own, places=np.arange(len(places)), classes=self.classes)
+
     def same_as(self, other: "Rows") -> bool:
         """Returns whether other rows are the same to the last bit, in the same order, and count the same."""
         if self.kind != other.kind or len(self.places) != len(other.places):

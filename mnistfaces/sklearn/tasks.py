@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class Task:
         validation: (N,) bool, the rows that choose the epoch and train nothing.
         seed: of the initial weights and the order of minibatches.
         device: where to compute.
+        shape: (H, W) or (H, W, 3) of rows that are images; (D,) of others.
     """
 
     config: TrainConfig
@@ -46,11 +47,27 @@ class Task:
     validation: NDArray[np.bool_]
     seed: int
     device: DeviceName
+    shape: tuple[int, ...]
 
     @property
     def key(self) -> Hashable:
         """Returns what decides what comes out, beside the rows."""
-        return self.config, self.seed, self.device, self.validation.tobytes()
+        return self.config, self.seed, self.device, self.validation.tobytes(), self.shape
+
+    @property
+    def kind(self) -> Hashable:
+        """Returns what tasks that train side by side have in common: where images are changed, their rows as well."""
+        changed = id(self.rows) if self.config.augment else None
+        return self.rows.kind, self.device, self.config.model in CLOSED, self.shape, changed
+
+    def choosing(self) -> "Task":
+        """Returns the task that chooses the epoch, before the rows held out train, too."""
+        return replace(self, config=self.config.with_(refit=False))
+
+    def refitted(self, chosen: "Trained") -> "Task":
+        """Returns the task that trains all rows up to the chosen epoch."""
+        config = self.config.refitted(chosen.best_epoch).with_(refit=False)
+        return replace(self, config=config, validation=np.zeros_like(self.validation))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +79,7 @@ class Trained:
             None where the training diverged.
         status: how it ended.
         epochs: passes over the training rows.
+        best_epoch: that of the lowest loss on rows held out; None where the last is kept.
         curve: epochs and the mean training loss after each, in nats per row; empty unless it was asked for.
         seconds: of training; of a stack, this model's share.
     """
@@ -69,6 +87,7 @@ class Trained:
     weights: Mapping[str, NDArray[Any]] | None
     status: Status
     epochs: int
+    best_epoch: int | None
     curve: Sequence[tuple[int, float]]
     seconds: float
 
@@ -112,6 +131,10 @@ def train(task: Task) -> Trained:
     """Trains one model, or finds it among those that were prepared."""
     if (found := _PREPARED.get().find(task)) is not None:
         return found
+    if task.config.refit:
+        task = task.refitted(train(task.choosing()))
+    if task.config.augment:
+        task = replace(task, rows=task.rows.alone())
     every = max(1, task.config.epochs // CURVE_POINTS)
     draw = Draw(split=_split(task, 0), seed=task.seed)
     events = train_cells(_dataset([task]), [task.config], [draw], every=every, device=task.device)
@@ -127,13 +150,18 @@ def train_side_by_side(tasks: Sequence[Task], jobs: int = 1) -> list[Trained]:
         tasks: what to train.
         jobs: how many stacks train at a time, on the processor; on a GPU it is always one.
     """
+    choosing = [task.choosing() for task in tasks if task.config.refit]
+    chosen = iter(train_side_by_side(choosing, jobs) if choosing else ())
+    tasks = [task.refitted(next(chosen)) if task.config.refit else task for task in tasks]
     found: dict[int, Trained] = {}
     alike: dict[Hashable, list[int]] = {}
     for number, task in enumerate(tasks):
-        kind = task.rows.kind, task.device, task.config.model in CLOSED
-        alike.setdefault(kind, []).append(number)
+        alike.setdefault(task.kind, []).append(number)
     for numbers in alike.values():
         members = [tasks[number] for number in numbers]
+        if members[0].config.augment:
+            rows = members[0].rows.alone()
+            members = [replace(task, rows=rows) for task in members]
         found |= zip(numbers, _train_alike(members, jobs if members[0].device == "cpu" else 1), strict=True)
     return [found[number] for number in range(len(tasks))]
 
@@ -212,6 +240,7 @@ def _trained(measure: Measure, curve: Sequence[tuple[int, float]], size: int) ->
         weights=measure.weights,
         status=measure.status,
         epochs=measure.epoch,
+        best_epoch=measure.best_epoch,
         curve=curve,
         seconds=measure.seconds / size,
     )
@@ -262,7 +291,7 @@ def _dataset(tasks: Sequence[Task]) -> Dataset:
         labels=np.searchsorted(classes, labels).clip(max=len(classes) - 1),  # a label that no task has is no matter
         classes=tuple(map(str, range(len(classes)))),
         ids=np.arange(len(labels)).astype(str),
-        shape=(inputs.shape[1],),
+        shape=tasks[0].shape,
         groups=_alike(inputs) if tasks[0].config.model in CLOSED else np.arange(len(labels)),
         given_test=np.zeros(len(labels), bool),
         fingerprint="",
