@@ -182,6 +182,10 @@ def resolution(more: int, *_: object) -> object:
     return FacesRequest(variants=(Variant(LARGEST_RES + more, color=False),))
 
 
+def least_asked_of_a_fetch(more: int, *_: object) -> object:
+    return FacesRequest(jobs=1 - more) and FacesRequest(limit=1) and FacesRequest(archive_interval_s=0)
+
+
 def whole_number(more: int, *_: object) -> object:
     return problem_of(LARGEST - 1 + more, int) is None
 
@@ -215,6 +219,7 @@ CASES: tuple[Case, ...] = (
     folds_of_a_sweep,
     shards,
     resolution,
+    least_asked_of_a_fetch,
     whole_number,
     name,
 )

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from mnistfaces.experiments.train import load_history, open_training, train_and_
 from mnistfaces.experiments.trials import Cell, Trial
 from mnistfaces.files.locks import Holder, Lease
 from mnistfaces.files.seals import seal
+from mnistfaces.runs.configuration import read_config
 from mnistfaces.runs.folder import LOOKS, RunFolder
+from mnistfaces.runs.removal import remove
 from mnistfaces.runs.runs import HISTORY, Run, find_runs, load_run
 
 DIGITS = sample_of(8)
@@ -189,6 +192,33 @@ def test_a_folder_that_is_held_for_a_moment_is_not_said_to_be_in_use(
     with RunFolder({"command": "x"}, [], out=tmp_path) as folder:
         notes = [note.message for note in folder.claim(part)]
     assert sum("waiting" in note for note in notes) == len(notes) == told
+
+
+def test_what_cannot_be_set_aside_is_named_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text("{")
+
+    def refuse(path: Path, _target: Path) -> Path:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    folder = RunFolder({"command": "x"}, ["a.npz"], out=tmp_path, force=True)
+    with folder, pytest.raises(FileError, match=re.escape(f"cannot move {tmp_path / 'config.json'}: Permission")):
+        list(folder.claim())
+    assert (tmp_path / "config.json").read_text() == "{"
+
+
+@pytest.mark.parametrize("lock", [".lock", ".lock-1"])
+def test_a_run_that_a_process_has_taken_since_it_was_listed_is_not_removed(tmp_path: Path, lock: str) -> None:
+    folder = train(tmp_path / "run")
+    config = read_config(folder.path)
+    lease = Lease(folder.path / lock)
+    assert lease.take() is None
+    with pytest.raises(RunError, match="in use by process"):
+        remove(folder.path, config)
+    lease.release()
+    assert load_run(folder.path).weights()
+    assert remove(folder.path, config) == []
+    assert not folder.path.exists()
 
 
 def test_a_process_that_waits_does_not_stand_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
