@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 import typer
 from rude_server import RudeServer, picture, reply, send
 
@@ -118,9 +119,8 @@ def unpacked_rows(more: int, folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 
 def matlab_file(more: int, folder: Path, patch: pytest.MonkeyPatch) -> object:
-    (folder / "a.mat").write_bytes(b"x" * 10)
-    patch.setattr(matfile, "SIZE_LIMIT", 10 - more)
-    patch.setattr(matfile, "_parse", lambda *_: {"read": True})
+    scipy.io.savemat(folder / "a.mat", {"a": np.ones(3)})
+    patch.setattr(matfile, "SIZE_LIMIT", (folder / "a.mat").stat().st_size - more)
     return matfile.read_mat(folder / "a.mat", ["a"])
 
 
