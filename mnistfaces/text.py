@@ -70,7 +70,9 @@ def wrapped(pieces: Iterable[str], width: int, *, indent: str = "", end: str = "
     return [f"{line}{end}" for line in lines[:-1]] + lines[-1:]
 
 
-def nearest(word: str, names: Sequence[str], meanings: Mapping[str, str] | None = None) -> str | None:
+def nearest(
+    word: str, names: Sequence[str], meanings: Mapping[str, str] | None = None, *, cutoff: float = 0.7
+) -> str | None:
     """Returns the name that a word was most likely meant for, or None where none is near.
 
     Args:
@@ -78,14 +80,18 @@ def nearest(word: str, names: Sequence[str], meanings: Mapping[str, str] | None 
         names: that there are.
         meanings: other words for names, as people know them from elsewhere; those for names that are not here are
             passed over.
+        cutoff: how like a name the word must be, from 0 to 1. The hyphens before an option make nothing alike.
     """
     import difflib
 
     known = {other: name for other, name in (meanings or {}).items() if name in names}
-    spelled = {name.lower(): name for name in (*known, *names)}
-    found = difflib.get_close_matches(word.lower(), spelled, n=1, cutoff=0.7)
-    if not found:
-        swapped = [name for name in names if sorted(name.lower()) == sorted(word.lower())]
-        longer = [name for name in names if len(word) > 2 and name.startswith(word.lower())]  # noqa: PLR2004  two letters begin too much
-        return next(iter([*swapped, *longer]), None)
-    return known.get(spelled[found[0]], spelled[found[0]])
+    if word in known or word.lower() in known:
+        return known.get(word) or known[word.lower()]
+    bare = word.lower().lstrip("-")
+    spelled = {other.lower().lstrip("-"): name for other, name in (*known.items(), *zip(names, names, strict=True))}
+    found = difflib.get_close_matches(bare, [name for name in spelled if len(name) > 1], n=1, cutoff=cutoff)
+    if found:
+        return spelled[found[0]]
+    swapped = [name for name in names if sorted(name.lower()) == sorted(word.lower())]
+    longer = [name for name in names if len(bare) > 2 and name.lower().lstrip("-").startswith(bare)]  # noqa: PLR2004  two letters begin too much
+    return next(iter([*swapped, *longer]), None)

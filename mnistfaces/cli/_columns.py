@@ -21,6 +21,7 @@ class Column:
             table of several rows, and a `result` stays in the table.
         number: set flush right, never broken; the words of other cells may stand on several lines.
         rank: of columns that do not fit the window those of the highest rank go first, of equal ones the rightmost.
+        within: what the column is a part of, such as the place in a plane; parts of one thing stay or go together.
     """
 
     title: str
@@ -28,16 +29,19 @@ class Column:
     role: Role = "fact"
     number: bool = True
     rank: int = 1
+    within: str = ""
 
 
-def text(field: str, title: str | None = None, *, role: Role = "fact", rank: int = 1) -> Column:
+def text(field: str, title: str | None = None, *, role: Role = "fact", rank: int = 1, within: str = "") -> Column:
     """Returns a column that shows a field as it is."""
-    return Column(title or field, lambda row: plain(row.get(field)), role, number=False, rank=rank)
+    return Column(title or field, lambda row: plain(row.get(field)), role, number=False, rank=rank, within=within)
 
 
-def number(field: str, title: str | None = None, *, digits: int = 4, role: Role = "fact", rank: int = 1) -> Column:
+def number(
+    field: str, title: str | None = None, *, digits: int = 4, role: Role = "fact", rank: int = 1, within: str = ""
+) -> Column:
     """Returns a column that shows a number, rounded to `digits` significant digits."""
-    return Column(title or field, lambda row: _significant(row.get(field), digits), role, rank=rank)
+    return Column(title or field, lambda row: _significant(row.get(field), digits), role, rank=rank, within=within)
 
 
 def percent(field: str, title: str, low: str = "", high: str = "", *, rank: int = 1) -> Column:

@@ -19,8 +19,8 @@ def _verdict(row: Row) -> str:
 
 
 COLUMNS: tuple[Column, ...] = (
-    text("a"),
-    text("b"),
+    text("a", within="pair"),
+    text("b", within="pair"),
     percent("difference", "a - b [95 %]", "low", "high"),
     number("p", digits=2, role="result", rank=2),
     number("n", "images", rank=3),

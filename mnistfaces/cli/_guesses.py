@@ -1,181 +1,78 @@
-"""What was meant: the nearest command, option or value for what was mistyped, or is called otherwise elsewhere."""
+"""What was meant: the nearest command, option or value for what was mistyped, or is called otherwise elsewhere.
+
+Each of the functions in ANSWERS knows one kind of mistake by the message that refuses it, and returns what to say
+instead; None where it is another kind.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
-from mnistfaces.cli._output import Format
-from mnistfaces.text import is_number, nearest
+from mnistfaces.cli._misread import misread
+from mnistfaces.cli._synonyms import COMMANDS, OPTIONS, VALUES
+from mnistfaces.experiments.trials import OPTIONS as DECLARED
+from mnistfaces.text import nearest
 
-COMMANDS = {
-    "bench": "env",
-    "check": "gradcheck",
-    "classify": "predict",
-    "descend": "trajectory",
-    "doctor": "env",
-    "download": "fetch",
-    "eval": "evaluate",
-    "extract": "extract-features",
-    "facescrub": "faces",
-    "fashion-mnist": "fashion",
-    "features": "extract-features",
-    "fit": "train",
-    "get": "fetch",
-    "grid": "sweep",
-    "grid-search": "sweep",
-    "info": "env",
-    "kmnist": "kuzushiji",
-    "list": "runs",
-    "ls": "runs",
-    "mnist": "digits",
-    "path": "trajectory",
-    "plot": "samples",
-    "score": "evaluate",
-    "search": "sweep",
-    "show": "samples",
-    "surface": "contour",
-    "test": "evaluate",
-    "tune": "sweep",
-    "weights": "visualize-weights",
-}
-"""Other words for commands, as other programs have them."""
+LIKE_A_VALUE = 0.8
+"""Likeness from which a value is a slip of the pen: gelu is none for relu."""
 
-OPTIONS = {
-    "--act": "--activation",
-    "--actors": "--actor",
-    "--alpha": "--weight-decay",
-    "--augmentation": "--augment",
-    "--batch": "--batch-size",
-    "--beta": "--momentum",
-    "--bs": "--batch-size",
-    "--classes": "--class",
-    "--cv": "--folds",
-    "--dest": "--out",
-    "--early-stop": "--patience",
-    "--early-stopping": "--patience",
-    "--eta": "--lr",
-    "--fig": "--plot",
-    "--figure": "--plot",
-    "--gpu": "--device",
-    "--grayscale": "--gray",
-    "--grey": "--gray",
-    "--hidden-units": "--hidden",
-    "--iters": "--iterations",
-    "--l2": "--weight-decay",
-    "--layer-sizes": "--hidden",
-    "--layers": "--hidden",
-    "--learning-rate": "--lr",
-    "--max-iter": "--epochs",
-    "--n-jobs": "--jobs",
-    "--network": "--model",
-    "--neurons": "--hidden",
-    "--num-epochs": "--epochs",
-    "--opt": "--optimizer",
-    "--output": "--out",
-    "--output-dir": "--out",
-    "--overwrite": "--force",
-    "--processes": "--jobs",
-    "--random-state": "--seed",
-    "--repeats": "--seeds",
-    "--resolution": "--res",
-    "--save": "--plot",
-    "--size": "--res",
-    "--solver": "--optimizer",
-    "--trials": "--seeds",
-    "--units": "--hidden",
-    "--wd": "--weight-decay",
-    "--workers": "--jobs",
-}
-"""Other spellings of options."""
-
-VALUES = {
-    "average": "mean",
-    "avg": "mean",
-    "cuda:0": "cuda",
-    "gpu": "cuda",
-    "jsonl": "ndjson",
-    "linear": "softmax",
-    "logistic": "softmax",
-    "markdown": "md",
-    "network": "mlp",
-    "neural": "mlp",
-    "momentum": "gd",
-    "nn": "mlp",
-    "rbf": "kernel",
-    "sgd": "gd",
-    "tex": "latex",
-    "tsv": "csv",
-}
-"""Other words for values."""
+ONE_LETTER = 2
+"""Length of an option of one letter."""
 
 NAMES = re.compile(r"[\w.:+-]+")
 DIGITS = re.compile(r"\d+")
-NO_COMMAND = re.compile(r"No such command '(.*?)'\.")
+COMMA = re.compile(r"0,\d+")
+OUT_OF_BOUNDS = re.compile(r"Input should be (greater|less) than or equal to (\S+)")
+NO_COMMAND = re.compile(r"No such command '(.*?)'")
 NO_OPTION = re.compile(r"No such option: (\S+)")
 NO_CHOICE = re.compile(r"'([^']*)' is not one of (.+)")
-NO_NUMBER = re.compile(r"Invalid value for '?(--[\w-]+)'?: Input should be a valid (integer|number)")
-NO_VALUE = re.compile(r"unexpected extra argument|no dataset|No such command")
+NO_DATASET = re.compile(r"no dataset '(.*?)'")
+TOO_MUCH = re.compile(r"unexpected extra arguments? ?(?:\(s\) )?\((.*)\)")
 
 
-def explain(message: str, context: Any, words: Sequence[str]) -> str:  # noqa: ANN401  Click's context, or None
+def explain(message: str, context: Any, words: Sequence[str]) -> str:  # noqa: ANN401  Click's context
     """Returns what is wrong with a command line, and what was most likely meant.
 
     Args:
         message: as Click, or a reader of ours, words it.
-        context: of the command that refused, where it is known.
+        context: of the command that refused.
         words: of the command line, without the program's name.
     """
     message = message.removesuffix(".").replace("Value error, ", "")
-    if NO_VALUE.search(message) and (meant := _spread_list(words) or _without_dashes(context, words)):
-        return meant
-    if context is not None and (found := NO_COMMAND.search(f"{message}.")):
-        return f"No such command {found[1]!r}{_command(found[1], context, words)}"
-    if context is not None and (found := NO_OPTION.search(message)):
-        return f"No such option: {found[1]}{_option(found[1], context, words)}"
-    if found := NO_CHOICE.search(message):
-        return message + _value(found[1], NAMES.findall(found[2]))
-    if found := NO_NUMBER.search(message):
-        return f"Invalid value for {found[1]}: {_number(found[1], found[2], words)}"
-    return message
+    message = OUT_OF_BOUNDS.sub(lambda it: f"must be at {'least' if it[1] == 'greater' else 'most'} {it[2]}", message)
+    answers = (answer(message, context, words) for answer in ANSWERS)
+    return next((said for said in answers if said is not None), message)
 
 
-def _spread_list(words: Sequence[str]) -> str | None:
-    """Returns how a list is typed, where an option is followed by several values."""
-    for place, word in enumerate(words):
-        values = []
-        for value in words[place + 1 :]:
-            if not is_number(value.strip(",")):
-                break
-            values.append(value.strip(","))
-        if word.startswith("--") and "=" not in word and len(values) > 1:
-            return f"{word} {' '.join(values)}: a list is {','.join(values)}"
-    return None
-
-
-def _without_dashes(context: Any, words: Sequence[str]) -> str | None:  # noqa: ANN401  Click's context, or None
-    """Returns how an option is typed, where one is given as `lr=0.1`."""
-    flags = [] if context is None else _flags(context.command)
+def context_of(words: Sequence[str], group: Any) -> Any:  # noqa: ANN401  Click's command and context
+    """Returns the context of the command that some words ask for, as far as they name one."""
+    context = group.context_class(group, info_name="mnf")
     for word in words:
-        name, equals, value = word.partition("=")
-        if equals and (flag := nearest(f"--{name.replace('_', '-')}", flags, OPTIONS)) and not word.startswith("-"):
-            return f"{word}: did you mean {flag} {value}?"
+        command = getattr(context.command, "commands", {}).get(word)
+        if command is None:
+            break
+        context = command.context_class(command, info_name=word, parent=context)
+    return context
+
+
+def _decimal_comma(message: str, context: Any, words: Sequence[str]) -> str | None:  # noqa: ANN401, ARG001  Click's context
+    """Returns how a fraction is typed, where a list of 0 and another number was refused."""
+    for option, value in pairwise(_apart(words)):
+        if option.startswith("--") and COMMA.fullmatch(value) and (option in message or "these lists" in message):
+            return f"{message}: a fraction is typed with a point, as in {option} {value.replace(',', '.')}"
     return None
 
 
-def _value(word: str, choices: Sequence[str]) -> str:
-    meant = nearest(word, choices, VALUES)
-    if meant is None or (word.lower() not in VALUES and DIGITS.findall(word) != DIGITS.findall(meant)):
-        return ""  # float16 is no slip of the pen for float64
-    return f": did you mean {meant}?"
+def _apart(words: Sequence[str]) -> list[str]:
+    """Returns words with `--option=value` as two."""
+    return [piece for word in words for piece in (word.split("=", 1) if word.startswith("--") else [word])]
 
 
-def _number(flag: str, kind: str, words: Sequence[str]) -> str:
-    """Returns what is wrong with the value of an option that takes one number."""
-    typed = next((word for before, word in pairwise(words) if before == flag), "")
-    typed = typed or next((word.partition("=")[2] for word in words if word.startswith(f"{flag}=")), "")
-    what = "a whole number" if kind == "integer" else "a number"
-    return f"{typed!r} is not {what}{'; it takes one, no list' if ',' in typed else ''}"
+def _no_command(message: str, context: Any, words: Sequence[str]) -> str | None:  # noqa: ANN401  Click's context
+    if (found := NO_COMMAND.search(message)) is None:
+        return None
+    return f"No such command {found[1]!r}{_command(found[1], context, words)}"
 
 
 def _command(word: str, context: Any, words: Sequence[str]) -> str:  # noqa: ANN401  Click's context
@@ -185,26 +82,35 @@ def _command(word: str, context: Any, words: Sequence[str]) -> str:  # noqa: ANN
     if word == "help":
         after = words[words.index(word) + 1 :]
         return f": {' '.join([context.command_path, *(name for name in after if name in names), '--help'])}"
-    if context.parent is None and word in datasets.NAMES:
-        return f": a command comes before its dataset: mnf train {word}"
+    dataset = datasets.OTHER_NAMES.get(word.lower(), word)
+    if context.parent is None and dataset in datasets.NAMES:
+        return f": a command comes before its dataset: mnf train {dataset}"
     meant = nearest(word, names, COMMANDS) or nearest(f"--{word}", _flags(context.command))
     return f": did you mean {context.command_path} {meant}?" if meant else ""
 
 
+def _no_option(message: str, context: Any, words: Sequence[str]) -> str | None:  # noqa: ANN401  Click's context
+    if (found := NO_OPTION.search(message)) is None:
+        return None
+    return f"No such option: {found[1]}{_option(found[1], context, words)}"
+
+
 def _option(flag: str, context: Any, words: Sequence[str]) -> str:  # noqa: ANN401  Click's context
     if not flag.startswith("--"):  # -lr is read as the letters l and r
-        flag = next((f"-{word}" for word in words if word.startswith(flag) and not word.startswith("--")), flag)
+        whole = next((word for word in words if word.startswith(flag) and not word.startswith("--")), flag)
+        whole = whole.partition("=")[0]
+        flag = whole if len(whole) == ONE_LETTER else f"-{whole}"
     own = _flags(context.command)
     root = context.find_root()
     takers = [f"{root.info_name} {name}" for name, one in _commands(root.command) if flag in _flags(one)]
     if takers and context.parent is None:
         return f": options come after the command, as in {takers[0]} {flag}"
-    if "--format" in own and flag.removeprefix("--") in get_args(Format):
-        return f": did you mean --format {flag.removeprefix('--')}?"
+    if chooser := _choosers(context.command).get(flag.removeprefix("--")):
+        return f": did you mean {chooser} {flag.removeprefix('--')}?"
     for one in context.command.params:
         if one.param_type_name == "argument" and one.name.rstrip("s") == flag.removeprefix("--").rstrip("s"):
             return f": {one.name} stands without an option's name, as in {context.command_path} {_after(flag, words)}"
-    meant = nearest(flag, own, OPTIONS)
+    meant = nearest(flag, [*own, "--help"], OPTIONS)
     elsewhere = f"{flag} is an option of {_listed(takers)}" if takers and flag not in own else ""
     said = " ".join(filter(None, [f"did you mean {meant}?" if meant else "", elsewhere]))
     return f": {said}" if said else ""
@@ -219,15 +125,64 @@ def _after(flag: str, words: Sequence[str]) -> str:
     return "…"
 
 
-def command_of(words: Sequence[str], group: Any) -> str:  # noqa: ANN401  Click's command
-    """Returns the command that some words ask for, as far as they name one."""
-    path = ["mnf"]
-    for word in words:
-        group = getattr(group, "commands", {}).get(word)
-        if group is None:
-            break
-        path.append(word)
-    return " ".join(path)
+def _too_much(message: str, context: Any, words: Sequence[str]) -> str | None:  # noqa: ANN401, ARG001  Click's context
+    if (found := TOO_MUCH.search(message)) is None:
+        return None
+    arguments = [one for one in context.command.params if one.param_type_name == "argument"]
+    taken = [piece for one in arguments for piece in one.get_usage_pieces(context)]
+    extra = found[1].split(" ")
+    shown = " ".join(extra[:3]) + (" …" if len(extra) > 3 else "")  # noqa: PLR2004  a glob can be a thousand
+    what = f"no more than {' '.join(taken)}" if taken else "options only"
+    return f"{context.command_path} takes {what}: {shown!r} is too much"
+
+
+def _no_dataset(message: str, context: Any, words: Sequence[str]) -> str | None:  # noqa: ANN401, ARG001  Click's context
+    """Returns why a shell's spelling of a path is none."""
+    if (found := NO_DATASET.search(message)) is None:
+        return None
+    why = ""
+    if re.match("[A-Za-z]:", found[1]):
+        why = " (a path with backslashes stands in quotes)"
+    elif found[1].startswith("~"):
+        why = " (~ is your home only where it stands without quotes)"
+    elif {*found[1]} & {"*", "?"}:
+        why = " (a dataset is one folder or file, not a pattern)"
+    return message.replace(found[0], f"{found[0]}{why}", 1)
+
+
+def _no_choice(message: str, context: Any, words: Sequence[str]) -> str | None:  # noqa: ANN401, ARG001  Click's context
+    if (found := NO_CHOICE.search(message)) is None:
+        return None
+    word, choices = found[1], NAMES.findall(found[2])
+    meant = VALUES.get(word.lower())
+    if meant not in choices:
+        meant = nearest(word, choices, cutoff=LIKE_A_VALUE)
+        if meant is None and (flag := _choosers(context.command).get(word)):
+            return f"{message}: did you mean {flag} {word}?"
+        if meant is None or DIGITS.findall(word) != DIGITS.findall(meant):
+            return message  # float16 is no slip of the pen for float64
+    return f"{message}: did you mean {meant}?"
+
+
+ANSWERS = (_decimal_comma, misread, _no_command, _no_option, _too_much, _no_dataset, _no_choice)
+
+
+def _choosers(command: Any) -> dict[str, str]:  # noqa: ANN401  Click's command
+    """Returns for each name that an option of a command takes the option."""
+    taking = {}
+    for one in command.params:
+        for flag in [flag for flag in one.opts if flag.startswith("--")][:1]:
+            taking.update(dict.fromkeys(_names(one), flag))
+    return taking
+
+
+def _names(one: Any) -> tuple[str, ...]:  # noqa: ANN401  Click's parameter
+    """Returns the closed names that an option takes."""
+    if one.name in DECLARED:
+        return DECLARED[one.name].choices
+    if (told := getattr(one, "type_descriptor", None)) is not None:  # of a Typer that has no Click
+        return get_args(told.annotation) if get_origin(told.annotation) is Literal else ()
+    return tuple(getattr(one.type, "choices", ()))
 
 
 def _commands(group: Any) -> Iterable[tuple[str, Any]]:  # noqa: ANN401  Click's command

@@ -10,9 +10,25 @@ import typer
 from mnistfaces.config import MOST_TRIALS, read_hidden
 from mnistfaces.errors import UsageError
 from mnistfaces.options import Option
+from mnistfaces.text import is_number
 
+SPACED = ("log:", "lin:")
 BRACKETS = ("[", "]", "(", ")", "{", "}")
 
+_SPACED = "evenly spaced ones are log:FIRST:LAST:COUNT or lin:FIRST:LAST:COUNT"
+
+ELSEWHERE = (
+    (re.compile(r":|\.\.|^range|\d-\d"), _SPACED),
+    (re.compile(r"\d[;|\s]+\S*\d"), "a list is 0.1,0.01"),
+    (re.compile(r"\d\s*%"), "a hundredth is 0.01"),
+    (re.compile(r"\d(\^|\*\*)"), "a thousandth is 1e-3"),
+    (re.compile(r"\d/\d"), "a tenth is 0.1"),
+    (re.compile("[\u2010-\u2015\u2212]"), "a minus is a hyphen"),
+    (re.compile(r"\d,\d"), "a decimal point is wanted"),
+)
+"""How numbers are typed elsewhere, and how here."""
+
+_POINTS = re.compile(r"\d{1,3}(\.\d{3})+")
 _DIGITS = re.compile("[+-]?[0-9]{1,30}")
 
 
@@ -39,7 +55,7 @@ def _values(option: Option, piece: str) -> Sequence[Any]:
         return (piece,)
     if option.kind == "name":
         raise typer.BadParameter(f"{piece!r} is not one of {', '.join(option.choices)}", param_hint=option.spelled)
-    if option.kind == "layers" and "x" in piece:
+    if option.kind == "layers" and ("x" in piece or not (is_number(piece) or piece.startswith(SPACED))):
         return (_layers(piece, option.spelled),)
     return (read_floats if option.kind == "number" else read_integers)([piece], option.spelled)
 
@@ -53,7 +69,7 @@ def read_floats(tokens: Sequence[str], option: str) -> tuple[float, ...]:
     values: list[float] = []
     for token in _pieces(tokens):
         kind, _, rest = token.partition(":")
-        values += _spaced(kind, rest, token, option) if kind in ("log", "lin") else [_number(token, token, option)]
+        values += _spaced(kind, rest, token, option) if f"{kind}:" in SPACED else [_number(token, token, option)]
     return _distinct(values, option)
 
 
@@ -82,6 +98,10 @@ def read_integers(tokens: Sequence[str], option: str) -> tuple[int, ...]:
         if _DIGITS.fullmatch(piece):  # every digit counts, also where a float would round
             values.append(int(piece))
             continue
+        if _POINTS.fullmatch(piece):
+            raise typer.BadParameter(
+                f"{piece!r} can mean {piece.replace('.', '')} or {float(piece):g}", param_hint=option
+            )
         for value in read_floats([piece], option):
             if value != int(value):
                 raise typer.BadParameter(f"{value:g} is not a whole number", param_hint=option)
@@ -115,17 +135,15 @@ def _number(piece: str, token: str, option: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         within = "" if piece == token else f" in {token!r}"
-        raise typer.BadParameter(f"{piece!r}{within} is not a number{_meant(piece)}", param_hint=option)
+        raise typer.BadParameter(f"{piece!r}{within} is not a number{meant_number(piece)}", param_hint=option)
     return value
 
 
-def _meant(piece: str) -> str:
-    """Returns how a list is typed that was typed as elsewhere; "" where none was meant."""
+def meant_number(piece: str) -> str:
+    """Returns how a number or a list is typed that was typed as elsewhere; "" where none was meant."""
     if piece[:1] in BRACKETS or piece[-1:] in BRACKETS:
         return "; a list is 0.1,0.01, without brackets"
-    if ":" in piece:
-        return "; evenly spaced ones are log:FIRST:LAST:COUNT or lin:FIRST:LAST:COUNT"
-    return ""
+    return next((f"; {meant}" for pattern, meant in ELSEWHERE if pattern.search(piece)), "")
 
 
 def _spaced(kind: str, rest: str, token: str, option: str) -> list[float]:

@@ -32,7 +32,7 @@ def _shown(field: str) -> Column:
 
         return show_value(str(row["quantity"]), row[field])
 
-    return Column(field, cell)
+    return Column(field, cell, within="value")
 
 
 def _difference(row: Row) -> str:

@@ -1,7 +1,8 @@
 """Tables for people: in the window of a terminal, as Markdown, as LaTeX.
 
 A table never breaks a number or a path. Where the window is too narrow for all columns, those that matter least are
-left out and named below; where it is too narrow for two, every row becomes lines of key and value.
+left out and named below, parts of one thing together; where it is too narrow for two, every row becomes lines of key
+and value.
 """
 
 import re
@@ -119,18 +120,27 @@ def _padded(text: str, width: int) -> str:
 def _fitting(table: Table, width: int) -> list[int]:
     """Returns the places of the columns that fit, in order: the first column stays longest.
 
-    A wide column may have to go where a narrower one of a higher rank still fits.
+    Columns that are parts of one thing stay or go together. Wide ones may have to go where narrower ones of a higher
+    rank still fit.
     """
-    kept = list(range(len(table.columns)))
-    least = [_least(table, place) for place in kept]
-    gone: list[int] = []
-    while kept and sum(least[place] for place in kept) + GAP * (len(kept) - 1) > width:
-        gone.append(max(kept, key=lambda place: (table.columns[place].rank, place)))
+    units: dict[object, list[int]] = {}
+    for place, column in enumerate(table.columns):
+        units.setdefault(column.within or place, []).append(place)
+    kept = list(units.values())
+    gone: list[list[int]] = []
+    while kept and _width(table, kept) > width:
+        gone.append(max(kept, key=lambda unit: (max(table.columns[place].rank for place in unit), unit)))
         kept.remove(gone[-1])
-    for place in reversed(gone):
-        if len(kept) > 1 and sum(least[place] for place in (*kept, place)) + GAP * len(kept) <= width:
-            kept.append(place)
-    return sorted(kept)
+    for unit in reversed(gone):
+        if sum(map(len, kept)) > 1 and _width(table, [*kept, unit]) <= width:
+            kept.append(unit)
+    return sorted(place for unit in kept for place in unit)
+
+
+def _width(table: Table, units: Sequence[Sequence[int]]) -> int:
+    """Returns how narrow a table of some columns can be."""
+    places = [place for unit in units for place in unit]
+    return sum(_least(table, place) for place in places) + GAP * (len(places) - 1)
 
 
 def _least(table: Table, place: int) -> int:

@@ -118,9 +118,13 @@ def _explained(error: MnistFacesError) -> str:
     """Returns what an error says; of wrong usage, with what was likely meant."""
     if not isinstance(error, UsageError):
         return str(error)
-    from mnistfaces.cli._guesses import explain
+    import typer
 
-    return explain(str(error), None, sys.argv[1:])
+    from mnistfaces.cli._guesses import context_of, explain
+    from mnistfaces.cli.index import app
+
+    words = sys.argv[1:]
+    return explain(str(error), context_of(words, typer.main.get_command(app)), words)
 
 
 def _line_of(error: OSError | MemoryError | RuntimeError) -> str | None:
@@ -192,10 +196,9 @@ def _complain(message: str, code: int) -> int:
 
 def _usage(error: Exception, group: Any) -> str:  # noqa: ANN401  Click's command
     """Returns a usage error as one line that ends with the next command to type."""
-    from mnistfaces.cli._guesses import command_of, explain
+    from mnistfaces.cli._guesses import context_of, explain
 
-    context = getattr(error, "ctx", None)
+    context = getattr(error, "ctx", None) or context_of(sys.argv[1:], group)
     said = getattr(error, "message", "") if hasattr(error, "possibilities") else None  # Click's own guesses
     message = said or str(getattr(error, "format_message", lambda: error)())
-    asked = context.command_path if context else command_of(sys.argv[1:], group)
-    return f"{explain(message, context, sys.argv[1:])} (see {asked} --help)"
+    return f"{explain(message, context, sys.argv[1:])} (see {context.command_path} --help)"

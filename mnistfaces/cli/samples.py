@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from mnistfaces.datasets.base import Dataset
 
 
-COLUMNS = (
+COLUMNS: tuple[Column, ...] = (
     text("dataset", role="setting"),
     text("class"),
     number("images", role="result"),
-    *(number(f"{side}_n", f"given to {side}", role="result", rank=2) for side in ("train", "val", "test")),
+    *(
+        number(f"{side}_n", f"given to {side}", role="result", rank=2, within="split")
+        for side in ("train", "val", "test")
+    ),
     number("groups", role="result", rank=3),
     Column("pixels", lambda row: " x ".join(map(str, row["shape"])), "setting", number=False),
 )

@@ -23,19 +23,19 @@ COLUMNS = (
     number("momentum"),
     text("mode", role="setting"),
     number("step", role="result"),
-    number("w1", digits=6, role="result"),
-    number("w2", digits=6, role="result"),
+    number("w1", digits=6, role="result", within="place"),
+    number("w2", digits=6, role="result", within="place"),
     number("loss", digits=7, role="result"),
     number("distance", "off the plane", rank=3),
 )
 ENDS = (
     *COLUMNS[:4],
     number("steps", role="result", rank=3),
-    number("w1", digits=6, role="result", rank=2),
-    number("w2", digits=6, role="result", rank=2),
+    number("w1", digits=6, role="result", rank=2, within="place"),
+    number("w2", digits=6, role="result", rank=2, within="place"),
     number("loss", "cost at the end", digits=7, role="result"),
-    number("lowest", "lowest cost", digits=7, role="result", rank=3),
-    number("lowest_step", "at step", role="result", rank=3),
+    number("lowest", "lowest cost", digits=7, role="result", rank=3, within="lowest"),
+    number("lowest_step", "at step", role="result", rank=3, within="lowest"),
     COLUMNS[-1],
 )
 

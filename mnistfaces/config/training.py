@@ -93,7 +93,7 @@ def read_hidden(text: str) -> int | str:
     """
     layers = text.split("x")
     known = all(layer.isascii() and layer.isdecimal() and int(layer) >= 1 for layer in layers)
-    require(known, f"--hidden {text!r} is not a number of units from 1, or several such as 300x100")
+    require(known, f"--hidden {text!r} is not a number of units from 1: two layers are 300x100, two networks 300,100")
     return int(text) if len(layers) == 1 else "x".join(str(int(layer)) for layer in layers)
 
 

@@ -2,11 +2,13 @@
 
 import re
 import shlex
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mnistfaces.cli import _contenders, _reproduce_summary, samples, trajectory
 from mnistfaces.cli._columns import Column, Row, number, percent, seconds, text
 from mnistfaces.cli._output import Format, Output
 from mnistfaces.cli._window import set_command, set_lines
@@ -89,6 +91,29 @@ def test_a_narrow_column_of_higher_rank_stays_where_a_wide_one_has_to_go(told: T
     lines = told(rows, 40, columns=columns)
     assert lines[0].split() == ["setting", "lr", "val"]
     assert "1 more column: path (" in " ".join(lines)
+
+
+TOGETHER = {
+    "paths": trajectory.COLUMNS,
+    "ends of paths": trajectory.ENDS,
+    "split": samples.COLUMNS,
+    "pairs": _contenders.COLUMNS,
+    "published": _reproduce_summary.COLUMNS,
+}
+
+
+@pytest.mark.parametrize("width", range(16, 80, 4))
+@pytest.mark.parametrize("name", TOGETHER)
+def test_parts_of_one_thing_stay_or_go_together(told: Told, name: str, width: int) -> None:
+    columns = TOGETHER[name]
+    own = [replace(column, text=lambda row, at=place: f"c{at}n{row['n']}") for place, column in enumerate(columns)]
+    said = " ".join(told([{"n": number} for number in range(2)], width, columns=tuple(own))).split()
+    shown: dict[str, set[bool]] = {}
+    for place, column in enumerate(columns):
+        shown.setdefault(column.within, set()).add(f"c{place}n0" in said)
+    assert shown.pop("")
+    assert shown
+    assert all(len(parts) == 1 for parts in shown.values())
 
 
 def test_settings_alone_are_no_table(told: Told) -> None:

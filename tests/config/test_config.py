@@ -138,7 +138,7 @@ def test_one_hidden_layer_is_a_number_and_several_are_the_text_that_names_them()
 
 @pytest.mark.parametrize("hidden", [0, -3, 2.5, "", "x", "20x", "x20", "300x0", "300X100", "300x-1", "3e2", "²"])
 def test_layers_without_a_whole_number_of_units_are_refused(hidden: object) -> None:
-    with pytest.raises(UsageError, match=r"--hidden '.*' is not a number of units from 1, or several such as 300x100"):
+    with pytest.raises(UsageError, match=r"--hidden '.*' is not a number of units from 1: two layers are 300x100, two"):
         TrainConfig(hidden=hidden)  # type: ignore[arg-type]
 
 
