@@ -84,6 +84,19 @@ class HelpContext(_Context):  # type: ignore[misc]  # likewise
 
 
 class Command(TyperCommand):
-    """A command with such a page."""
+    """A command with such a page, whose half line is completed in a moment."""
 
     context_class = HelpContext
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  Click's context
+        """Reads a command line; values of one that a shell completes are not checked."""
+        if ctx.resilient_parsing:
+            take_as_typed(self.get_params(ctx))
+        left: list[str] = super().parse_args(ctx, args)
+        return left
+
+
+def take_as_typed(parameters: Sequence[Any]) -> None:
+    """Leaves the values of some parameters as they are typed: to check them Typer imports pydantic."""
+    for parameter in parameters:
+        parameter.process_value = lambda _context, value: value

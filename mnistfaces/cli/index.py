@@ -31,7 +31,7 @@ from mnistfaces.cli import (
     trajectory,
     visualize_weights,
 )
-from mnistfaces.cli._help import Command
+from mnistfaces.cli._help import Command, take_as_typed
 
 FIRST = ("reproduce", "fetch")
 """Where a newcomer begins."""
@@ -42,7 +42,14 @@ class Index(TyperGroup):
 
     context_class = Command.context_class
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  Click's context, which Typer brings along
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  Click's context, which Typer brings along
+        """Reads a command line."""
+        if ctx.resilient_parsing:
+            take_as_typed(self.get_params(ctx))
+        left: list[str] = super().parse_args(ctx, args)
+        return left
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  likewise
         """Returns the names in the order shown."""
         rank = {name: place for place, name in enumerate(FIRST)}
         return sorted(super().list_commands(ctx), key=lambda name: rank.get(name, len(FIRST)))

@@ -7,7 +7,6 @@ import platform
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Self
 
@@ -250,6 +249,8 @@ class RunFolder:
 
 def versions() -> dict[str, str]:
     """Returns the versions of the programs that make a run."""
+    from importlib import metadata  # a fifth of what completion of a line may take
+
     found = {"python": platform.python_version()}
     for package in ("mnistfaces", "numpy", "torch"):
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -10,7 +10,7 @@ from conftest import Mnf
 from mnistfaces.config import ModelName, OptimizerName
 from mnistfaces.datasets import NAMES
 
-HEAVY = {"torch", "torchvision", "numpy", "matplotlib", "scipy", "requests", "PIL", "rich"}
+HEAVY = {"torch", "torchvision", "numpy", "matplotlib", "scipy", "requests", "PIL", "rich", "pydantic", "email"}
 
 
 @pytest.fixture
@@ -87,7 +87,9 @@ def test_it_is_installed_where_the_shell_reads_it(mnf: Mnf) -> None:
     assert list(home.rglob("mnf.sh"))
 
 
-@pytest.mark.parametrize("line", ["mnf tra", "mnf train fac", "mnf evaluate ", "mnf sweep --optimizer a"])
+@pytest.mark.parametrize(
+    "line", ["mnf tra", "mnf train fac --lr 1 --m", "mnf evaluate ", "mnf fetch faces --j", "mnf sweep --optimizer a"]
+)
 def test_nothing_heavy_is_imported(mnf: Mnf, line: str) -> None:
     profile = {"PYTHONPROFILEIMPORTTIME": "1"}
     told = mnf(env={**asked(line), **profile}, code=0).stderr
