@@ -143,8 +143,12 @@ def test_pickled_objects_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "descr", ["[('a', '<i4')]", "'>f4'", "'<c16'", "'|S4'", "'<M8[ns]'", "'<U0'", "'<U99999999'", "'V8'"]
 )
-def test_other_types_are_refused(tmp_path: Path, descr: str) -> None:
-    refused(write_zip(tmp_path / "a.npz", {"a.npy": npy(descr, "(1,)", bytes(16))}), "'a'")
+def test_other_types_are_refused_and_what_to_do_is_said_of_texts_alone(tmp_path: Path, descr: str) -> None:
+    path = write_zip(tmp_path / "a.npz", {"a.npy": npy(descr, "(1,)", bytes(16))})
+    refused(path, "'a'")
+    with pytest.raises(DataError) as caught:
+        read_npz(path)
+    assert ("astype(str)" in str(caught.value)) == (descr == "'|S4'")
 
 
 @pytest.mark.parametrize(
@@ -153,14 +157,15 @@ def test_other_types_are_refused(tmp_path: Path, descr: str) -> None:
 )
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_header_that_lies_about_the_size_is_refused(tmp_path: Path, shape: str, compression: int) -> None:
-    refused(
-        write_zip(
-            tmp_path / "a.npz",
-            {"a.npy": npy("'|u1'", shape, bytes(14 if shape == "(16,)" else 16) + b"x" * (shape == "(14,)"))},
-            compression,
-        ),
-        "'a'",
-    )
+    content = bytes(14 if shape == "(16,)" else 16) + b"x" * (shape == "(14,)")
+    told = [] if len(shape) > 99 else [f"there are {len(content)} bytes"]
+    refused(write_zip(tmp_path / "a.npz", {"a.npy": npy("'|u1'", shape, content)}, compression), "'a'", *told)
+
+
+def test_a_header_that_is_longer_than_its_file_leaves_no_values(tmp_path: Path) -> None:
+    whole = npy("'|u1'", "(1,)", b"")
+    longer = whole[:8] + struct.pack("<H", len(whole)) + whole[10:]
+    refused(write_zip(tmp_path / "a.npz", {"a.npy": longer}), "'a'", "there are 0 bytes")
 
 
 @pytest.mark.parametrize("shape", ["(1,)", "(3, 5)", "()"])
