@@ -59,6 +59,15 @@ def test_a_surface_comes_back_as_it_was_kept(computed: Surface, kept: Path) -> N
         assert getattr(back, name) == getattr(computed, name)
 
 
+def test_a_surface_that_every_image_bends_comes_back(computed: Surface, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    inputs = rng.integers(1, 256, (6, 4), dtype=np.uint8)  # no pixel is 0
+    problem = SoftmaxProblem(inputs=inputs, labels=rng.integers(3, size=6), weight=np.zeros((3, 4)), bias=np.zeros(3))
+    every = surface(problem, computed.pair, SurfaceConfig(first=Axis(-1, 1, 0.5), second=Axis(-1, 1, 0.5)))
+    save_surface(tmp_path / "every.npz", every)
+    assert np.array_equal(load_surface(tmp_path / "every.npz").loss, every.loss)
+
+
 def test_a_path_on_a_kept_surface_is_bitwise_the_same(computed: Surface, kept: Path) -> None:
     here, there = (restricted_path(each, Descent()) for each in (computed, load_surface(kept)))
     assert np.array_equal(here.points, there.points)

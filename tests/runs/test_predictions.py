@@ -15,4 +15,8 @@ def test_the_pool_is_what_could_train_or_test_and_nothing_where_test_images_are_
     dataset = make_dataset((10, 10, 10), given_test=np.arange(30) >= 24)
     split = Split(train=np.arange(10), val=np.arange(0), test=np.arange(*tested))
     answers = Answers(key="0", split=split, val=None, test=np.zeros(len(split.test), np.int64))
-    assert Predictions.of(dataset, [answers]).pool_n.tolist() == [pool]
+    predictions = Predictions.of(dataset, [answers])
+    assert predictions.pool_n.tolist() == [pool]
+    scores = predictions.scores("0")
+    assert scores is not None
+    assert scores.pool_n == pool

@@ -231,5 +231,5 @@ def _open(path: Path) -> Dataset | None:
         dataset = open_dataset(path)
     except DataError:
         return None
-    whole = len(_positions(dataset)) == len(dataset) == len(dataset.meta["photo_hashes"])
+    whole = len(_positions(dataset)) == len(dataset) == len(dataset.meta.get("photo_hashes", []))
     return dataset if whole else None

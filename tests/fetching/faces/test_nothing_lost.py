@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from faces_web import COLOR, GRAY, PHOTOS, SHAS, fetch, follow, make_web
 from rude_server import RudeServer, reply, reset, send
 
 from mnistfaces.datasets.faces import faces_path, load_faces
-from mnistfaces.datasets.store import open_dataset
+from mnistfaces.datasets.store import open_dataset, save_dataset
 from mnistfaces.errors import FileError
 from mnistfaces.fetching.faces.originals import Originals
 
@@ -144,6 +145,21 @@ def test_a_damaged_dataset_is_copied_before_it_is_made_anew(tmp_path: Path) -> N
     fetch(tmp_path)
     assert [file.read_bytes() for file in (path.parent / "replaced").iterdir()] == [damaged]
     assert len(names(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("name", ["units", "photo_hashes"])
+@pytest.mark.parametrize("kept", [0, 2])
+@pytest.mark.usefixtures("web")
+def test_a_dataset_that_does_not_tell_of_all_its_faces_is_made_anew(tmp_path: Path, name: str, kept: int) -> None:
+    fetch(tmp_path)
+    path = faces_path(tmp_path / "data", GRAY)
+    whole = open_dataset(path)
+    meta = {key: said[:kept] if key == name else said for key, said in whole.meta.items() if key != name or kept}
+    save_dataset(path, replace(whole, meta=meta))
+    short = path.read_bytes()
+    fetch(tmp_path)
+    assert open_dataset(path).meta[name] == whole.meta[name]
+    assert [file.read_bytes() for file in (path.parent / "replaced").iterdir()] == [short]
 
 
 @pytest.mark.usefixtures("web")
