@@ -12,7 +12,7 @@ from mnistfaces.config import DataConfig
 from mnistfaces.datasets import load_dataset, read_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.inputs import _as_bytes, image_shape
-from mnistfaces.datasets.layouts import table
+from mnistfaces.datasets.layouts import kind_of_path, table
 from mnistfaces.datasets.layouts.base import files_below, names_of
 from mnistfaces.progress import drained
 
@@ -30,6 +30,7 @@ def watched(path: Path, data_dir: Path) -> tuple[Dataset, dict[str, tuple[float 
 def test_a_dataset_is_the_same_whether_its_reading_is_watched_or_not(tmp_path: Path, name: str) -> None:
     path = LAYOUTS[name][0](tmp_path)
     dataset, stages = watched(path, tmp_path / "data")
+    assert dataset.kind == kind_of_path(path)  # which its defaults go by before it is read
     assert dataset.fingerprint == load_dataset(path, data_dir=tmp_path / "more").fingerprint
     assert next(iter(stages)) == f"reading {path}"
     assert all(total is None or done <= total for total, done in stages.values())

@@ -47,6 +47,8 @@ def test_a_header_tells_the_order_of_the_columns() -> None:
         (line(sha256="a" * 63), "sha256"),
         (line(sha256="g" * 64), "sha256"),
         (line(name=" "), "name"),
+        (line(name="Bill\x1b[31m Hader"), "name"),
+        (line(name="Bill\u202eHader") + "\tmore", "7 fields"),
         (line(url=""), "url"),
         (line().replace("\t7\t", "\tx\t"), "image_id"),
         (line() + "\tmore", "7 fields"),
@@ -57,6 +59,7 @@ def test_a_bad_row_tells_file_line_and_reason_and_the_rest_goes_on(text: str, re
     assert isinstance(before, Entry)
     assert isinstance(after, Entry)
     assert isinstance(bad, BadEntry)
+    assert bad.name in ("Bill Hader", "")  # never what a terminal would obey
     assert bad.origin == "list.txt:2"
     assert reason in bad.reason
 
