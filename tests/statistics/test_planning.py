@@ -1,5 +1,7 @@
 """Plans: against simulation with the very tests they plan for, and against scipy's noncentral t."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from answered import trial
@@ -19,6 +21,7 @@ from mnistfaces.statistics.planning import (
 )
 from mnistfaces.statistics.proportions import wilson
 from mnistfaces.statistics.scores import Board, TrialScores
+from mnistfaces.statistics.variance import SHARED
 
 Trials = list[TrialScores]
 
@@ -67,6 +70,18 @@ def draw(rng: np.random.Generator, images: int, seeds: int, difference: float) -
     right = draws < easy + luck + np.array([difference, 0])[:, np.newaxis, np.newaxis]
     a, b = ([trial(row, np.arange(images)) for row in side] for side in right)
     return a, b
+
+
+def test_folds_are_planned_with_the_correction_for_training_images_that_they_share() -> None:
+    """Nadeau and Bengio (2003): between trials 1/J + n_test / n_train, which five folds have as 1/J + 1/4."""
+    spread = Spread(image=0.05, rest=0.02, trial=0.001)
+    images, trials = Design(images=500, seeds=2, folds=5).parts(spread)
+    assert trials == pytest.approx((1 / 10 + 1 / 4) * 0.001)
+    assert images == pytest.approx((1 + SHARED / 4) * (0.05 + 0.02 / 2) / 500)
+    _, estimated = Design(images=500, seeds=2, folds=5).parts(replace(spread, trial=0), estimated=True)
+    rng, by_images = np.random.default_rng(0), 0.07 / 100  # a fold tests 100 of the 500
+    found = np.maximum(0, rng.normal(0, np.sqrt(by_images), (200_000, 10)).var(axis=1, ddof=1) - by_images).mean()
+    assert estimated == pytest.approx((1 / 10 + 1 / 4) * found, rel=0.01)
 
 
 def test_what_a_run_shows_plans_the_interval_and_the_power_of_smaller_ones() -> None:
