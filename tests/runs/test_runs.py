@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from small_data import draw, sample_of
 
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.engine.training import fit
-from mnistfaces.errors import FileError, RunError
+from mnistfaces.errors import DataError, FileError, RunError
 from mnistfaces.experiments.train import load_history, open_training, train_and_keep
 from mnistfaces.experiments.trials import Cell, Trial
 from mnistfaces.files.locks import Holder, Lease
 from mnistfaces.files.seals import seal
 from mnistfaces.runs.configuration import read_config
 from mnistfaces.runs.folder import LOOKS, RunFolder
+from mnistfaces.runs.models import dataset_of
 from mnistfaces.runs.removal import remove
 from mnistfaces.runs.runs import HISTORY, Run, find_runs, load_run
 
@@ -219,6 +221,17 @@ def test_a_run_that_a_process_has_taken_since_it_was_listed_is_not_removed(tmp_p
     assert load_run(folder.path).weights()
     assert remove(folder.path, config) == []
     assert not folder.path.exists()
+
+
+def test_a_run_on_features_asks_for_their_file_which_may_lie_anywhere(tmp_path: Path) -> None:
+    features = replace(DIGITS, name="mine-alexnet", kind="features", shape=(784,), inputs=DIGITS.inputs / np.float32(9))
+    trial = Trial(cell=Cell(training=TrainConfig(epochs=2), split=SPLIT), seed=0, split_seed=0)
+    for _ in train_and_keep(
+        open_training(features, trial, device="cpu", every=None, out=tmp_path / "run"), features, trial
+    ):
+        pass
+    with pytest.raises(DataError, match=r"does not say where mine-alexnet lies, .* name its file as DATASET"):
+        dataset_of(load_run(tmp_path / "run"))
 
 
 def test_a_process_that_waits_does_not_stand_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
