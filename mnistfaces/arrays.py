@@ -12,7 +12,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -152,10 +152,14 @@ def _padding(position: int) -> bytes:
     return struct.pack("<HH", 0xD935, empty) + bytes(empty)
 
 
-def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path, only: Collection[str] = ()) -> dict[str, NDArray[Any]]:
     """Returns the arrays of an `.npz`, read-only; those that lie uncompressed are mapped from the file.
 
     Every member's checksum is verified.
+
+    Args:
+        path: of the file.
+        only: names of arrays, of which no more are read; none means all.
 
     Raises:
         DataError: no such file, or one that is damaged or not made of plain arrays.
@@ -167,7 +171,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         with _BoundedFile(path) as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             with zipfile.ZipFile(file) as archive:
-                return _read_members(memoryview(content), archive)
+                return _read_members(memoryview(content), archive, only)
     except _MALFORMED as error:
         raise DataError(f"{path} is damaged or not an .npz of plain arrays: {error}") from error
     except FileNotFoundError as error:
@@ -176,7 +180,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _read_members(content: memoryview, archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
+def _read_members(content: memoryview, archive: zipfile.ZipFile, only: Collection[str]) -> dict[str, NDArray[Any]]:
     members = sorted(archive.infolist(), key=lambda info: info.header_offset)
     compressed = [info for info in members if info.compress_type != zipfile.ZIP_STORED]
     inflated = sum(info.file_size for info in compressed)
@@ -188,6 +192,8 @@ def _read_members(content: memoryview, archive: zipfile.ZipFile) -> dict[str, ND
         name = info.filename.removesuffix(".npy")
         if name == info.filename or name in arrays:
             raise ValueError(f"its member {info.filename!r} is no array or comes twice")
+        if only and name not in only:
+            continue
         try:
             arrays[name] = _array(_member(content, info, end))
         except (ValueError, zlib.error) as error:

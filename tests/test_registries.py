@@ -18,8 +18,8 @@ from mnistfaces.engine.optim import OPTIMIZERS
 from mnistfaces.errors import UsageError
 from mnistfaces.export import NAMES as NAMES_OF_TARGETS
 from mnistfaces.export import TARGETS, onnx
-from mnistfaces.features.backbones import BACKBONES
 from mnistfaces.features.preprocessing import PREPROCESSINGS
+from mnistfaces.features.published import BACKBONES
 from mnistfaces.inspection.hidden_units import CRITERIA
 from mnistfaces.inspection.weight_images import SCORES
 from mnistfaces.landscape.rules import RULES

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mnistfaces.arrays import read_npz, row_blocks, write_npz
 from mnistfaces.config import DatasetKind
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.errors import DataError
+from mnistfaces.errors import DataError, FileError
 from mnistfaces.files import hash_of
 from mnistfaces.text import counted
 
@@ -86,6 +86,14 @@ def open_dataset(path: Path) -> Dataset:
         return _dataset(members, path.stem)
     except _NoDatasetError as error:
         raise DataError(f"{path} is not a dataset: {error}") from error
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """Returns the `meta` of the dataset in a file, of which no more is read; of what is none, or cannot be read, {}."""
+    try:
+        return _meta(read_npz(path, only=("meta",)))
+    except (DataError, FileError, _NoDatasetError):
+        return {}
 
 
 class _NoDatasetError(ValueError):

@@ -21,7 +21,7 @@ from mnistfaces.runs.models import RGB_AXES, answering_of, classes_of, normalisa
 from mnistfaces.runs.runs import Run
 
 if TYPE_CHECKING:
-    from mnistfaces.features.network import Recipe
+    from mnistfaces.features.recipe import Recipe
 
 MAX_BYTES = 200_000_000
 
@@ -224,7 +224,7 @@ def _encoder(run: Run, weights: Path | None, data_dir: Path | None) -> Callable[
 
 def _recipe_of(run: Run) -> "Recipe":
     """Returns how the features that a run was trained on are made; raises DataError where nobody wrote it down."""
-    from mnistfaces.features.network import Recipe
+    from mnistfaces.features.recipe import Recipe
 
     return Recipe.of(origin_of(run)["meta"])
 

@@ -31,7 +31,8 @@ from mnistfaces.progress import Advanced, Event
 from mnistfaces.text import counted
 
 if TYPE_CHECKING:
-    from mnistfaces.features.network import Network, Recipe
+    from mnistfaces.features.network import Network
+    from mnistfaces.features.recipe import Recipe
 
 MOST_THREADS = 8
 """Each holds a batch with its activations, some 100 MB, and decoding gains little from more."""

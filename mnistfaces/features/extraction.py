@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from mnistfaces.config import DataConfig, ExtractConfig
+from mnistfaces.config import DataConfig, DeviceName, ExtractConfig
 from mnistfaces.datasets import RESIZED, kind_of, read_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import fingerprint_of, save_dataset
@@ -23,8 +23,9 @@ from mnistfaces.execution.reference import DatasetReference, KnownDataset
 from mnistfaces.features.computing import Batch, Batches, NetworkThere, compute, compute_on
 from mnistfaces.features.folders import files_source, folder_source
 from mnistfaces.features.partial import Partial, StoredFeatures, row_type, sweep_partial
+from mnistfaces.features.recipe import find_recipe, versions
 from mnistfaces.features.sources import DatasetSource, Source
-from mnistfaces.features.target import INCOMPLETE, Extracted, extracted_from, finished, target_of
+from mnistfaces.features.target import INCOMPLETE, Extracted, extracted_from, finished, may_hold, target_of
 from mnistfaces.files import hash_of
 from mnistfaces.progress import Advanced, Event, Note, Stage, result_of
 from mnistfaces.text import counted
@@ -72,21 +73,25 @@ def extract_features(
         data = replace(reading, res=wanted.res, color=wanted.color)
         yield from _keep_pixels(images, out, data, data_dir, force=force)
         return
-    from mnistfaces.features.network import load_network
-
     yield Stage(name="reading the images")
     source = yield from _open_source(images, wanted, reading, data_dir)
     yield Note(
         message=f"{source.name}: {counted(len(source.keys), 'image')}, seen at {wanted.side} x {wanted.side} pixels"
     )
-    network = yield from load_network(wanted if workers is None else replace(wanted, device="cpu"), data_dir=data_dir)
-    job, request = (hash_of([network.recipe.key, source.name, *more]) for more in ([source.fingerprint], []))
+    device: DeviceName = wanted.device if workers is None else "cpu"
+    recipe, network = find_recipe(wanted, may_hold(out)), None
+    if recipe is None:
+        network = yield from _load_network(wanted, device, data_dir)
+        recipe = network.recipe
+    job, request = (hash_of([recipe.key, source.name, *more]) for more in ([source.fingerprint], []))
     target = target_of(out, job)
     if (known := finished(target, job, request, force=force)) is not None:
         sweep_partial(target)
         yield Note(message=f"{target} is there already")
         yield known
         return
+    if network is None:
+        network = yield from _load_network(wanted, device, data_dir)
     began = time.perf_counter()
     with Partial(target, network.recipe.key, row_type(network.size, looks=source.looks)) as partial:
         batches = Batches.of(source.keys, partial.rows.keys() | partial.skipped.keys(), wanted.batch_size)
@@ -110,6 +115,14 @@ def extract_features(
             partial.remove()
     rate = batches.images / (time.perf_counter() - began) if batches.images else None
     yield extracted_from(dataset, target, rate)
+
+
+def _load_network(
+    config: ExtractConfig, device: DeviceName, data_dir: Path | None
+) -> Generator[Event, None, "Network"]:
+    from mnistfaces.features.network import load_network  # torchvision: not where features are shown again
+
+    return (yield from load_network(replace(config, device=device), data_dir=data_dir))
 
 
 def _keep(work: Iterable[Event | Batch], left: int, partial: Partial) -> Generator[Event, None, dict[str, str]]:
@@ -179,8 +192,6 @@ def _assemble(
     Raises:
         DataError: no image could be read.
     """
-    from mnistfaces.features.network import versions
-
     kept = np.array([i for i, key in enumerate(source.keys) if key in partial.rows], np.int64)
     lost = [i for i, key in enumerate(source.keys) if key not in partial.rows]
     problems = {"": "cannot be read", **partial.skipped, **unread}

@@ -6,96 +6,22 @@ B images per batch, S pixels per side, F features.
 import contextlib
 import math
 import threading
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import asdict, dataclass
-from importlib import metadata
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, Self, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mnistfaces.config import BackboneName, DeviceName, ExtractConfig, FeatureDtypeName, PreprocessName
+from mnistfaces.config import DeviceName, ExtractConfig
 from mnistfaces.devices import choose_device, shared_cores
 from mnistfaces.errors import DataError
 from mnistfaces.features.backbones import build_backbone
 from mnistfaces.features.halves import multiplies_fast, round_operands
 from mnistfaces.features.preprocessing import preprocess
 from mnistfaces.features.pretrained import load_weights
-from mnistfaces.files import hash_of
+from mnistfaces.features.recipe import Recipe, asked_of
 from mnistfaces.progress import Advanced, Stage
-
-ARITHMETIC = 1
-"""Raised whenever the same recipe would give other numbers than before."""
-
-TRAINED_WITH: PreprocessName = "imagenet"
-"""What all of torchvision's weights were trained with, and a file under its names is taken to be."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """All that decides the features of an image, as `meta` keeps it.
-
-    Attributes:
-        backbone: the network.
-        layer: whose output the features are.
-        weights: `imagenet`, `random`, or the path of a file.
-        seed: of `random`.
-        weights_sha256: of the file of weights; None for `random`.
-        parameters_sha256: of the weights themselves, in whatever file they came.
-        preprocess: of the pixels.
-        res: pixels per side.
-        dtype: of the arithmetic.
-    """
-
-    backbone: BackboneName
-    layer: str
-    weights: str
-    seed: int
-    weights_sha256: str | None
-    parameters_sha256: str
-    preprocess: PreprocessName
-    res: int
-    dtype: FeatureDtypeName
-
-    @classmethod
-    def of(cls, meta: Mapping[str, Any]) -> Self:
-        """Returns the recipe that a dataset's `meta` carries.
-
-        Raises:
-            DataError: it carries none that can be followed.
-        """
-        fields = dict(meta.get("recipe") or {})
-        fields.pop("versions", None)
-        try:
-            recipe = cls(**fields)
-        except TypeError as error:
-            raise DataError("the features came without the recipe that made them: no image can be added") from error
-        closed = (
-            (recipe.backbone, BackboneName),
-            (recipe.preprocess, PreprocessName),
-            (recipe.dtype, FeatureDtypeName),
-        )
-        for value, names in closed:
-            if value not in get_args(names):
-                raise DataError(f"the recipe of the features names {value!r}, which is not known here")
-        return recipe
-
-    @property
-    def key(self) -> str:
-        """Returns the hash of what decides the numbers; where the weights came from does not."""
-        decisive = {**asdict(self), "weights": "", "seed": 0, "weights_sha256": ""}
-        return hash_of([ARITHMETIC, decisive])
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of what computes."""
-    found: dict[str, str] = {}
-    for package in ("mnistfaces", "torch", "torchvision", "numpy", "pillow"):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
 
 
 class Network:
@@ -150,15 +76,11 @@ def load_network(config: ExtractConfig, *, data_dir: Path | None = None) -> Gene
     size = math.prod(backbone.output_shape(config.side))
     weights = yield from load_weights(backbone, config.weights, seed=config.seed, data_dir=data_dir)
     recipe = Recipe(
-        backbone=config.backbone,
-        layer=config.layer,
+        **asked_of(config),
         weights=weights.origin,
         seed=config.seed,
         weights_sha256=weights.file_sha256,
         parameters_sha256=weights.sha256,
-        preprocess=config.preprocess or TRAINED_WITH,
-        res=config.side,
-        dtype=config.dtype,
     )
     return Network(recipe, backbone.fill(weights.parameters), size, device)
 

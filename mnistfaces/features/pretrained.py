@@ -15,7 +15,8 @@ from torch import Tensor
 from mnistfaces.arrays import read_npz
 from mnistfaces.datasets.store import data_dir as data_folder
 from mnistfaces.errors import DataError, FileError
-from mnistfaces.features.backbones import PREFIX, Backbone, published
+from mnistfaces.features.backbones import PREFIX, Backbone
+from mnistfaces.features.published import published
 from mnistfaces.fetching.weights import fetch_weights, find_weights
 from mnistfaces.files import sha256_of_file
 from mnistfaces.progress import Advanced, Stage

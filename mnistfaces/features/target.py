@@ -7,8 +7,9 @@ from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.store import open_dataset
 from mnistfaces.display import Displayed
 from mnistfaces.errors import DataError, FileError
+from mnistfaces.runs.folder import RUNS
 
-FILE_NAME = "features.npz"
+FOLDER, FILE_NAME = "extract-features-", "features.npz"
 HASH_LENGTH = 12
 
 INCOMPLETE = "incomplete"
@@ -49,8 +50,13 @@ def target_of(out: Path | None, job: str) -> Path:
         job: hash of what is asked for.
     """
     if out is None:
-        return Path("runs") / f"extract-features-{job[:HASH_LENGTH]}" / FILE_NAME
+        return RUNS / f"{FOLDER}{job[:HASH_LENGTH]}" / FILE_NAME
     return out if out.suffix == ".npz" else out / FILE_NAME
+
+
+def may_hold(out: Path | None) -> list[Path]:
+    """Returns the files that may hold what goes to `--out`: where it is not given, all of those named by jobs."""
+    return [target_of(out, "")] if out else sorted(RUNS.glob(f"{FOLDER}*/{FILE_NAME}"))
 
 
 def finished(target: Path, job: str, request: str, *, force: bool) -> Extracted | None:

@@ -24,8 +24,9 @@ from mnistfaces.datasets.store import fingerprint_of, open_dataset
 from mnistfaces.errors import DataError, FileError, UsageError
 from mnistfaces.features import computing, extraction
 from mnistfaces.features.folders import FilesSource
-from mnistfaces.features.network import Recipe, rebuild_network
+from mnistfaces.features.network import rebuild_network
 from mnistfaces.features.partial import Partial, row_type
+from mnistfaces.features.recipe import Recipe
 from mnistfaces.features.target import Extracted
 from mnistfaces.files.locks import Lease
 from mnistfaces.progress import Event, Stage

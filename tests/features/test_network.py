@@ -17,9 +17,11 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from mnistfaces.config import BackboneName, ExtractConfig
 from mnistfaces.errors import DataError, UsageError
-from mnistfaces.features.backbones import build_backbone, layer_names
-from mnistfaces.features.network import Network, Recipe, load_network, rebuild_network
+from mnistfaces.features.backbones import build_backbone
+from mnistfaces.features.network import Network, load_network, rebuild_network
 from mnistfaces.features.preprocessing import preprocess
+from mnistfaces.features.published import layer_names
+from mnistfaces.features.recipe import Recipe
 
 T = TypeVar("T")
 

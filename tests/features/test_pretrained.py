@@ -18,8 +18,9 @@ from torch import Tensor
 from torchvision import models
 
 from mnistfaces.errors import DataError, FetchError, FileError, MnistFacesError, UsageError
-from mnistfaces.features.backbones import BACKBONES, Backbone, build_backbone, published
+from mnistfaces.features.backbones import Backbone, build_backbone
 from mnistfaces.features.pretrained import Weights, load_weights
+from mnistfaces.features.published import BACKBONES, published
 from mnistfaces.fetching.web.client import ClientConfig
 from mnistfaces.fetching.weights import PublishedWeights, fetch_weights, find_weights
 
