@@ -18,7 +18,7 @@ import pytest
 
 from mnistfaces.files import locks
 from mnistfaces.files.locks import Holder, Lease
-from mnistfaces.files.processes import birth_of
+from mnistfaces.files.processes import birth_of, is_alive
 
 HOLD = """
 import sys, time
@@ -344,3 +344,12 @@ def test_a_lease_of_a_process_that_ended_and_that_nobody_awaits_is_taken_over(
     finally:
         lease.release()
         ended.wait()
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 2**31, 2**32, 2**64])
+def test_a_number_that_no_process_can_have_may_be_anybodys(pid: int) -> None:
+    assert is_alive(pid)
+
+
+def test_the_largest_number_of_a_process_is_asked_about() -> None:
+    assert not is_alive(2**31 - 1)
