@@ -1,5 +1,6 @@
 """A grid search whose candidates, on all folds, train side by side."""
 
+import contextlib
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Self
@@ -91,10 +92,13 @@ class StackedSearchCV(GridSearchCV):  # type: ignore[misc]  # scikit-learn bring
         settings = list(ParameterGrid(self.param_grid))
         tasks = _Tasks(self.estimator, rows, labels, routed.estimator.fit, folds)
         asked = [[tasks.of(setting, number) for number in range(len(folds))] for setting in settings]
-        found = train_side_by_side(tasks.distinct, effective_n_jobs(self.n_jobs))
+        jobs = effective_n_jobs(self.n_jobs)
+        found = train_side_by_side(tasks.distinct, jobs)
+        # what is prepared is found in this thread alone
+        in_this = parallel_config(backend="sequential") if jobs > 1 else contextlib.nullcontext()
         self._folds = folds
         try:
-            with prepared(Prepared(zip(tasks.distinct, found, strict=True))), parallel_config(backend="sequential"):
+            with prepared(Prepared(zip(tasks.distinct, found, strict=True))), in_this:
                 super().fit(X, y, **params)
         finally:
             del self._folds

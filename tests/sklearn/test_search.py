@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,10 +80,11 @@ def test_a_search_finds_what_grid_search_finds_to_the_last_bit(digits: Digits, t
     assert len(trained) == 3 * len(ours.cv_results_["params"])  # all of them side by side, none alone
 
 
+@pytest.mark.parametrize("asked", ["here", "around"])
 def test_stacks_that_train_at_a_time_find_the_same_and_share_the_cores(
-    digits: Digits, monkeypatch: pytest.MonkeyPatch
+    digits: Digits, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
-    """The two wait for each other, so that one after the other would never end."""
+    """The two wait for each other, so that one after the other, or a model alone, would never end."""
     both, seen, train = threading.Barrier(2, timeout=60), list[tuple[int, str]](), tasks.train_cells
 
     def watched(*args: Any, **named: Any) -> Iterator[Any]:  # noqa: ANN401  as they are
@@ -99,7 +101,9 @@ def test_stacks_that_train_at_a_time_find_the_same_and_share_the_cores(
     try:
         with monkeypatch.context() as changed:
             changed.setattr(tasks, "train_cells", watched)
-            ours = StackedSearchCV(estimator, grid, cv=2, n_jobs=2, refit=False).fit(*digits)
+            ours = StackedSearchCV(estimator, grid, cv=2, n_jobs=2 if asked == "here" else None, refit=False)
+            with joblib.parallel_config(n_jobs=None if asked == "here" else 2):
+                ours.fit(*digits)
         assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == (4, "high")
     finally:
         torch.set_num_threads(before[0])
