@@ -10,7 +10,8 @@ regressions have 15 penalties, and end at the same largest part of the mean cost
 and folds of its own, the same for all programs: by what the scores of a program differ from one to the next is its
 noise, and the interval of a difference between two programs is Student's t over these pairs.
 
-    python benchmarks/bench_sklearn.py [--quick] [--epochs N] [--images N] [--repeats N] [--batch-size N] [--profile]
+    python benchmarks/bench_sklearn.py [--quick] [--epochs N] [--images N] [--repeats N] [--batch-size N] [--jobs N]
+        [--profile]
 """
 
 import argparse
@@ -116,23 +117,25 @@ class Protocol:
         batch: rows a step.
         images: the first so many of a shuffled dataset; None for all.
         repeats: of each search, with other seeds and folds.
+        jobs: of each search.
     """
 
     epochs: int
     batch: int
     images: int | None
     repeats: int
+    jobs: int
 
     def stacked(self, seed: int) -> StackedSearchCV:
         """Returns our search over networks."""
         ours = Classifier(hidden=HIDDEN, batch_size=self.batch, epochs=self.epochs, random_state=seed)
-        return StackedSearchCV(ours, {"lr": RATES, "weight_decay": DECAYS}, cv=folds(seed))
+        return StackedSearchCV(ours, {"lr": RATES, "weight_decay": DECAYS}, **self.shared(seed))
 
     def scikit_learn(self, seed: int) -> GridSearchCV:
         """Returns scikit-learn's search over networks."""
         fixed = {"batch_size": self.batch, "max_iter": self.epochs, "n_iter_no_change": self.epochs, "tol": 0}
         grid = {"learning_rate_init": RATES, "alpha": [decay * self.batch for decay in DECAYS]}
-        return GridSearchCV(AlikeMlp(HIDDEN, random_state=seed, **fixed), grid, cv=folds(seed))
+        return GridSearchCV(AlikeMlp(HIDDEN, random_state=seed, **fixed), grid, **self.shared(seed))
 
     def skorch(self, seed: int, inputs: int, classes: int) -> GridSearchCV:
         """Returns the search over skorch's networks."""
@@ -154,12 +157,22 @@ class Protocol:
             train_split=None,
             verbose=0,
         )
-        return GridSearchCV(net, {"lr": RATES, "optimizer__weight_decay": DECAYS}, cv=folds(seed))
+        return GridSearchCV(net, {"lr": RATES, "optimizer__weight_decay": DECAYS}, **self.shared(seed))
 
+    def stacked_optima(self, seed: int, trained: int) -> StackedSearchCV:
+        """Returns our search over softmax regressions of so many rows."""
+        ours = Classifier("softmax", optimizer="lbfgs", epochs=MOST_ITERATIONS, eps=TOLERANCE, random_state=seed)
+        grid = {"weight_decay": [penalty / trained for penalty in PENALTIES]}
+        return StackedSearchCV(ours, grid, **self.shared(seed))
 
-def folds(seed: int) -> StratifiedKFold:
-    """Returns the folds of a seed."""
-    return StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    def scikit_learn_optima(self, seed: int) -> GridSearchCV:
+        """Returns scikit-learn's search over softmax regressions."""
+        theirs = LogisticRegression(tol=TOLERANCE, max_iter=MOST_ITERATIONS)
+        return GridSearchCV(theirs, {"C": [1 / penalty for penalty in PENALTIES]}, **self.shared(seed))
+
+    def shared(self, seed: int) -> dict[str, Any]:
+        """Returns what all searches have in common."""
+        return {"cv": StratifiedKFold(FOLDS, shuffle=True, random_state=seed), "n_jobs": self.jobs}
 
 
 def compare(name: str, protocol: Protocol) -> Iterator[tuple[str, Contestant, Contestant]]:
@@ -188,16 +201,8 @@ def compare(name: str, protocol: Protocol) -> Iterator[tuple[str, Contestant, Co
     ours = Contestant("StackedSearchCV", {"weight_decay": lambda decay: decay * trained})
     linear = Contestant("GridSearchCV(LogisticRegression)", {"C": lambda c: 1 / c})
     for seed in range(protocol.repeats):
-        optimum = Classifier("softmax", optimizer="lbfgs", epochs=MOST_ITERATIONS, eps=TOLERANCE, random_state=seed)
-        ours.run(
-            StackedSearchCV(optimum, {"weight_decay": [penalty / trained for penalty in PENALTIES]}, cv=folds(seed)),
-            rows,
-            labels,
-        )
-        regression = LogisticRegression(tol=TOLERANCE, max_iter=MOST_ITERATIONS)
-        linear.run(
-            GridSearchCV(regression, {"C": [1 / penalty for penalty in PENALTIES]}, cv=folds(seed)), rows, labels
-        )
+        ours.run(protocol.stacked_optima(seed, trained), rows, labels)
+        linear.run(protocol.scikit_learn_optima(seed), rows, labels)
     yield f"{shape}, softmax to its optimum", ours, linear
 
 
@@ -237,6 +242,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128, help="rows a step (default 128)")
     parser.add_argument("--images", type=int, help="of every dataset (default all)")
     parser.add_argument("--repeats", type=int, default=4, help="of each search, with other seeds and folds (default 4)")
+    parser.add_argument("--jobs", type=int, default=1, help="n_jobs of every search (default 1)")
     parser.add_argument("--profile", action="store_true", help="where the time of our networks goes, and no peer")
     asked = parser.parse_args()
     protocol = Protocol(
@@ -244,6 +250,7 @@ def main() -> None:
         batch=asked.batch_size,
         images=asked.images,
         repeats=1 if asked.quick else asked.repeats,
+        jobs=asked.jobs,
     )
     names = "digits-sample", "faces-synthetic"
     if asked.profile:
@@ -252,7 +259,7 @@ def main() -> None:
         return
     found = [row for name in names for row in compare(name, protocol)]
     settings = len(RATES) * len(DECAYS)
-    for title, clock in (("wall", "wall"), ("processor", "cpu")):
+    for title, clock in (("wall", "wall"), ("processor", "cpu"))[: 2 if asked.jobs == 1 else 1]:  # of this process
         rows = []
         for work, ours, theirs in found:
             own, other = (statistics.median(getattr(one, clock)) for one in (ours, theirs))
