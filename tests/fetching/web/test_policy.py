@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rude_server import picture
 
+from mnistfaces.fetching.faces.fetch import FacesRequest
+from mnistfaces.fetching.faces.sources import WebSource
 from mnistfaces.fetching.web.policy import (
     Host,
     Outcome,
@@ -167,3 +169,12 @@ def test_every_state_has_a_sentence_of_its_own() -> None:
     assert list(MEANINGS) == list(get_args(State)) == list(STATES)
     assert len(set(MEANINGS.values())) == len(MEANINGS)
     assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in MEANINGS.values())
+
+
+def test_a_host_has_a_pause_after_every_request_and_the_archive_a_second() -> None:
+    live, archive = FacesRequest(sources=("live,wayback",)).read_sources()
+    assert isinstance(live, WebSource)
+    assert isinstance(archive, WebSource)
+    for rules, least in ((live.rules, 0.2), (archive.rules, 1.0)):
+        for state in ("ok", "html", "timeout"):
+            assert host_after(Host(), Outcome(state=state), 100, rules, untried=True).ready_at >= 100 + least
