@@ -20,6 +20,8 @@ AS_ESCAPES = "backslashreplace"
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 """How torch words what Python calls a MemoryError."""
 
+NO_THREAD = "can't start new thread"
+"""How Python words a limit on threads, or memory that does not do for one more."""
 
 IMPORTS = "<frozen importlib._bootstrap>"
 """The file of the frames that import a module."""
@@ -91,6 +93,7 @@ def main() -> NoReturn:
     if signals.came is not None:
         code = _complain("stopped; finished work is kept: the same command goes on from there", signals.came)
     signals.end(code)
+    _drop(sys.stderr)  # else the interpreter makes an exit code of its own of what nobody takes
     sys.exit(code)
 
 
@@ -105,12 +108,12 @@ def _checked_run() -> int:
     except (BrokenPipeError, SystemExit) as error:  # Typer makes an exit of a closed stdout
         if isinstance(error, SystemExit) and not error.code:  # completion is answered within Typer
             return 0
-        _drop_stdout()
+        _drop(sys.stdout)
         return STDOUT_CLOSED
     except (OSError, MemoryError, RuntimeError) as error:
         if (line := _line_of(error)) is None:
             raise
-        _drop_stdout()
+        _drop(sys.stdout)
         return _complain(line, 1)
 
 
@@ -134,6 +137,8 @@ def _line_of(error: OSError | MemoryError | RuntimeError) -> str | None:
         return f"{place}: {error.strerror or error}"
     if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
         return f"not enough memory: {str(error).partition(chr(10))[0]}"
+    if NO_THREAD in str(error):
+        return f"the machine refuses: {error} (see ulimit -u)"
     return None
 
 
@@ -177,13 +182,13 @@ def _nowhere(mode: str) -> TextIO:
     return open(os.devnull, mode, encoding="utf-8")  # type: ignore[return-value]  # noqa: PTH123  lasts as long as the process
 
 
-def _drop_stdout() -> None:
+def _drop(stream: TextIO) -> None:
     """Sends what is still buffered nowhere, if its reader does not take it."""
     with contextlib.suppress(OSError):
-        sys.stdout.flush()
+        stream.flush()
         return
     with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _complain(message: str, code: int) -> int:

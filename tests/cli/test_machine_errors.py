@@ -46,6 +46,17 @@ def test_a_disk_that_refuses_is_one_line_that_names_the_path(mnf: Mnf, reason: i
     assert [path.name for path in (mnf.folder / "out").iterdir()] == []
 
 
+def test_a_limit_on_threads_is_one_line(mnf: Mnf) -> None:
+    program = """
+import threading
+def refuse(*_):
+    raise RuntimeError("can't start new thread")
+threading._start_new_thread = refuse
+"""
+    complaint = mnf(*TRAIN, "--out", "out", env=hooked(mnf, program), code=1).complaint
+    assert complaint == "the machine refuses: can't start new thread (see ulimit -u)"
+
+
 @pytest.mark.parametrize("reason", [errno.EIO, errno.EACCES, errno.EMFILE, errno.ESTALE])
 def test_an_error_of_the_machine_anywhere_is_one_line(mnf: Mnf, reason: int) -> None:
     program = REFUSE.format(
@@ -124,6 +135,27 @@ def test_a_stream_that_is_closed_is_nowhere_and_no_file_takes_its_place(mnf: Mnf
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 1  # the row, and no note
     assert (mnf.folder / "curve.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk to write to")
+@pytest.mark.parametrize("reader", ["gone", "/dev/full"])
+@pytest.mark.parametrize(("words", "code"), [(("train", "nosuch"), 2), (("train", "digits-sample", "--out", "f"), 1)])
+def test_an_exit_code_is_the_same_where_nobody_takes_the_complaint(
+    mnf: Mnf, words: tuple[str, ...], code: int, reader: str
+) -> None:
+    (mnf.folder / "f").write_text("a file, where a folder is to be")
+    if reader == "gone":
+        gone, stderr = os.pipe()
+        os.close(gone)
+    else:
+        stderr = os.open(reader, os.O_WRONLY)
+    buffered = mnf.environment() | {"PYTHONUNBUFFERED": ""}
+    done = subprocess.run(
+        mnf.command(*words, "--quiet"), stdout=subprocess.PIPE, stderr=stderr, cwd=mnf.folder, env=buffered, timeout=60,
+        check=False,
+    )  # fmt: skip
+    os.close(stderr)
+    assert (done.returncode, done.stdout) == (code, b"")
 
 
 @pytest.mark.parametrize("closed", [0, 2])
