@@ -1,6 +1,6 @@
 """What a sweep's folder holds of trials that are done: a line of a ledger each, their answers, and perhaps weights."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LEDGER, LEDGERS = "trials.ndjson", "trials*.ndjson"
 PARTS = "parts"
+PART_LENGTH, PART_ENDING = 16, ".npz"
 WEIGHTS = "weights"
 WEIGHTS_ENDING = ".safetensors"
 
@@ -125,7 +126,7 @@ class Parts:
         Raises:
             FileError: the disk refuses.
         """
-        name = f"{hash_of(predictions.trials.tolist())[:16]}.npz"
+        name = f"{hash_of(predictions.trials.tolist())[:PART_LENGTH]}{PART_ENDING}"
         sha256 = save_predictions(self._folder / name, predictions)
         self._read[name], self._there[name] = predictions, sha256
         return {"part": name, "part_sha256": sha256}
@@ -158,16 +159,14 @@ class KeptTrials:
         Raises:
             FileError: a ledger cannot be read.
         """
-        path, sha256 = self._folder.path, self._folder.sha256
-        self._proven = sha256
-        self._parts = Parts(path, sha256)
-        ledgers = [] if self._folder.replaces else sorted(path.glob(LEDGERS))
-        self.records: dict[str, Row] = {
-            record["trial"]: record
-            for ledger in ledgers
-            for record in read_records(ledger, TrialRecord, sha256.get(ledger.name))
-            if self._parts.has(record)
-        }
+        self._proven = self._folder.sha256
+        self._parts = Parts(self._folder.path, self._proven)
+        self.records: dict[str, Row] = {record["trial"]: record for record in self._told() if self._parts.has(record)}
+
+    def _told(self) -> Iterator[Row]:
+        """Yields what the ledgers tell, whether the answers are there or not."""
+        for ledger in [] if self._folder.replaces else sorted(self._folder.path.glob(LEDGERS)):
+            yield from read_records(ledger, TrialRecord, self._folder.sha256.get(ledger.name))
 
     def keep(self, found: Checkpoint, ledger: Ledger) -> list[Row]:
         """Writes what trials answered, then their records: only finished work is recorded. Returns the records.
@@ -214,6 +213,13 @@ class KeptTrials:
         """Removes the weights of all but some trials."""
         for file in self._weights():
             if file.stem not in keys:
+                file.unlink()
+
+    def drop_parts_of_nobody(self) -> None:
+        """Removes answers that no record tells of: their process was stopped before it did, and others were made."""
+        named = {record["part"] for record in (*self._told(), *self.records.values())}
+        for file in (self._folder.path / PARTS).glob(f"{'[0-9a-f]' * PART_LENGTH}{PART_ENDING}"):
+            if file.name not in named:
                 file.unlink()
 
     def sha256(self) -> dict[str, str]:

@@ -255,6 +255,7 @@ class Sweep:
                     pass
                 if self.config.keep_weights == "best" and found["best"] is not None:
                     self.kept.drop_weights_but({trial["trial"] for trial in found["best_trials"]})
+                self.kept.drop_parts_of_nobody()
                 write_summary(self.folder, self.worklist, self.kept, self.summary, reference=reference, final=final)
 
 

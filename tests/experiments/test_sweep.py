@@ -16,7 +16,7 @@ from small_data import make_dataset
 
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.datasets.base import Dataset
-from mnistfaces.errors import DataError, RunError
+from mnistfaces.errors import DataError, FileError, RunError
 from mnistfaces.experiments import results
 from mnistfaces.experiments.kept import TrialRecord
 from mnistfaces.experiments.sweep import Sweep
@@ -167,6 +167,27 @@ def test_a_record_whose_predictions_are_gone_is_done_again(whole: Sweep, tmp_pat
     next((tmp_path / "parts").glob("*.npz")).unlink()
     assert len(open_sweep(tmp_path).missing()) > 0
     assert numbers(run(tmp_path)) == numbers(whole)
+
+
+def test_answers_that_no_record_tells_of_go_when_the_sweep_is_finished(
+    whole: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:  # noqa: ANN401  whatever is passed
+        raise FileError("cannot write the ledger: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "extend", refuse)
+        with pytest.raises(FileError):
+            run(tmp_path)
+    (stray,) = (tmp_path / "parts").iterdir()
+    mine = stray.with_name("mine.npz")
+    mine.write_bytes(b"")
+    run(tmp_path, replace(GRID, shard=(1, 2)))
+    assert stray.exists()  # it may be another shard's
+    assert numbers(run(tmp_path, isolated=True)) == numbers(whole)
+    named = {record["part"] for file in tmp_path.glob("trials*") for record in read_records(file, TrialRecord)}
+    assert {path.name for path in mine.parent.iterdir()} == {mine.name, *named}
+    assert stray.name not in named
 
 
 def change_answers(path: Path) -> None:
