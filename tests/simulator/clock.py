@@ -121,15 +121,25 @@ def install(world: World, turns: Turns) -> None:
     time.time, time.sleep = calendar, sleep
     time.monotonic = time.perf_counter = steady
     os.cpu_count = lambda: CORES
-    concurrent.futures.ThreadPoolExecutor.submit = _at_once  # type: ignore[method-assign,assignment]
+    concurrent.futures.ThreadPoolExecutor.submit = functools.partialmethod(_at_once, world)  # type: ignore[method-assign,assignment]
 
     for module in (addresses, download):
         module.threading = types.SimpleNamespace(Thread=functools.partial(_Thread, turns))  # type: ignore[attr-defined]
         module.queue = types.SimpleNamespace(SimpleQueue=functools.partial(_Queue, turns), Empty=queue.Empty)  # type: ignore[attr-defined]
 
 
-def _at_once(_: Any, work: Callable[..., Any], /, *args: Any, **options: Any) -> "concurrent.futures.Future[Any]":  # noqa: ANN401
+def _at_once(
+    pool: Any,  # noqa: ANN401  as concurrent.futures has it
+    world: World,
+    work: Callable[..., Any],
+    /,
+    *args: Any,  # noqa: ANN401  passed on
+    **options: Any,  # noqa: ANN401  passed on
+) -> "concurrent.futures.Future[Any]":
     future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    if pool._max_workers > (begun := getattr(pool, "begun", 0)):
+        pool.begun = begun + 1
+        world.call("thread", "")
     try:
         future.set_result(work(*args, **options))
     except Exception as error:  # noqa: BLE001  the one who waits raises it
@@ -144,6 +154,7 @@ class _Thread:
         self._turns, self._work = turns, lambda: target(*args)
 
     def start(self) -> None:
+        self._turns.world.call("thread", "")
         self._turns.start(self._work)
 
 

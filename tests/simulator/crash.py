@@ -45,7 +45,7 @@ class Unsafe:
         """Takes note of a file that may be written to."""
         if makes:
             self._names.append(("create", full))
-        inode = os.fstat(descriptor).st_ino
+        inode = self._real["fstat"](descriptor).st_ino
         if inode not in self._dirty:
             safe = b""
             if not makes and not empties:
@@ -74,7 +74,7 @@ class Unsafe:
 
     def synced(self, descriptor: int) -> None:
         """Makes a file safe, and with it every name that was given until now. No disk is waited for."""
-        self._dirty.pop(os.fstat(descriptor).st_ino, None)
+        self._dirty.pop(self._real["fstat"](descriptor).st_ino, None)
         self._names.clear()
 
     def lose(self, rng: random.Random) -> None:

@@ -4,6 +4,7 @@ import builtins
 import contextlib
 import fcntl
 import io
+import mmap
 import os
 import re
 import sys
@@ -28,6 +29,7 @@ _KINDS = {
     "utime": "utime",
     "truncate": "truncate",
 }
+_DESCRIPTORS = {"fsync": "sync", "ftruncate": "truncate", "write": "write", "close": "close", "fstat": "stat"}
 _TWO_PATHS = ("rename", "replace", "link", "symlink")
 
 
@@ -42,7 +44,7 @@ class Disk:
 
     def __init__(self, root: Path, shadow: Path, world: World) -> None:
         self.root, self.world = str(root), world
-        self._real = {name: getattr(os, name) for name in (*_KINDS, *_TWO_PATHS, "open", "fsync", "ftruncate", "write")}
+        self._real = {name: getattr(os, name) for name in (*_KINDS, *_TWO_PATHS, *_DESCRIPTORS, "open")}
         self.unsafe = Unsafe(shadow, self._real)
         self._inside = 0
         world.crash = self.crash
@@ -54,8 +56,10 @@ class Disk:
         for name in _TWO_PATHS:
             self._replace(os, name, self._two_paths(name))
         self._replace(os, "open", self._os_open)
-        for name, kind in (("fsync", "sync"), ("ftruncate", "truncate"), ("write", "write")):
+        for name, kind in _DESCRIPTORS.items():
             self._replace(os, name, self._descriptor(name, kind))
+        self._map = mmap.mmap
+        self._replace(mmap, "mmap", self._mapped)
         self._replace(os, "fdatasync", os.fsync)
         self._flock = fcntl.flock
         self._replace(fcntl, "flock", self._lock)
@@ -64,7 +68,7 @@ class Disk:
         sys.addaudithook(self._audit)
 
     @staticmethod
-    def _replace(module: Any, name: str, call: Callable[..., Any]) -> None:  # noqa: ANN401  os or fcntl
+    def _replace(module: Any, name: str, call: Callable[..., Any]) -> None:  # noqa: ANN401  os, fcntl or mmap
         old = getattr(module, name)
         for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
             if old in known:
@@ -128,7 +132,10 @@ class Disk:
                 old, new = os.path.abspath(source), os.path.abspath(target)
                 copy = self.unsafe.keep(new)
                 real(source, target, **options)
-                self.unsafe.renamed(old, new, copy)
+                if name in ("link", "symlink"):
+                    self.unsafe.named("create", new, "")
+                else:
+                    self.unsafe.renamed(old, new, copy)
 
             return self.world.perform("rename", place, do)
 
@@ -143,16 +150,27 @@ class Disk:
                 return real(descriptor, *args)
             if kind == "write":
                 return self.write(place, args[0], lambda block: real(descriptor, block))
+            if kind == "close":  # whatever is told of it, it is closed
+                real(descriptor)
+                return self.world.call(kind, place)
             return self.world.perform(kind, place, self.unsafe.synced if kind == "sync" else real, descriptor, *args)
 
         return call
 
+    def _mapped(self, descriptor: int, *args: Any, **options: Any) -> mmap.mmap:  # noqa: ANN401  as mmap has it
+        place = None if self._inside or descriptor < 0 else self.place(descriptor)
+        if place is None:
+            return self._map(descriptor, *args, **options)
+        return self.world.perform("map", place, self._map, descriptor, *args, **options)
+
     def _lock(self, descriptor: Any, operation: int) -> None:  # noqa: ANN401  as fcntl has it
         number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
         place = self.place(number)
-        if place is not None and not operation & fcntl.LOCK_UN and (error := is_taken(self.world.call("lock", place))):
+        fault = None if place is None or operation & fcntl.LOCK_UN else self.world.call("lock", place)
+        if error := is_taken(fault):
             raise error
         self._flock(number, operation)
+        self.world.follow(fault)
 
     def _os_open(self, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:  # noqa: ANN401
         place = self.place(path, dir_fd)
@@ -252,8 +270,7 @@ class Disk:
                 self.world.end("kill")
             return written
         written = real(block)
-        if fault.effect.endswith(" after"):
-            self.world.end(fault.effect.split()[0])
+        self.world.follow(fault)
         return written
 
     def crash(self) -> None:

@@ -7,34 +7,43 @@ from dataclasses import dataclass
 
 READING = ("EIO", "EACCES", "EMFILE", "EINTR")
 WRITING = ("ENOSPC", "EIO", "EDQUOT", "EACCES", "EINTR")
+SIGNALS = ("SIGINT", "SIGTERM", "SIGINT after", "SIGTERM after")
+"""What comes before a call, or when it is done and before its caller has its result; to the main thread alone."""
+
 ENDS = ("kill", "kill after", "power", "power after")
 """How a process ends at a call, before or after it: alone (what it wrote stays), or with the whole machine."""
 
 EFFECTS: Mapping[str, tuple[str, ...]] = {
-    "open": (*READING, *ENDS[:1]),
-    "create": ("ENOSPC", "EDQUOT", "EACCES", "EMFILE", "EROFS", "full disk", "read-only disk", *ENDS),
-    "read": ("EIO", "EINTR"),
-    "write": ("ENOSPC", "EIO", "EDQUOT", "EFBIG", "EINTR", "short", "torn", "full disk", *ENDS),
-    "sync": ("ENOSPC", "EIO", "EDQUOT", *ENDS),
-    "close": ("EIO", "EDQUOT", *ENDS[:1]),
-    "truncate": ("EIO", *ENDS),
-    "rename": (*WRITING, "full disk", *ENDS),
-    "unlink": ("EIO", "EACCES", "EROFS", *ENDS),
-    "mkdir": (*WRITING, *ENDS),
-    "rmdir": ("EIO", "EACCES", *ENDS),
+    "open": (*READING, *ENDS[:1], *SIGNALS),
+    "create": ("ENOSPC", "EDQUOT", "EACCES", "EMFILE", "EROFS", "full disk", "read-only disk", *ENDS, *SIGNALS),
+    "read": ("EIO", "EINTR", *SIGNALS),
+    "write": ("ENOSPC", "EIO", "EDQUOT", "EFBIG", "EINTR", "short", "torn", "full disk", *ENDS, *SIGNALS),
+    "sync": ("ENOSPC", "EIO", "EDQUOT", *ENDS, *SIGNALS),
+    "close": ("EIO", "EDQUOT", *ENDS[:1], *SIGNALS[:2]),
+    "truncate": ("EIO", *ENDS, *SIGNALS),
+    "rename": (*WRITING, "full disk", *ENDS, *SIGNALS),
+    "unlink": ("EIO", "EACCES", "EROFS", *ENDS, *SIGNALS),
+    "mkdir": (*WRITING, *ENDS, *SIGNALS),
+    "rmdir": ("EIO", "EACCES", *ENDS, *SIGNALS),
     "utime": ("EACCES", "EPERM", "EROFS", "EIO", *ENDS[:2]),
-    "stat": ("EIO", "EACCES"),
-    "list": ("EIO", "EACCES", "EMFILE"),
-    "lock": ("ENOLCK", "EOPNOTSUPP", "ENOSYS", "EIO", "taken", *ENDS[:1]),
+    "stat": ("EIO", "EACCES", *SIGNALS),
+    "list": ("EIO", "EACCES", "EMFILE", *SIGNALS),
+    "map": ("ENOMEM", "ENODEV", "EIO", *ENDS[:1]),
+    "lock": ("ENOLCK", "EOPNOTSUPP", "ENOSYS", "EIO", "taken", *ENDS[:1], *SIGNALS),
+    "stdout": ("EIO", "ENOSPC", "closed", *ENDS[:1], *SIGNALS),
+    "stderr": ("EIO", "ENOSPC", "closed", *ENDS[:1], *SIGNALS),
     "time": ("back", "forward"),
     "sleep": ("SIGINT", "SIGTERM", *ENDS[:1]),
     "start": ("EAGAIN", "ENOMEM"),
-    "unit": ("SIGINT", "SIGTERM", *ENDS),
+    "child": ("dies", "hangs", "SIGINT", "SIGTERM"),
+    "thread": ("none left",),
+    "unit": ("SIGINT", "SIGTERM", "no memory", *ENDS),
     "worker": ("dies", "dies after", "dies", "SIGINT", "SIGTERM", *ENDS[:1]),
     "idle": ("dies",),
     "scheduler": ("gone",),
     "resolve": ("unknown", "later", "silence"),
     "connect": ("ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "silence"),
+    "send": ("ECONNRESET", "EPIPE", "silence"),
     "tls": ("untrusted", "broken", "ECONNRESET", "silence"),
     "get": (
         "reset",
@@ -60,7 +69,7 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {
 """What each kind of call may come to instead of its result: an error by its name, or an effect that `World`, `Disk`
 and `Web` know."""
 
-NETWORK = ("resolve", "connect", "tls", "get")
+NETWORK = ("resolve", "connect", "send", "tls", "get")
 WORKERS = ("worker", "idle", "scheduler")
 CODES = {name: getattr(errno, name) for effects in EFFECTS.values() for name in effects if hasattr(errno, name)}
 

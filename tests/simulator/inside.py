@@ -5,6 +5,7 @@ import errno
 import fcntl
 import functools
 import importlib
+import io
 import json
 import os
 import secrets
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from mnistfaces.cli.app import main
 from simulator import clock, planted, pools, short_report, web
+from simulator.counted_file import CountedFile
 from simulator.disk import Disk
 from simulator.world import World
 
@@ -30,6 +32,10 @@ UNITS = (
     ("mnistfaces.features.computing", "batch_of"),
 )
 """What does a unit of work: counted, and a place to be stopped at."""
+
+
+AT_ONCE = "it ends at once"
+"""What is noted of a process that a signal ends where it stands: nothing more is said."""
 
 
 def run_inside(folder: Path, number: int, run: "Run", turn: tuple[int, int] | None) -> NoReturn:
@@ -48,10 +54,15 @@ def run_inside(folder: Path, number: int, run: "Run", turn: tuple[int, int] | No
         descriptor = opened(f"{report}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         write(descriptor, json.dumps(known).encode())
         replace(f"{report}.new", report)
-        os._exit(code)
+        leave_now(code)
 
-    opened = os.open
+    def leave_now_told(code: int) -> NoReturn:
+        world.happened.append(AT_ONCE)
+        leave(code)
+
+    opened, leave_now = os.open, os._exit
     world.leave = leave
+    os._exit = leave_now_told
     turns = clock.Turns(world)
     disk = Disk(root, folder / "shadow", world)
     ask = None if turn is None else _asking(world, disk, *turn)
@@ -67,6 +78,7 @@ def run_inside(folder: Path, number: int, run: "Run", turn: tuple[int, int] | No
     planted.plant(run.planted)
     _count_units(world)
     _count_starts(world)
+    _count_told(world)
     if run.web:
         web.install(world, turns, run.web)
     clock.install(world, turns)
@@ -147,4 +159,33 @@ def _count_starts(world: World) -> None:
     def start(*args: Any, **options: Any) -> None:  # noqa: ANN401  as subprocess has it
         world.perform("start", "", real, *args, **options)
 
-    subprocess.Popen.__init__ = start  # type: ignore[method-assign,assignment]
+    ends = subprocess.Popen.communicate
+
+    def end(self: subprocess.Popen[Any], *args: Any, **options: Any) -> Any:  # noqa: ANN401  as subprocess has it
+        fault = world.call("child", "")
+        if fault is not None and fault.effect == "dies":
+            self.kill()
+        if fault is not None and fault.effect == "hangs":
+            raise subprocess.TimeoutExpired(self.args, options.get("timeout") or 0.0)
+        return ends(self, *args, **options)
+
+    subprocess.Popen.__init__, subprocess.Popen.communicate = start, end  # type: ignore[method-assign,assignment]
+
+
+def _count_told(world: World) -> None:
+    """Makes streams whose every write is counted, as the interpreter would make them, until they go elsewhere."""
+    dup2, elsewhere = os.dup2, set()
+
+    def send(source: int, target: int, *more: bool) -> int:
+        elsewhere.add(target)
+        return dup2(source, target, *more)
+
+    os.dup2 = send
+    for number, name in ((1, "stdout"), (2, "stderr")):
+
+        def tell(name: str, block: Any, write: Callable[[Any], int], number: int = number) -> int:  # noqa: ANN401  a buffer
+            return write(block) if number in elsewhere else world.perform(name, "", write, block)
+
+        raw = CountedFile(number, "w", closefd=False)
+        raw.bind(world, tell, name)
+        setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", line_buffering=name == "stderr"))

@@ -235,16 +235,20 @@ class Bug:
 BUGS = {
     bug.name: bug
     for bug in (
-        Bug("files are written in place", _not_atomic, "train", ("kill", "torn"), 6),
+        Bug("files are written in place", _not_atomic, "train", ("kill", "torn"), 15),
         Bug("no sync before the rename", _no_sync, "sweep", ("power", "power after"), 2),
         Bug("a ledger that does not look at what the disk took", _ledger_not_sealed, "sweep", ("ENOSPC", "short"), 0),
         Bug(
-            "an unreadable photograph is removed", _unreadable_is_removed, "fetch faces", ("EIO", "EMFILE", "EACCES"), 5
+            "an unreadable photograph is removed",
+            _unreadable_is_removed,
+            "fetch faces",
+            ("EIO", "EMFILE", "EACCES"),
+            28,
         ),
         Bug("no lease", _no_lease, "two contours", (), 0),
         Bug("a rebuild drops faces", _rebuild_drops_faces, "damaged faces", (), 1),
-        Bug("litter stays", _litter_stays, "train", ("kill",), 1),
-        Bug("an error of the machine is a traceback", _errors_are_bugs, "sweep", ("EIO",), 7),
+        Bug("litter stays", _litter_stays, "train", ("kill",), 4),
+        Bug("an error of the machine is a traceback", _errors_are_bugs, "train", ("EIO",), 1),
         Bug("what cannot be read is made again", _unreadable_is_made_again, "sweep", ("EIO", "EMFILE", "EACCES"), 6),
         Bug("time spent is not subtracted", _deadline_starts_again, "fetch faces", ("slow",), 3),
         Bug("each redirect starts the deadline again", _redirect_starts_again, "fetch digits", ("slow",), 0),

@@ -19,8 +19,8 @@ TIMES = frozenset({
     "bytes",
 })  # fmt: skip
 LITTER = re.compile(r"\.tmp$|\.partial(/|$)|\.held(\.|$)|(^|/)\.lock(-[\w-]+)?$|\.snapshot$")
-ASIDE = re.compile(r"\.bad\d*$|/damaged/|/replaced/|/parts/[0-9a-f]+\.npz$")
-"""What a crash of the machine may leave: what was set aside, and answers whose records it took."""
+ASIDE = re.compile(r"\.bad\d*$|/damaged/|/replaced/")
+"""What a crash of the machine may leave: what was set aside."""
 SPOKEN_TIMES = re.compile(r"\d[\d,.]*(&nbsp;|\s|\u202f)*(s|ms|min|h|seconds|minutes)\b")
 
 

@@ -64,6 +64,13 @@ class Socket:
         return self
 
     def sendall(self, data: bytes) -> None:
+        try:
+            fault = self._web.world.call("send", "")
+        except OSError:
+            self._page = Page(b"", end="reset")  # whoever goes on to read all the same
+            raise
+        if fault is not None and fault.effect == "silence":
+            self._pass(1e9)
         self._asked += bytes(data)
 
     def makefile(self, *_: object, **__: object) -> io.BufferedReader:

@@ -4,6 +4,7 @@ import errno
 import os
 import random
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
@@ -14,8 +15,16 @@ Result = TypeVar("Result")
 KILLED = 137
 """Exit code of a process that a fault killed, as a shell tells it."""
 
-LASTING = {"full disk": ("ENOSPC", ("create", "write", "mkdir")), "read-only disk": ("EROFS", ("create", "unlink"))}
-"""What goes on until the process ends: the error, and the calls that have it."""
+LASTING = {
+    "full disk": ("ENOSPC", ("create", "write", "mkdir")),
+    "read-only disk": ("EROFS", ("create", "unlink")),
+    "closed": ("EPIPE", ()),
+}
+"""What goes on until the process ends: the error, and the calls that have it, beside those of the fault's own kind."""
+
+SIGNALS = ("SIGINT", "SIGTERM")
+RAISED = {"none left": RuntimeError("can't start new thread"), "no memory": MemoryError()}
+"""What Python raises where there is no OSError for it."""
 
 LEAP_S = 40 * 3600.0
 LONGEST_S = 20_000.0
@@ -69,28 +78,44 @@ class World:
             if kind in self._lasting:
                 raise self.error(self._lasting[kind], place)
             return None
+        if fault.effect.split()[0] in SIGNALS and threading.current_thread() is not threading.main_thread():
+            return None  # where it comes would be a coin's choice
         self.happened.append(f"{fault} ({place})")
         if fault.effect in LASTING:
             name, kinds = LASTING[fault.effect]
-            self._lasting.update(dict.fromkeys(kinds, name))
+            self._lasting.update(dict.fromkeys((kind, *kinds), name))
             raise self.error(name, place)
         if fault.effect in CODES:
             raise self.error(fault.effect, place)
-        if fault.effect in ("kill", "power"):
-            self.end(fault.effect)
-        if fault.effect in ("SIGINT", "SIGTERM"):
-            signal.raise_signal(getattr(signal, fault.effect))
-        if fault.effect in ("back", "forward"):
-            self.shift += LEAP_S if fault.effect == "forward" else -LEAP_S
+        if fault.effect in RAISED:
+            raise RAISED[fault.effect]
+        self._befall(fault.effect)
         return fault
+
+    def _befall(self, effect: str) -> None:
+        """Makes happen to the process, or to its clock, what is no error of a call."""
+        if effect in ("kill", "power"):
+            self.end(effect)
+        if effect in SIGNALS:
+            signal.raise_signal(getattr(signal, effect))
+        if effect in ("back", "forward"):
+            self.shift += LEAP_S if effect == "forward" else -LEAP_S
 
     def perform(self, kind: str, place: str, do: Callable[..., Result], *args: Any, **options: Any) -> Result:  # noqa: ANN401  passed on
         """Makes a call that has no parts, or what a fault makes of it."""
         fault = self.call(kind, place)
         result = do(*args, **options)
-        if fault is not None and fault.effect.endswith(" after"):
-            self.end(fault.effect.split()[0])
+        self.follow(fault)
         return result
+
+    def follow(self, fault: Fault | None) -> None:
+        """Makes happen what a fault makes happen when its call is done."""
+        if fault is not None and fault.effect.endswith(" after"):
+            how = fault.effect.split()[0]
+            if how in SIGNALS:
+                signal.raise_signal(getattr(signal, how))
+            else:
+                self.end(how)
 
     def end(self, how: str) -> NoReturn:
         """Ends the process, and with `power` the machine."""
