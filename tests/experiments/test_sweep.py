@@ -184,7 +184,7 @@ def test_answers_that_no_record_tells_of_go_when_the_sweep_is_finished(
     mine.write_bytes(b"")
     run(tmp_path, replace(GRID, shard=(1, 2)))
     assert stray.exists()  # it may be another shard's
-    assert numbers(run(tmp_path, isolated=True)) == numbers(whole)
+    assert numbers(run(tmp_path)) == numbers(whole)
     named = {record["part"] for file in tmp_path.glob("trials*") for record in read_records(file, TrialRecord)}
     assert {path.name for path in mine.parent.iterdir()} == {mine.name, *named}
     assert stray.name not in named

@@ -39,10 +39,17 @@ class Campaign:
         nursery: where they run.
         planted: bugs that the program has.
         effects: of faults that may happen; None allows all.
+        kinds: of calls that may fail where effects are given; none allows all.
     """
 
-    def __init__(self, nursery: Nursery, planted: Sequence[str] = (), effects: Container[str] | None = None) -> None:
-        self.nursery, self.planted, self.effects = nursery, tuple(planted), effects
+    def __init__(
+        self,
+        nursery: Nursery,
+        planted: Sequence[str] = (),
+        effects: Container[str] | None = None,
+        kinds: Sequence[str] = (),
+    ) -> None:
+        self.nursery, self.planted, self.effects, self.kinds = nursery, tuple(planted), effects, tuple(kinds)
 
     def reference(self, name: str, step: int) -> Reference:
         """Returns what a step comes to, found out once."""

@@ -69,6 +69,10 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {
 """What each kind of call may come to instead of its result: an error by its name, or an effect that `World`, `Disk`
 and `Web` know."""
 
+DISK = (
+    "open", "create", "read", "write", "sync", "close", "truncate", "rename", "unlink", "mkdir", "rmdir", "utime",
+    "stat", "list", "lock",
+)  # fmt: skip
 NETWORK = ("resolve", "connect", "send", "tls", "get")
 WORKERS = ("worker", "idle", "scheduler")
 CODES = {name: getattr(errno, name) for effects in EFFECTS.values() for name in effects if hasattr(errno, name)}

@@ -23,6 +23,7 @@ from mnistfaces.files import ledger, sha256_of_file
 from mnistfaces.files.locks import Lease
 from mnistfaces.reproduce import reproduction
 from mnistfaces.runs import folder
+from simulator.faults import DISK
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -223,6 +224,7 @@ class Bug:
         scenario: that finds it.
         effects: of faults that may happen there; none where two processes, or what lies there, are enough.
         seed: that draws them.
+        kinds: of calls at which they happen; none allows all.
     """
 
     name: str
@@ -230,13 +232,14 @@ class Bug:
     scenario: str
     effects: tuple[str, ...]
     seed: int
+    kinds: tuple[str, ...] = ()
 
 
 BUGS = {
     bug.name: bug
     for bug in (
         Bug("files are written in place", _not_atomic, "train", ("kill", "torn"), 15),
-        Bug("no sync before the rename", _no_sync, "sweep", ("power", "power after"), 2),
+        Bug("no sync before the rename", _no_sync, "reproduce", ("power", "power after"), 3),
         Bug("a ledger that does not look at what the disk took", _ledger_not_sealed, "sweep", ("ENOSPC", "short"), 0),
         Bug(
             "an unreadable photograph is removed",
@@ -249,7 +252,14 @@ BUGS = {
         Bug("a rebuild drops faces", _rebuild_drops_faces, "damaged faces", (), 1),
         Bug("litter stays", _litter_stays, "train", ("kill",), 4),
         Bug("an error of the machine is a traceback", _errors_are_bugs, "train", ("EIO",), 1),
-        Bug("what cannot be read is made again", _unreadable_is_made_again, "sweep", ("EIO", "EMFILE", "EACCES"), 6),
+        Bug(
+            "what cannot be read is made again",
+            _unreadable_is_made_again,
+            "sweep",
+            ("EIO", "EMFILE", "EACCES"),
+            111,
+            kinds=DISK,
+        ),
         Bug("time spent is not subtracted", _deadline_starts_again, "fetch faces", ("slow",), 3),
         Bug("each redirect starts the deadline again", _redirect_starts_again, "fetch digits", ("slow",), 0),
         Bug("each redirect of a stream starts the deadline again", _stream_starts_again, "weights", ("slow",), 0),

@@ -38,7 +38,7 @@ def judge(campaign: Campaign, name: str, seed: int) -> Verdict:
 
 def finds(nursery: Nursery, bug: Bug) -> bool:
     """Returns whether a bug makes a seed go wrong under which nothing is wrong without it."""
-    sound, planted = (Campaign(nursery, plants, bug.effects) for plants in ((), (bug.name,)))
+    sound, planted = (Campaign(nursery, plants, bug.effects, bug.kinds) for plants in ((), (bug.name,)))
     return not judge(sound, bug.scenario, bug.seed).wrong and bool(judge(planted, bug.scenario, bug.seed).wrong)
 
 
@@ -73,7 +73,7 @@ class _Trial:
             return []
         there = right.counts[place]
         effects = self._campaign.effects
-        kinds = tuple(EFFECTS) if effects is not None else KINDS
+        kinds = (self._campaign.kinds or tuple(EFFECTS)) if effects is not None else KINDS
         for few in (NETWORK, WORKERS):
             if effects is None and any(map(there.get, few)) and self._rng.random() < FEW:
                 kinds = few
