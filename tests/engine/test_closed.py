@@ -20,6 +20,7 @@ from mnistfaces.datasets import load_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.engine.closed import sizes
 from mnistfaces.engine.closed.calibration import temperature_of
+from mnistfaces.engine.closed.smoothing import decompose
 from mnistfaces.engine.closed.solving import CLOSED_MODELS, Solved, solve
 from mnistfaces.engine.draws import Draw
 from mnistfaces.engine.training import fit
@@ -35,6 +36,19 @@ WEIGHTS = pytest.mark.parametrize(
 GAMMA = 0.03
 
 Floats = NDArray[np.float64]
+
+
+@pytest.mark.parametrize("side", [1, 7, 512, 700])
+def test_a_matrix_is_decomposed_where_it_stands_to_the_bits_of_torchs_own_decomposition(side: int) -> None:
+    rows = torch.randn(side + 3, side, dtype=torch.float64, generator=torch.Generator().manual_seed(side))
+    matrix = rows.T @ rows
+    matrix[0, -1] = matrix[0, -1] * (1 + 1e-15)  # as rounding leaves it: one half is read, always the same
+    values, vectors = torch.linalg.eigh(matrix)
+    ours = matrix.clone()
+    found = decompose(ours)
+    assert (found[0] == values.clamp(min=0)).all()
+    assert (found[1] == vectors).all()
+    assert found[1].data_ptr() == ours.data_ptr()
 
 
 def grouped(counts: tuple[int, ...] = (30, 24, 27)) -> Dataset:

@@ -4,9 +4,9 @@ from mnistfaces.config import CLOSED, TrainConfig
 from mnistfaces.errors import DataError
 
 MOST_SIDE = 10_000
-"""Rows of the largest matrix that is decomposed: as float64, with its eigenvectors and workspace, it takes 3.2 GB."""
+"""Rows of the largest matrix that is decomposed: as float64, with its workspace, it takes 2.4 GB."""
 
-BYTES_PER_ELEMENT = 32  # the matrix, its eigenvectors and twice as much to work in
+BYTES_PER_ELEMENT = 24  # the matrix, which its eigenvectors replace, and twice as much to work in
 
 FLOPS_PER_CUBE = 10  # of an eigendecomposition with all vectors: Golub and Van Loan, "Matrix computations", 8.3
 

@@ -30,6 +30,8 @@ from torch import Tensor
 PIECE_BYTES = 64 << 20
 """Rows go through in pieces of about so many bytes."""
 
+BLOCK = 512  # rows and columns that are transposed at a time
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Smoother:
@@ -124,6 +126,24 @@ def rows_at_once(width: int) -> int:
 
 
 def decompose(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns eigenvalues, not below 0, and eigenvectors of a symmetric matrix without negative ones."""
-    values, vectors = torch.linalg.eigh(matrix)
+    """Returns eigenvalues, not below 0, and eigenvectors of a symmetric matrix without negative ones.
+
+    On the processor the eigenvectors take the matrix's place, without a copy of either: LAPACK wants columns.
+    """
+    if matrix.device.type == "cpu":
+        _transpose(matrix)
+        values, vectors = matrix.new_empty(len(matrix)), matrix.mT
+        torch.linalg.eigh(vectors, out=(values, vectors))
+    else:
+        values, vectors = torch.linalg.eigh(matrix)
     return values.clamp_(min=0), vectors
+
+
+def _transpose(matrix: Tensor) -> None:
+    """Transposes a square matrix where it stands: rounding may tell its halves apart."""
+    for first in range(0, len(matrix), BLOCK):
+        rows = slice(first, first + BLOCK)
+        for other in range(0, first + 1, BLOCK):
+            columns = slice(other, other + BLOCK)
+            below, above = matrix[rows, columns].clone(), matrix[columns, rows].clone()
+            matrix[rows, columns], matrix[columns, rows] = above.mT, below.mT
