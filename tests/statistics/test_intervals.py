@@ -390,7 +390,8 @@ def test_equality_is_shown_by_two_one_sided_tests_and_not_by_a_high_p() -> None:
     assert equivalence(few, reach, p=few.p, names=("a", "b")).startswith("not enough data")
     assert equivalence(few, math.nextafter(reach, 1), p=few.p, names=("a", "b")).startswith("equal within")
     clear = paired_difference(*one_pair(40, 1, 120), level=0.9)
-    assert equivalence(clear, 0.02, p=clear.p, names=("a", "b")).startswith("a is better")
+    for p, said in ((clear.p, "a is better"), (1 - LEVEL, "a is better"), (math.nextafter(1 - LEVEL, 1), "not enough")):
+        assert equivalence(clear, 0.02, p=p, names=("a", "b")).startswith(said)
     # Liu et al. (2002): both one-sided score tests at 5 % are the 90 % score interval.
     assert max(-many.low, many.high) == pytest.approx(1.6449 * math.sqrt(60) / 12_000, rel=0.07)
 

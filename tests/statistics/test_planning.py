@@ -129,3 +129,10 @@ def test_advice_is_the_least_that_has_the_power() -> None:
     wild = Assumptions(accuracy=0.85, single=USUAL.single, pair=Spread(image=0.05, rest=0.01, trial=0.09))
     assert advise(wild, 0.02, present).design is None
     assert advise(USUAL, 0.05, Design(images=2000, seeds=5)).now > 0.99
+
+
+def test_one_seed_compares_no_settings_however_far_apart_they_are() -> None:
+    one, two = (Design(images=4000, seeds=count) for count in (1, 2))
+    assert power_of(USUAL, 0.2, one) > 0.9
+    found = advise(USUAL, 0.2, one)
+    assert (found.design, found.now, found.seeds_alone) == (two, 0.0, True)
