@@ -48,6 +48,15 @@ def weight(number: int, index: int) -> Weight:
     return Weight(class_number=number, class_name=str(number), position=(index,), index=index)
 
 
+@pytest.mark.parametrize("missing", [(-1, 0), (3, 0), (0, -1), (0, 4)])
+def test_a_weight_that_the_model_does_not_have_is_refused(missing: tuple[int, int]) -> None:
+    problem = SoftmaxProblem(inputs=np.ones((2, 4)), labels=np.array([0, 1]), weight=np.zeros((3, 4)), bias=np.zeros(3))
+    problem.check(Pair(weight(0, 0), weight(2, 3)))
+    for pair in (Pair(weight(*missing), weight(1, 1)), Pair(weight(1, 1), weight(*missing))):
+        with pytest.raises(DataError, match="is not one of the model's 3 x 4"):
+            problem.check(pair)
+
+
 def by_torch(problem: SoftmaxProblem, pair: Pair, points: Floats) -> Floats:
     """The summed cost at some points by torch's own cross entropy."""
     inputs = torch.tensor(problem.inputs / 255 if problem.inputs.dtype == np.uint8 else problem.inputs).double()

@@ -281,7 +281,10 @@ def test_a_dry_run_asks_nothing_and_writes_nothing(web: RudeServer, tmp_path: Pa
 
 @pytest.mark.usefixtures("web")
 def test_too_few_faces_of_an_actor_are_less_than_was_asked_for(tmp_path: Path) -> None:
-    assert fetch(tmp_path, min_per_actor=1).complete
+    for enough in ({"min_per_actor": 1}, {"min_per_actor": 2, "dry_run": True}):
+        notes, finished = follow(tmp_path, **enough)
+        assert finished.complete
+        assert not any("fewer than" in note for note in notes)
     notes, finished = follow(tmp_path, min_per_actor=2)
     assert not finished.complete
     assert any("fewer than 2 faces of Bill Hader" in note for note in notes)
