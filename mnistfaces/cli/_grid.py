@@ -108,7 +108,7 @@ def notes_on_step(row: Row) -> Iterator[str]:
     if row["reduction"] == "sum" and row["optimizer"] in GRADIENT_STEPS:
         lr, images = row["lr"], row["train_n"] * copies_of(row.get("augment"))
         images = min(row["batch_size"] or images, images)
-        yield f"summed cost: lr {lr:g} on {images:g} images is lr {lr * images:g} on their mean cost"
+        yield f"summed cost: lr {lr:g} on {images:.0f} images is lr {lr * images:g} on their mean cost"
 
 
 def notes_on_batch(rows: Iterable[Row]) -> list[str]:

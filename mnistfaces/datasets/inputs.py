@@ -19,6 +19,9 @@ IMAGE_AXES = (2, 3)
 FLOAT32_WHOLE = 1 << 24
 """Whole numbers below this are float32 exactly."""
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Models compute in float32, unless they are asked for float64."""
+
 Read = tuple[NDArray[Any], tuple[int, ...], list[str]]
 """Inputs (N, D), the shape of one image, and a sentence per assumption."""
 
@@ -116,6 +119,7 @@ def _as_features(array: NDArray[Any], image: tuple[int, ...] | None, place: str)
     if flat.dtype == np.float16:
         flat = flat.astype(np.float32)
     for start in range(0, len(flat), 4096):
-        if not np.isfinite(flat[start : start + 4096]).all():
-            raise DataError(f"{place} holds a number that is not finite in the rows from {start}")
+        if not (np.abs(flat[start : start + 4096]) <= LARGEST).all():
+            what = f"a number that is not finite, or above {LARGEST:.0e}"
+            raise DataError(f"{place} holds {what}, in the rows from {start}")
     return flat, (flat.shape[1],), said

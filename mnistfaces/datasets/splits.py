@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from mnistfaces.config import SplitConfig
 from mnistfaces.datasets.base import Dataset, listed
 from mnistfaces.errors import DataError, UsageError
+from mnistfaces.text import counted
 
 TEST_PER_CLASS = 20
 """Test images per class of data that bring no test set along."""
+
+ADVICE = {"test": ": --test-per-class N takes fewer"}
+"""What to type where too few images are left for a purpose that nobody asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,9 +163,9 @@ class _Pool:
         if available.min() < per_class:
             scarce = int(available.argmin())
             raise DataError(
-                f"{self.dataset.name}: class {self.dataset.classes[scarce]} has {available[scarce]} images left "
-                f"to {purpose}, {per_class} were asked for "
-                f"(all {len(self.dataset)} images: {self._counts()})"
+                f"{self.dataset.name}: class {self.dataset.classes[scarce]} has "
+                f"{counted(int(available[scarce]), 'image')} left to {purpose}, {per_class} were asked for "
+                f"(all {len(self.dataset)} images: {self._counts()}){ADVICE.get(purpose, '')}"
             )
         return self.take_up_to(np.full(len(self.dataset.classes), per_class), last=last)
 
@@ -206,7 +210,8 @@ class _Pool:
         if available.min(initial=1) < 1:
             raise DataError(
                 f"{self.dataset.name}: class {self.dataset.classes[int(available.argmin())]} has no image left to "
-                f"train on (all {len(self.dataset)} images: {self._counts()})"
+                f"train on (all {len(self.dataset)} images: {self._counts()}): take fewer of them to test, "
+                "--test-per-class, or keep fewer of them together"
             )
         taken = np.flatnonzero(self.free)
         self.free[:] = False

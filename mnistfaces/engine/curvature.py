@@ -65,6 +65,19 @@ class Curvature:
             vectors = rows.T @ images[:, kept] / values.sqrt()
         return values.clamp(min=FLOOR * float(values[-1])), vectors
 
+    def is_bounded(self, decay: float, share: float) -> bool:
+        """Returns whether a penalty holds the directions along which the images hardly vary.
+
+        Without one, images that can be told apart without a mistake have no optimum, and the inverse Hessian leads to
+        weights along those directions: they tell the training images apart, and new ones not at all (27 % of the test
+        images after 50 of each digit; from the identity 83 %, as with scikit-learn's lbfgs).
+
+        Args:
+            decay: the penalty.
+            share: as for `solve`, over the number of classes.
+        """
+        return decay > 0 and self.parts is not None and decay >= FLOOR * share * float(self.parts[0][-1])
+
     def solve(self, gradients: Tensor, decay: float, share: float) -> Tensor:
         """Returns the inverse of the Hessian times v gradients, (v, C, D + 1).
 

@@ -132,17 +132,18 @@ class Lbfgs:
         """Returns the line search of a model along a direction."""
         gradient = self._gradients[place]
         slope = float(gradient @ direction)
-        guessed = self._known[place] or self._preconditioned
+        guessed = self._known[place] or self._preconditioned(place)
         first = 1.0 if guessed else min(1.0, 1 / float(gradient.abs().sum()))
         return line_search(float(self._costs[place]), slope, first, self._noise)
 
-    @property
-    def _preconditioned(self) -> bool:
-        return self._linear and self.curvature.parts is not None
+    def _preconditioned(self, place: int) -> bool:
+        """Returns whether the curvature at zero weights is a model's first guess."""
+        share = self._total / self.curvature.total / self._shapes[0][0]  # of one class
+        return self._linear and self.curvature.is_bounded(self._decays[place], share)
 
     def _guess(self, place: int, vectors: Tensor) -> Tensor:
         """Returns the first guess of the inverse Hessian times v vectors, (v, n)."""
-        if not self._preconditioned:
+        if not self._preconditioned(place):
             return vectors
         parts = zip(torch.split(vectors, self._sizes, dim=1), self._shapes, strict=True)
         weight, bias = (part.view(-1, *shape) for part, shape in parts)

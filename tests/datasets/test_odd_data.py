@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnistfaces.config import SplitConfig
 from mnistfaces.datasets import load_dataset
 from mnistfaces.datasets.base import Dataset
 from mnistfaces.datasets.labels import doubts, read_labels, typed
+from mnistfaces.datasets.splits import draw_split
 from mnistfaces.errors import MnistFacesError
 
 Write = Callable[[Path], object]
@@ -132,9 +134,8 @@ def test_folders_inside_class_folders_are_said_to_be_no_classes(tmp_path: Path) 
     path = images(tmp_path, "animal/cat/1.png", "animal/dog/2.png", "plant/3.png")
     dataset = load_dataset(path)
     assert dataset.classes == ("animal", "plant")
-    assert "2 folders inside the class folders are none: the images in animal/cat are of the class animal" in said(
-        dataset
-    )
+    told = "2 folders lie inside class folders and are no classes: the images in animal/cat are of the class animal"
+    assert told in said(dataset)
     (tmp_path / "more").mkdir()
     assert "inside" not in said(load_dataset(images(tmp_path / "more", "a/1.png", "b/2.png")))
 
@@ -178,6 +179,7 @@ WRONG: dict[str, tuple[Write, str]] = {
         "images of several shapes",
     ),
     "nothing": (lambda f: npz(f, X=PIXELS[:0], y=LABELS[:0]), "holds no images"),
+    "beyond float32": (lambda f: table(f, "label,u", "a,1", "b,1e300"), "not finite, or above 3e"),
     "packed": (lambda f: ((f / "mine.zip").write_bytes(b"PK"), f / "mine.zip")[1], "unpack it first"),
 }
 """What is written, and what the one line says."""
@@ -189,3 +191,11 @@ def test_what_is_wrong_is_told_with_what_to_do(tmp_path: Path, name: str) -> Non
     with pytest.raises(MnistFacesError, match=told) as caught:
         load_dataset(str(write(tmp_path)))
     assert "\n" not in str(caught.value)
+
+
+def test_few_images_per_class_are_told_what_to_type(tmp_path: Path) -> None:
+    dataset = load_dataset(images(tmp_path, "a/1.png", "a/2.png", "b/3.png", "b/4.png"))
+    with pytest.raises(MnistFacesError, match=r"has 2 images left to test, 20 were .*: --test-per-class N takes fewer"):
+        draw_split(dataset, SplitConfig(), seed=0)
+    with pytest.raises(MnistFacesError, match=r"no image left to train on .*: take fewer of them to test, --test-per"):
+        draw_split(dataset, SplitConfig(test_per_class=2), seed=0)

@@ -146,3 +146,21 @@ def test_it_has_no_rate_and_no_batches_and_draws_no_path() -> None:
     assert {"lr", "momentum", "batch_size", "drop_last"} <= EXACT.ignored()
     with pytest.raises(UsageError, match="--optimizer lbfgs searches its steps: paths are drawn of gd, nesterov"):
         Descent(optimizer="lbfgs")
+
+
+@pytest.mark.parametrize(("per_class", "decay"), [(40, 0.0), (40, 1e-5), (150, 0.0)])
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_images_that_can_be_told_apart_are_told_as_scikit_learn_tells_them(
+    per_class: int, decay: float, reduction: str
+) -> None:
+    """There is no optimum then, or hardly one: what matters is which of the weights without mistakes it finds."""
+    dataset = sample_of(200)
+    made = draw(dataset, train_per_class=per_class)
+    train, test = (dataset.values(images, "float64") for images in (made.split.train, made.split.test))
+    peer = LogisticRegression(C=1 / decay if decay else np.inf, max_iter=3000)
+    peer.fit(train, dataset.labels[made.split.train])
+    scaled = decay if reduction == "sum" else decay / len(train)
+    config = TrainConfig(optimizer="lbfgs", weight_decay=scaled, epochs=3000, reduction=reduction)
+    (measure,) = at_end(dataset, [config], made)
+    assert measure.train.accuracy == 1.0
+    assert measure.test.accuracy > peer.score(test, dataset.labels[made.split.test]) - 0.03

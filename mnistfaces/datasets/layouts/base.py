@@ -140,10 +140,12 @@ def inner_folders(names: Iterable[str], depth: int) -> tuple[str, ...]:
     inner = sorted({"/".join(part[: depth + 1]) for part in parts if len(part) > depth + 1})
     if not inner:
         return ()
-    are = counted(
-        len(inner), "folder inside the class folders is no class", "folders inside the class folders are none"
+    lie = counted(
+        len(inner),
+        "folder lies inside a class folder and is no class",
+        "folders lie inside class folders and are no classes",
     )
-    return (f"{are}: the images in {inner[0]} are of the class {inner[0].split('/')[depth - 1]}",)
+    return (f"{lie}: the images in {inner[0]} are of the class {inner[0].split('/')[depth - 1]}",)
 
 
 @dataclass(frozen=True, kw_only=True)
