@@ -73,7 +73,7 @@ def paths_figure(surface: Surface, paths: Sequence[DescentPath], *, levels: int 
         _draw_path(axes, path, LIGHT[color], PATHS.index(color) + colors[:number].count(color))
     ring: dict[str, Any] = {"markersize": 13, "markerfacecolor": "none", "color": LIGHT["ink"], "zorder": 6}
     axes.plot(*paths[0].points[0], "o", label="start", **ring)
-    _mark_points(axes, surface)
+    _mark_points(axes, surface, (left, right, bottom, top))
     axes.set(xlim=(left, right), ylim=(bottom, top))
     steps, mode = paths[0].descent.steps, paths[0].mode
     _finish(figure, axes, f"{steps} steps of descent ({mode}): {surface.pair.title}\n{_data(surface)}")
@@ -164,13 +164,22 @@ def _ends(axis: Floats) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _mark_points(axes: Axes, surface: Surface) -> None:
+def _mark_points(axes: Axes, surface: Surface, box: Box | None = None) -> None:
+    """Marks where the grid is lowest and where the weights were trained to; the legend says if beyond a window."""
     loss, w1, w2 = surface.minimum()
     style: dict[str, Any] = {"linestyle": "none", "markeredgecolor": "black", "zorder": 5, "clip_on": True}
     if not surface.plane.is_flat:
-        axes.plot(w1, w2, "*", markersize=15, color=STAR, label=f"minimum of the grid: {loss:.6g} nats", **style)
-    label = f"trained: {surface.trained_loss:.6g} nats"
+        label = f"minimum of the grid: {loss:.6g} nats{_beyond(box, w1, w2)}"
+        axes.plot(w1, w2, "*", markersize=15, color=STAR, label=label, **style)
+    label = f"trained: {surface.trained_loss:.6g} nats{_beyond(box, *surface.trained)}"
     axes.plot(*surface.trained, "P", markersize=10, color=LIGHT["mark"], label=label, **style)
+
+
+def _beyond(box: Box | None, w1: float, w2: float) -> str:
+    if box is None:
+        return ""
+    left, right, bottom, top = box
+    return "" if left <= w1 <= right and bottom <= w2 <= top else ", beyond this window"
 
 
 def _draw_path(axes: Axes, path: DescentPath, color: str, look: int) -> None:

@@ -104,6 +104,19 @@ def test_a_projected_path_says_how_far_it_has_left_the_plane() -> None:
     assert f"{path.distance[-1]:.3g} off the plane" in words(paths_figure(shown, [path]))
 
 
+def test_a_mark_beyond_the_window_of_paths_is_said_to_be() -> None:
+    shown = surface_of()
+    paths = paths_on(shown)
+    w1, w2 = shown.trained
+    inside, outside = (
+        words(paths_figure(shown, paths, box=(w1 + move, w1 + 1 + move, w2 - 1, w2 + 1))) for move in (-0.5, 3)
+    )
+    trained = f"trained: {shown.trained_loss:.6g} nats"
+    assert trained in inside
+    assert f"{trained}, beyond this window" not in inside
+    assert f"{trained}, beyond this window" in outside
+
+
 def test_the_window_holds_every_point_and_is_not_much_larger() -> None:
     paths = paths_on(surface_of())
     left, right, bottom, top = zoom_box(paths, surface_of())
