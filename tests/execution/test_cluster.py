@@ -137,7 +137,8 @@ def test_without_dask_the_line_says_what_to_install(mnf: Mnf) -> None:
 
 
 def name_of_the_worker() -> Task[str]:
-    def work(_: Tell) -> str:
+    def work(tell: Tell) -> str:
+        tell(0.25)
         return str(get_worker().name)
 
     return Task(work=work, amount=1, words="a name", contents="a name", device="cpu", threads=1)
@@ -156,6 +157,11 @@ def test_only_workers_that_declare_a_gpu_get_tasks_for_one(mnf: Mnf, device: Dev
             ]
             assert {end.result for end in ends} == reached
             assert ("workers with a GPU" in workers.where()) == (device == "cuda")
+            assert workers.submit(99, name_of_the_worker()).result(60) in reached
+            limit = time.monotonic() + 60
+            while (99, 0.25) not in workers.told():  # it comes by another way than the result
+                assert time.monotonic() < limit
+                time.sleep(0.02)
 
 
 def wait_for_both(cluster: DaskCluster, device: DeviceName) -> Cluster:
