@@ -117,6 +117,9 @@ def test_the_mat_file_and_the_idx_files_give_one_and_the_same_row_and_file(share
     assert (tmp_path / "idx" / "digits.npz").read_bytes() == Path(row["path"]).read_bytes()
     again = mnf_fetch_digits("--data-dir", tmp_path / "mat")
     assert (again.returncode, again.stdout, again.stderr) == (0, from_mat.stdout, "")
+    other_source = mnf_fetch_digits("--data-dir", tmp_path / "mat", "--from", shared)
+    assert (other_source.returncode, other_source.stdout) == (0, from_mat.stdout)
+    assert f"is here already, from {shared / 'mnist_all.mat'}: --force reads {shared}" in other_source.stderr
 
 
 def test_a_mirror_on_the_loopback_gives_the_full_mnist(shared: Path, tmp_path: Path) -> None:

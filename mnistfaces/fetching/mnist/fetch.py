@@ -97,7 +97,7 @@ def fetch_mnist(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | Fe
     """
     with contextlib.suppress(DataError):
         if not config.force:
-            yield find_mnist(data_dir, config.edition)
+            yield from _find(data_dir, config)
             _sweep(data_dir, config.edition)
             return
     lease = Lease(_lock_path(data_dir, config.edition))
@@ -114,11 +114,19 @@ def fetch_mnist(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | Fe
         lease.release()
 
 
+def _find(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | FetchedMnist]:
+    """Yields what is in the data folder, and that another source was not looked at."""
+    found = find_mnist(data_dir, config.edition)
+    if not config.is_remote and str(config.source) != found.source:
+        yield Note(message=f"{found.path} is here already, from {found.source}: --force reads {config.source}")
+    yield found
+
+
 def plan_mnist(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | FetchedMnist]:
     """Yields what `fetch_mnist` would ask, in turn, and what is there or, with None for what is not, would be."""
     with contextlib.suppress(DataError):
         if not config.force:
-            yield find_mnist(data_dir, config.edition)
+            yield from _find(data_dir, config)
             return
     sources = (*config.idx_urls, *config.mat_urls) if config.is_remote else (str(config.source),)
     for source in sources:
@@ -131,7 +139,7 @@ def _fetch_alone(data_dir: Path, config: FetchMnistConfig) -> Iterator[Event | F
     """Yields the same, while no other process fetches into the folder."""
     if not config.force and digits_path(data_dir, config.edition).exists():
         try:
-            yield find_mnist(data_dir, config.edition)
+            yield from _find(data_dir, config)
         except DataError as error:
             yield failure(str(digits_path(data_dir, config.edition)), f"fetched again: {error}")
         else:
