@@ -22,7 +22,7 @@ from mnistfaces.files.locks import Holder, Lease
 from mnistfaces.files.seals import seal
 from mnistfaces.runs.configuration import read_config
 from mnistfaces.runs.folder import LOOKS, RunFolder
-from mnistfaces.runs.models import dataset_of
+from mnistfaces.runs.models import dataset_of, find_run
 from mnistfaces.runs.removal import remove
 from mnistfaces.runs.runs import HISTORY, Run, find_runs, load_run
 
@@ -221,6 +221,14 @@ def test_a_run_that_a_process_has_taken_since_it_was_listed_is_not_removed(tmp_p
     assert load_run(folder.path).weights()
     assert remove(folder.path, config) == []
     assert not folder.path.exists()
+
+
+def test_rows_of_two_runs_are_not_taken_for_one(tmp_path: Path) -> None:
+    paths = [train(tmp_path / name).path for name in ("one", "two")]
+    lines = [json.dumps({"run": str(path)}) for path in paths]
+    assert find_run("-", ("train",), lines[:1] * 2).path == paths[0]
+    with pytest.raises(RunError, match=re.escape(f"stdin names 2 runs, such as {paths[0]} and {paths[1]}: give one")):
+        find_run("-", ("train",), lines)
 
 
 def test_a_run_on_features_asks_for_their_file_which_may_lie_anywhere(tmp_path: Path) -> None:
