@@ -103,6 +103,8 @@ def notes_on_step(row: Row) -> Iterator[str]:
         ends = (
             "at the optimum, as far as --eps asks or --dtype can tell" if reached else "before its end: raise --epochs"
         )
+        if reached and not row["weight_decay"] and row["train_accuracy"] == 1:
+            ends = "without a mistake on the training images: there is no optimum then but with a --weight-decay"
         after = f" after {row['epoch']:,} iterations" if row.get("epoch") is not None else ""  # a cell has several
         yield f"lbfgs stopped{after}, {ends}"
     if row["reduction"] == "sum" and row["optimizer"] in GRADIENT_STEPS:

@@ -7,6 +7,7 @@ import pytest
 from conftest import Mnf
 from sklearn.linear_model import LogisticRegression
 
+from mnistfaces.cli._grid import notes_on_step
 from mnistfaces.datasets.sample import load_sample
 from mnistfaces.runs.models import split_of
 from mnistfaces.runs.runs import load_run
@@ -42,3 +43,15 @@ def test_what_only_steps_of_a_rate_have_is_refused(mnf: Mnf, option: tuple[str, 
     complaint = mnf("train", *SMALL, *option, code=2).complaint
     assert f"{option[0]}: counts only with" in complaint
     assert "an --optimizer other than lbfgs" in complaint
+
+
+@pytest.mark.parametrize(
+    ("decay", "accuracy", "said"),
+    [(0.0, 1.0, "there is no optimum"), (0.1, 1.0, "at the optimum"), (0.0, 0.9, "at the optimum")],
+)
+def test_images_told_apart_without_a_penalty_are_said_to_have_no_optimum(
+    decay: float, accuracy: float, said: str
+) -> None:
+    row = {"optimizer": "lbfgs", "status": "stopped", "epoch": 9, "reduction": "sum"}
+    (note,) = notes_on_step({**row, "weight_decay": decay, "train_accuracy": accuracy})
+    assert said in note
