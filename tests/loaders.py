@@ -1,8 +1,11 @@
-"""Datasets for workers in other processes, which import this module to open them."""
+"""Datasets and tasks for workers in other processes, which import this module to open them."""
 
 import multiprocessing
 import os
 import signal
+import struct
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from small_data import make_dataset
@@ -19,6 +22,16 @@ def load_and_die_elsewhere(form: DataConfig) -> Dataset:
     if multiprocessing.parent_process() is not None:
         os.kill(os.getpid(), signal.SIGKILL)
     return load(form)
+
+
+def die_answering(_: Callable[[float], None]) -> None:
+    """Dies as the system ends a process that writes what it came to: with the first bytes of many in the pipe."""
+    frame = sys._getframe()
+    while "result_queue" not in frame.f_locals and frame.f_back is not None:
+        frame = frame.f_back
+    pipe = frame.f_locals["result_queue"]._writer.fileno()
+    os.write(pipe, struct.pack("!i", 1_000_000) + b"the first bytes")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True)

@@ -93,8 +93,17 @@ class _Seat:
 
     def submit(self, number: int, task: Task[Result]) -> Future[Result]:
         future = self._pool.submit(_work, number, task)
+        if self._future is None:
+            self._end_results_with_process()
         self._future = future
         return future
+
+    def _end_results_with_process(self) -> None:
+        """Leaves the process alone with the end of the pipe that results go into.
+
+        While the pool has that end, too, it waits for the rest of a result whose process died in the middle of it.
+        """
+        self._pool._result_queue._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001  no other way is offered
 
     def told(self) -> Iterator[tuple[int, float]]:
         while self._line.poll():

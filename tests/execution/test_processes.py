@@ -12,9 +12,10 @@ import pytest
 
 from mnistfaces.config import SplitConfig, TrainConfig
 from mnistfaces.errors import WorkerError
-from mnistfaces.execution.dispatch import Workers
+from mnistfaces.execution.dispatch import Lost, Workers, dispatch
 from mnistfaces.execution.processes import Processes
 from mnistfaces.execution.reference import LoadDataset
+from mnistfaces.execution.tasks import Task
 from mnistfaces.experiments.sweep import Sweep
 from mnistfaces.experiments.sweep_config import SweepConfig
 from mnistfaces.experiments.trials import Cell, Grid
@@ -118,4 +119,13 @@ def test_work_that_is_broken_off_ends_its_processes(tmp_path: Path) -> None:
             break
     assert len(multiprocessing.active_children()) == 2
     work.close()  # type: ignore[attr-defined]
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_dies_in_the_middle_of_its_answer_is_not_waited_for() -> None:
+    task = Task(work=loaders.die_answering, amount=1, words="", contents="an answer", device="cpu", threads=1)
+    with one_each(1) as workers:
+        workers.retries = 0
+        (ended,) = [event for event in dispatch([task], workers) if isinstance(event, Lost)]
+    assert ended.reason == "an answer: their worker died each time (out of memory?)"
     assert multiprocessing.active_children() == []
