@@ -32,7 +32,21 @@ that took longer than its deadline. At the end faults are counted by kind of cal
 
 A seed replays the same faults at the same calls as long as the program makes the same calls: a change of the program
 changes what a seed means. Time is simulated, threads take turns by the seed, workers of `--jobs` and `--engine dask` do
-their tasks in the client's process, and may die. What is not simulated: the network of a proxy, a GPU, other programs.
+their tasks in the client's process, and may die.
+
+What may fail, or be where a signal or the end comes: every call to files below the working directory (open, create,
+read, write, sync, close, truncate, rename, unlink, folders, times, stat, list, memory maps, locks, by path or by
+descriptor), what is printed on stdout and stderr, the calendar, sleeping, a thread or a process that is to start, a
+child that dies or hangs, a unit of work (also by a lack of memory), workers and the scheduler; of the network names,
+connections, TLS, what is sent and what comes.
+
+What is not simulated: a proxy, several addresses of a name, a GPU; memory that torch, Pillow or NumPy ask for; files
+that other languages open (`.safetensors` given as weights, tables that pyarrow reads); pages of a map that cannot be
+read later; folders outside of the working directory, as the temporary ones of `.mat` and of `gradcheck --function`; the
+entries of a folder while it is listed; `os.access`, `os.kill`, `datetime.now`; what goes on inside children; signals
+while a thread that downloads is at work, which Python gives to the main thread at a moment that nobody can replay;
+numbers of processes that are given again. `compare --ladder` counts each submission, so that another try is another
+one: it has plain tests alone.
 
 Where to add: a scenario in `scenarios`, a page of the web in `pages`, a fault in `faults` (and in `world`, `disk`,
 `web` or `pools`, whichever knows what it comes to), a known bug in `planted`.

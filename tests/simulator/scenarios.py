@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import scipy.io
 from faces_web import SHAS, row
-from pictures import make_folder
+from pictures import draw_picture, make_folder
+from PIL import Image
+from tiny_mnist import make_tiny_mnist
 
 from simulator.pages import LIST, LIST_URL, LOST, MOVED, WEBS, listed_for
 
@@ -79,6 +82,25 @@ def _another_box(root: Path) -> None:
     _list(row("Alec Baldwin", 1, 0, "4,4,24,24"), *LIST[2:], row("Bill Hader", 10, 2, "5,5,35,35"))(root)
 
 
+GRADIENT = """
+import numpy as np
+
+def gradient(x, y, w, b):
+    scores = x @ w.T + b
+    odds = np.exp(scores - scores.max(1, keepdims=True))
+    error = odds / odds.sum(1, keepdims=True) - y
+    return error.T @ x, error.sum(0)
+"""
+"""Of softmax regression, as a student writes it."""
+
+
+def _draw_and_write(root: Path) -> None:
+    """Draws pictures, and writes a gradient of a student's own."""
+    make_folder(root / "pets", 2)
+    Image.fromarray(draw_picture(3)).save(root / "3.png")
+    (root / "mine.py").write_text(GRADIENT)
+
+
 TRAIN = "train digits-sample --train-per-class 4 --test-per-class 10"
 SWEEP = "sweep digits-sample --train-per-class 4 --test-per-class 10 --epochs 3 --seeds 2 --out s"
 SOFTMAX = f"{TRAIN} --epochs 5 --out m"
@@ -87,8 +109,8 @@ FACES = "fetch faces --list list.txt --source live,wayback --jobs 3"
 FEATURES = (
     "extract-features pets --backbone squeezenet1_1 --layer fire3 --weights random --res 32 --batch-size 2 --out f"
 )
-TELL_CHANGES = ("runs",)
-"""Commands whose rows tell what they changed: after a fault there is less to change."""
+TELL_CHANGES = ("--prune", "--clear-cache")
+"""Options by which rows tell what was changed: after a fault there is less to change."""
 
 SCENARIOS: Mapping[str, Scenario] = {
     "train": Scenario(
@@ -145,6 +167,21 @@ SCENARIOS: Mapping[str, Scenario] = {
         web="digits",
         apart=frozenset({"source"}),
         steps=[_step("fetch digits", "fetch digits"), _step("fetch digits --force")],
+    ),
+    "fetch digits from a .mat": Scenario(
+        web="digits",
+        prepare=lambda root: scipy.io.savemat(root / "mnist_all.mat", make_tiny_mnist().arrays),
+        steps=[_step("fetch digits --from mnist_all.mat")],
+    ),
+    "looks": Scenario(
+        prepare=_draw_and_write,
+        steps=[
+            _step(SOFTMAX),
+            _step("predict m 3.png"),
+            _step("samples pets --res 8 --plot samples.png"),
+            _step("gradcheck digits-sample --function mine.py:gradient"),
+            _step("fetch --clear-cache"),
+        ],
     ),
     "fetch faces": Scenario(
         web="faces",
