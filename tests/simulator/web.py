@@ -19,7 +19,7 @@ from rude_server import picture, reply
 from tiny_mnist import make_tiny_mnist
 
 from mnistfaces.datasets import digits
-from mnistfaces.features import backbones
+from mnistfaces.features import published
 from mnistfaces.fetching import weights
 from mnistfaces.fetching.mnist import mirrors
 from mnistfaces.fetching.web.client import Client, Reply
@@ -161,10 +161,10 @@ def install(world: World, turns: Turns, name: str) -> None:
 
 def _publish(content: bytes) -> None:
     """Makes some bytes the published weights of SqueezeNet."""
-    known = backbones.BACKBONES["squeezenet1_1"]
+    known = published.BACKBONES["squeezenet1_1"]
     assert known is not None
     file = weights.PublishedWeights(url=WEIGHTS, sha256=sha256_of(content), size=len(content))
-    backbones.BACKBONES = {**backbones.BACKBONES, "squeezenet1_1": replace(known, weights=file)}
+    published.BACKBONES = {**published.BACKBONES, "squeezenet1_1": replace(known, weights=file)}
     weights.DEADLINE_S = PLAIN_DEADLINE_S
 
 
