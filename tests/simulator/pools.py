@@ -75,6 +75,7 @@ class _Pool:
 
     def __init__(self, pools: Pools, _count: int, *, initargs: tuple[Any, ...] = (), **_: object) -> None:
         self._pools, self._line, self._begun, self._broken = pools, initargs[0], False, False
+        self._result_queue = SimpleNamespace(_writer=SimpleNamespace(close=lambda: None))  # nothing comes over a pipe
 
     def submit(self, work: Callable[..., Any], *args: Any) -> "Future[Any]":  # noqa: ANN401  passed on
         if not self._begun:
