@@ -111,9 +111,9 @@ def test_a_search_weighs_rows_as_grid_search_does(digits: Digits, monkeypatch: p
     rows, labels, weights = digits
     trained: list[Task] = []
 
-    def train(tasks: list[Task]) -> list[Trained]:
+    def train(tasks: list[Task], jobs: int) -> list[Trained]:
         trained.extend(tasks)
-        return train_side_by_side(tasks)
+        return train_side_by_side(tasks, jobs)
 
     monkeypatch.setattr(search, "train_side_by_side", train)
     for estimator, prefix in (
