@@ -19,8 +19,8 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 
 SEEDS = {
     **dict.fromkeys(("sweep", "moved faces"), 0),
-    **dict.fromkeys(("train", "contour", "fetch faces", "damaged faces", "lost faces", "runs"), 1),
-    **dict.fromkeys(("two sweeps", "fetch digits", "weights", "jobs"), 2),
+    **dict.fromkeys(("train", "fetch faces", "damaged faces", "lost faces", "runs"), 1),
+    **dict.fromkeys(("two sweeps", "contour", "fetch digits", "weights", "jobs"), 2),
     **dict.fromkeys(("two contours", "extract-features", "reproduce"), 3),
     **dict.fromkeys(("damaged sweep", "shards", "results"), 4),
 }

@@ -25,6 +25,7 @@ CONTRACT = {0, 1, 3, 130, 143}
 """Exit codes that a disturbed command may have; 2 is for what a person typed."""
 
 STDOUT_CLOSED = 141
+STOPPED = {"SIGINT": 130, "SIGTERM": 143}
 
 
 def judge(campaign: Campaign, name: str, seed: int) -> Verdict:
@@ -123,6 +124,9 @@ class _Trial:
             allowed = allowed | {STDOUT_CLOSED}
         if ended.code not in allowed:
             self._wrong([f"exit code {ended.code}"])
+        befell = {one.split()[0] for one in ended.happened if one != AT_ONCE}
+        if len(befell) == 1 and (code := STOPPED.get(*befell)) is not None and ended.code != code:
+            self._wrong([f"exit code {ended.code} of what {befell} stopped"])
         complaints = [line for line in ended.stderr.splitlines() if line.startswith("mnf: ")]
         cut = AT_ONCE in ended.happened or " at stderr " in str(ended.happened)  # so is what it says
         if ended.code in (1, 130, 143) and len(complaints) != 1 and not cut:
