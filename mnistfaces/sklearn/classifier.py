@@ -29,7 +29,8 @@ from mnistfaces.datasets.augmentation import require_in_sight
 from mnistfaces.errors import UsageError
 from mnistfaces.runs.network import Ensemble, Network
 from mnistfaces.sklearn.tables import Rows, Table
-from mnistfaces.sklearn.tasks import Task, train
+from mnistfaces.sklearn.tasks import Task
+from mnistfaces.sklearn.training import train
 
 FLOATS = [np.float64, np.float32]
 IMAGE_AXES = (2, 3)

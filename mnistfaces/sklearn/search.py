@@ -16,7 +16,8 @@ from sklearn.utils.validation import _check_method_params
 
 from mnistfaces.sklearn.classifier import Classifier
 from mnistfaces.sklearn.tables import Rows, Table
-from mnistfaces.sklearn.tasks import Prepared, Task, prepared, train_side_by_side
+from mnistfaces.sklearn.tasks import Prepared, Task, prepared
+from mnistfaces.sklearn.training import train_side_by_side
 
 Setting = Mapping[str, Any]
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]

@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mnistfaces.sklearn import Classifier, StackedSearchCV, search
-from mnistfaces.sklearn.tasks import Task, Trained, train_side_by_side
+from mnistfaces.sklearn.tasks import Task, Trained
+from mnistfaces.sklearn.training import train_side_by_side
 
 Floats = NDArray[np.float64]
 Digits = tuple[Floats, NDArray[np.int64], Floats]

@@ -19,8 +19,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mnistfaces.progress import Advanced
-from mnistfaces.sklearn import Classifier, StackedSearchCV, search, tasks
-from mnistfaces.sklearn.tasks import Task, Trained, train_side_by_side
+from mnistfaces.sklearn import Classifier, StackedSearchCV, search, training
+from mnistfaces.sklearn.tasks import Task, Trained
+from mnistfaces.sklearn.training import train_side_by_side
 
 TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
 GRID = {"lr": [0.01, 0.001], "weight_decay": [0, 0.01], "epochs": [3, 6], "random_state": [0, 1]}
@@ -85,7 +86,7 @@ def test_stacks_that_train_at_a_time_find_the_same_and_share_the_cores(
     digits: Digits, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
     """The two wait for each other, so that one after the other, or a model alone, would never end."""
-    both, seen, train = threading.Barrier(2, timeout=60), list[tuple[int, str]](), tasks.train_cells
+    both, seen, train = threading.Barrier(2, timeout=60), list[tuple[int, str]](), training.train_cells
 
     def watched(*args: Any, **named: Any) -> Iterator[Any]:  # noqa: ANN401  as they are
         both.wait()
@@ -100,7 +101,7 @@ def test_stacks_that_train_at_a_time_find_the_same_and_share_the_cores(
     torch.set_float32_matmul_precision("high")  # the caller's choice, which is none of the engine's
     try:
         with monkeypatch.context() as changed:
-            changed.setattr(tasks, "train_cells", watched)
+            changed.setattr(training, "train_cells", watched)
             ours = StackedSearchCV(estimator, grid, cv=2, n_jobs=2 if asked == "here" else None, refit=False)
             with joblib.parallel_config(n_jobs=None if asked == "here" else 2):
                 ours.fit(*digits)
@@ -124,7 +125,7 @@ def test_a_stack_that_fails_ends_those_beside_it(digits: Digits, monkeypatch: py
             assert step < 2000  # 20 s
             threading.Event().wait(0.01)
 
-    monkeypatch.setattr(tasks, "train_cells", train)
+    monkeypatch.setattr(training, "train_cells", train)
     with pytest.raises(RuntimeError, match="out of memory"):
         StackedSearchCV(Classifier(epochs=3), {"lr": [0.01, 0.003]}, cv=2, n_jobs=2).fit(*digits)
     assert went_on
