@@ -12,6 +12,7 @@ import pytest
 import typer
 from conftest import Answer, Mnf, Trained
 
+from mnistfaces.cli.app import wait_briefly
 from mnistfaces.cli.index import app
 from mnistfaces.devices import may_have_gpu
 
@@ -224,6 +225,31 @@ def test_bad_usage_of_the_installed_program_is_the_same_and_leaves_nothing_behin
     assert words[0] in done.complaint
     assert packages & HEAVY == set()
     assert list(mnf.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "looks"),
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)
+def test_threads_that_wait_sleep_soon_unless_the_environment_says_how(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, str], looks: str | None
+) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "environ", {**os.environ, **told})
+    wait_briefly()
+    assert os.environ.get("GOMP_SPINCOUNT") == looks
+
+
+def test_torch_is_told_before_it_is_imported() -> None:
+    look = (
+        "import os, sys, mnistfaces.cli.app as app\n"
+        "app._run = lambda: print(os.environ['GOMP_SPINCOUNT'], 'torch' in sys.modules) or 0\n"
+        "app.main()"
+    )
+    untold = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, env=untold)
+    assert said.stdout == "10000 False\n"
 
 
 def test_what_trains_nothing_waits_for_no_torch(trained: Trained) -> None:
