@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from mnistfaces.errors import FileError, RunError, UsageError
 from mnistfaces.evaluation.contenders import Contender, Entry, Reference
-from mnistfaces.files import hash_of, write_json
+from mnistfaces.files import hash_of, read_if_there, write_json
 from mnistfaces.files.locks import Lease
 from mnistfaces.files.schema import parse_json, problem_of
 from mnistfaces.files.seals import CHECK, is_whole, seal
@@ -176,12 +176,11 @@ def _packed(answers: Answers) -> str:
 
 
 def _read(path: Path, images: str) -> dict[str, Rung]:
-    try:
-        value = parse_json(path.read_bytes())
-    except FileNotFoundError:
+    content = read_if_there(path)
+    if content is None:
         return {}
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        value = parse_json(content)
     except ValueError as error:
         raise _damaged(path) from error
     known = {name: one for name, one in value.items() if name != CHECK} if isinstance(value, dict) else value

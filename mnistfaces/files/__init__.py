@@ -63,6 +63,26 @@ def write_json(path: Path, value: object) -> str:
     return write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def read_if_there(path: Path, remedy: str = "") -> bytes | None:
+    """Returns what a file holds, None where there is none.
+
+    One that cannot be read for the moment is not one that is gone.
+
+    Args:
+        path: of the file.
+        remedy: what the message ends with.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}{remedy}") from error
+
+
 def sha256_of_file(path: Path) -> str:
     """Returns the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mnistfaces.config import DataConfig, DeviceName, Protocol, Scale
 from mnistfaces.datasets import load_dataset
 from mnistfaces.errors import DataError
+from mnistfaces.files import read_if_there
 from mnistfaces.files.schema import parse_json, problem_of
 from mnistfaces.files.seals import CHECK, is_whole
 from mnistfaces.progress import Event
@@ -228,10 +229,15 @@ class PartRecord:
 
 
 def load_record(path: Path) -> PartRecord | None:
-    """Returns a kept part, or None where there is none or it is damaged: it is done again."""
+    """Returns a kept part, or None where there is none or it is damaged: it is done again.
+
+    Raises:
+        FileError: it cannot be read for the moment.
+    """
+    content = read_if_there(path)
     try:
-        value = parse_json(path.read_bytes())
-    except (OSError, ValueError):
+        value = parse_json(content or b"")
+    except ValueError:
         return None
     if problem_of(value, dict[str, Any]) or (CHECK in value and not is_whole(value)):
         return None

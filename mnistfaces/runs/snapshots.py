@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnistfaces.errors import FileError
-from mnistfaces.files import write_bytes
+from mnistfaces.files import read_if_there, write_bytes
 from mnistfaces.files.schema import parse_json
 from mnistfaces.progress import Note
 
@@ -55,12 +55,9 @@ def read_snapshots(folder: Path) -> Iterator[State | Note]:
     """
     for name in SNAPSHOTS:
         path = folder / name
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+        content = read_if_there(path, "; if it never can be, remove it")
+        if content is None:
             continue
-        except OSError as error:
-            raise FileError(f"cannot read {path}: {error.strerror or error}; if it never can be, remove it") from error
         try:
             yield _state_in(content)
         except ValueError as error:

@@ -1,5 +1,6 @@
 """The report in its folder, with real work on the embedded digits; a part of its own stands in for long ones."""
 
+import errno
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -8,8 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from damage import unreadable
 
-from mnistfaces.errors import DataError, RunError
+from mnistfaces.errors import DataError, FileError, RunError
 from mnistfaces.progress import Advanced, Event, Note, Stage
 from mnistfaces.reproduce.parts import PARTS
 from mnistfaces.reproduce.published import load_published, published_in
@@ -71,6 +73,11 @@ def test_a_part_is_done_once_and_the_folder_grows(here: Path, monkeypatch: pytes
     for number in (1, 2):
         broken = replace(PARTS[number], steps=tuple(replace(step, work=never) for step in PARTS[number].steps))
         monkeypatch.setitem(PARTS, number, broken)
+    with (
+        unreadable(here / "report" / "parts" / "1.json", errno.EIO),
+        pytest.raises(FileError, match=r"cannot read .*1\.json: Input"),
+    ):
+        Reproduction(config(here, *EARLY))
     job = Reproduction(config(here, *EARLY))
     again = done(job)
     assert again[:2] == [PartRecord(**json.loads(json.dumps(vars(record)))) for record in first]

@@ -1,7 +1,6 @@
 """MNIST, or a set that takes its place, from a file, a folder, or the network: verified, converted once, and kept."""
 
 import contextlib
-import json
 import shutil
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -27,8 +26,9 @@ from mnistfaces.datasets.order import save_order
 from mnistfaces.datasets.store import fingerprint_of, save_dataset
 from mnistfaces.errors import DataError, FetchError, FileError
 from mnistfaces.fetching.mnist.mirrors import PACKING_LIMIT, FetchMnistConfig, failure, fetch_idx, fetch_mat
-from mnistfaces.files import sha256_of_file, write_json
+from mnistfaces.files import read_if_there, sha256_of_file, write_json
 from mnistfaces.files.locks import Lease
+from mnistfaces.files.schema import parse_json
 from mnistfaces.progress import Event, Note, Stage
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -62,6 +62,7 @@ def find_mnist(data_dir: Path, edition: Edition = MNIST) -> FetchedMnist:
 
     Raises:
         DataError: it was not fetched, or is damaged.
+        FileError: what tells where it is from cannot be read.
     """
     dataset = load_digits(data_dir, edition)
     path = digits_path(data_dir, edition)
@@ -69,14 +70,15 @@ def find_mnist(data_dir: Path, edition: Edition = MNIST) -> FetchedMnist:
         raise DataError(f"{path} is damaged: get it again with `mnf fetch {edition.word}`")
     sha256 = sha256_of_file(path)
     known: Any = None
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        known = json.loads(_origin_path(data_dir, edition).read_text(encoding="utf-8"))
-    is_of_this_file = isinstance(known, dict) and (
-        known.get("fingerprint") == dataset.fingerprint or known.get("sha256") == sha256  # as release 0.1 wrote it
+    with contextlib.suppress(ValueError):
+        known = parse_json(read_if_there(_origin_path(data_dir, edition)) or b"")
+    told = known if isinstance(known, dict) and "source" in known else {}
+    is_of_this_file = (
+        told.get("fingerprint") == dataset.fingerprint or told.get("sha256") == sha256  # as release 0.1 wrote it
     )
     test_n = int(dataset.given_test.sum())
     return FetchedMnist(
-        source=str(known["source"]) if is_of_this_file else None,
+        source=str(told["source"]) if is_of_this_file else None,
         train_n=len(dataset) - test_n,
         val_n=0,
         test_n=test_n,

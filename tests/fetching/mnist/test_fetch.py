@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
+from damage import unreadable
 from tiny_mnist import TinyMnist, make_tiny_mnist
 
 from mnistfaces.arrays import write_npz
@@ -192,9 +193,12 @@ def test_a_damaged_file_is_fetched_again(tiny: TinyMnist, tmp_path: Path) -> Non
 
 
 def test_where_it_came_from_is_not_guessed(tiny: TinyMnist, tmp_path: Path) -> None:
-    fetch(tmp_path / "data", tiny.config(source=str(tiny.write_idx(tmp_path / "idx"))))
+    whole = fetch(tmp_path / "data", tiny.config(source=str(tiny.write_idx(tmp_path / "idx"))))[1]
     origin = tmp_path / "data" / "digits.json"
-    for content in ("", "[]", "{}", "[" * 100_000, json.dumps({"source": "x", "sha256": "0"})):
+    with unreadable(origin, errno.EIO), pytest.raises(FileError, match=r"cannot read .*digits\.json: Input"):
+        find_mnist(tmp_path / "data", tiny.edition)
+    other, untold = {"source": "x", "sha256": "0"}, {"sha256": whole.sha256}
+    for content in ("", "[]", "{}", "[" * 100_000, json.dumps(other), json.dumps(untold)):
         origin.write_text(content)
         assert find_mnist(tmp_path / "data", tiny.edition).source is None
 
