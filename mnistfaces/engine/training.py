@@ -154,7 +154,13 @@ def _solve_stack(
 ) -> Iterator[Advanced | Epoch]:
     """Yields the one epoch of models in closed form, which have no steps."""
     started = time.perf_counter()
-    by_draw = [solve(dataset, cells, draw, device) for draw in draws]
+    by_draw = []
+    for draw in draws:
+        for event in solve(dataset, cells, draw, device):
+            if isinstance(event, Advanced):
+                yield replace(event, amount=event.amount / len(draws))
+            else:
+                by_draw.append(event)
     seconds = time.perf_counter() - started
     measures = [
         Measure(
@@ -169,7 +175,6 @@ def _solve_stack(
         for solved in of_cell
     ]
     yield Epoch(number=1, checkpoint=True, measures=tuple(measures))
-    yield Advanced(amount=1)
 
 
 @contextlib.contextmanager

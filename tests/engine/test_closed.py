@@ -23,8 +23,10 @@ from mnistfaces.engine.closed.calibration import temperature_of
 from mnistfaces.engine.closed.smoothing import decompose
 from mnistfaces.engine.closed.solving import CLOSED_MODELS, Solved, solve
 from mnistfaces.engine.draws import Draw
-from mnistfaces.engine.training import fit
+from mnistfaces.engine.records import Epoch
+from mnistfaces.engine.training import fit, train_stack
 from mnistfaces.errors import DataError, UsageError
+from mnistfaces.progress import Advanced, drained
 
 CPU = torch.device("cpu")
 DECAYS = (1e-3, 0.1, 1.0, 30.0)
@@ -63,7 +65,7 @@ def config(name: str, decay: float, dtype: str = "float64") -> TrainConfig:
 
 
 def solved(dataset: Dataset, name: str, made: Draw, decays: Sequence[float] = DECAYS) -> list[Solved]:
-    return solve(dataset, [config(name, decay) for decay in decays], made, CPU)
+    return drained(solve(dataset, [config(name, decay) for decay in decays], made, CPU))
 
 
 def peer(name: str, decay: float) -> Ridge | KernelRidge:
@@ -189,11 +191,20 @@ def test_weights_are_kept_as_the_type_says_and_measured_as_they_are_kept(name: s
     assert np.array_equal(measure.test.predicted, logits.argmax(axis=1))
 
 
+@pytest.mark.parametrize("name", CLOSED_MODELS)
+def test_it_is_told_how_far_models_of_several_draws_are(name: str) -> None:
+    dataset = grouped()
+    events = list(train_stack(dataset, [config(name, 1.0)], [draw(dataset), draw(dataset)]))
+    told = [event.amount for event in events if isinstance(event, Advanced)]
+    assert (len(told), sum(told)) == (6, 1)
+    assert isinstance(events[-1], Epoch)  # the record comes when all is done
+
+
 def test_the_kernels_own_gamma_is_that_of_scikit_learns_scale() -> None:
     dataset = grouped()
     made = draw(dataset)
     inputs = dataset.values(made.split.train, "float64")
-    (found,) = solve(dataset, [TrainConfig(model="kernel")], made, CPU)
+    (found,) = drained(solve(dataset, [TrainConfig(model="kernel")], made, CPU))
     assert found.solution.gamma == pytest.approx(1 / (inputs.shape[1] * inputs.var()), rel=1e-12)
     assert found.weights["0.gamma"] == np.float32(found.solution.gamma)
 
