@@ -206,7 +206,7 @@ def _require_every_class(place: str, classes: Sequence[str], labels: NDArray[np.
         empty = int(counts.argmin())
         problems = iter(decoded.problems)
         reasons = {number: next(problems) for number in sorted({*range(len(labels))} - {*decoded.kept.tolist()})}
-        first = next(f" ({reason})" for number, reason in reasons.items() if labels[number] == empty)
+        first = next((f" ({reason})" for number, reason in reasons.items() if labels[number] == empty), "")
         raise DataError(
             f"{place}: the class {classes[empty]} holds no image that can be read{first}: remove it or put images into "
             "it"

@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import json
 import os
 import struct
 import tracemalloc
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.io
 from own_data import classes, csv, idx, keras, metadata_csv, splits, write_png
+from own_data import parquet as whole_parquet
 
 from mnistfaces.datasets import cache, load_dataset
 from mnistfaces.datasets.layouts import rows
@@ -87,6 +89,11 @@ def parquet(**columns: object) -> Write:
         return folder / "mine.parquet"
 
     return write
+
+
+def one_class_more(path: Path) -> None:
+    told = {"info": {"features": {"label": {"names": [f"digit{digit}" for digit in range(4)]}}}}
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"huggingface": json.dumps(told)}), path)
 
 
 def no_test_labels(path: Path) -> None:
@@ -178,6 +185,7 @@ BAD: dict[str, tuple[Write, str]] = {
     "parquet: no image": (parquet(picture=[b"x"], label=[1]), "no column 'image'; it has picture, label"),
     "parquet: paths": (parquet(image=["a.png", "b.png"], label=[0, 1]), "row 0: image holds no bytes"),
     "parquet: empty label": (parquet(image=[b"x", b"y"], label=[0, None]), "row 1: label is empty"),
+    "parquet: a class of no image": (changed(whole_parquet, one_class_more), "the class digit3 holds no image that"),
     "parquet: rubbish": (changed(parquet(a=[1]), lambda path: path.write_bytes(b"PAR1 no PAR1")), "cannot read"),
     "metadata: no file_name": (
         metadata("name,label", "images/0.png,a"),
