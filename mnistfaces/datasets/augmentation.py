@@ -60,9 +60,7 @@ def require_images(dataset: Dataset, augment: str | None) -> None:
     """Raises UsageError where images are to be changed that a dataset does not hold, or by more than their size."""
     if augment is None:
         return
-    numbers = (
-        dataset.inputs.dtype != np.uint8 and dataset.kind != "arrays"
-    )  # of arrays it was said that they are images
+    numbers = dataset.inputs.dtype != np.uint8 and dataset.kind != "arrays"  # of whose rows a caller says what they are
     if numbers or len(dataset.shape) < 2:  # noqa: PLR2004  height and width
         raise UsageError(f"--augment changes images: {dataset.name} holds {dataset.shape[0]} features per image")
     require_in_sight(augment, dataset.shape)
