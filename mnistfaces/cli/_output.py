@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 from mnistfaces.cli._columns import Column, Row, column_of
 from mnistfaces.cli._progress import Progress
 from mnistfaces.cli._tables import build_table, print_latex, print_markdown, print_window
-from mnistfaces.cli._window import set_command, set_file, set_lines
+from mnistfaces.cli._window import say, set_command, set_file, set_lines
 from mnistfaces.progress import Advanced, Event, Note, Stage
 from mnistfaces.text import clean, clean_json, csv_cell
 
@@ -36,18 +36,18 @@ class Output:
     def note(self, message: str) -> None:
         """Tells the person something that is not a result; --quiet hides it."""
         if not self.quiet:
-            print(set_lines(clean(message), sys.stderr), file=sys.stderr, flush=True)
+            say(set_lines(clean(message), sys.stderr))
 
     def suggest(self, lead: str, command: str) -> None:
         """Tells the person which command to type next, on lines that can be copied."""
         if not self.quiet:
-            print(set_command(clean(lead), clean(command), sys.stderr), file=sys.stderr, flush=True)
+            say(set_command(clean(lead), clean(command), sys.stderr))
 
     def wrote(self, *paths: Path | None) -> None:
         """Names the files that were written, a line each: the last that a command says; None was not asked for."""
         for path in paths:
             if path is not None and not self.quiet:
-                print(set_file("wrote", path, sys.stderr), file=sys.stderr, flush=True)
+                say(set_file("wrote", path, sys.stderr))
 
     def detail(self, message: str) -> None:
         """Tells what only --verbose asks for."""

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mnistfaces.cli._sparkline import drawn
+from mnistfaces.cli._window import say
 from mnistfaces.text import clean
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Progress:
             self._spoke = now
             share = f" {self._done / self._total:.0%}" if self._total else f" {self._done:g}" if self._done else ""
             line = f"{self._description}:{share} after {now - self._started:.0f} s {self._detail}"
-            print(line.rstrip(), file=sys.stderr, flush=True)
+            say(line.rstrip())
 
 
 def _room(width: int, description: str) -> int:

@@ -1,6 +1,7 @@
 """The windows of a person: how wide they are, and lines set into them."""
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
@@ -27,6 +28,15 @@ def width_of(stream: TextIO) -> int | None:
         )
     except (OSError, ValueError):  # a stream of a notebook, or a closed one
         return None
+
+
+def say(lines: str) -> None:
+    """Writes lines to stderr in one piece: none is cut in two by a program that writes to the same terminal.
+
+    Where Python is told not to buffer, `print` writes the end of a line by itself.
+    """
+    sys.stderr.write(f"{lines}\n")
+    sys.stderr.flush()
 
 
 def set_lines(message: str, stream: TextIO) -> str:

@@ -204,10 +204,10 @@ def _drop(stream: TextIO) -> None:
 
 
 def _complain(message: str, code: int) -> int:
-    from mnistfaces.cli._window import set_lines
+    from mnistfaces.cli._window import say, set_lines
 
     with contextlib.suppress(OSError):
-        print(set_lines("mnf: " + clean(" ".join(message.split())), sys.stderr), file=sys.stderr, flush=True)
+        say(set_lines("mnf: " + clean(" ".join(message.split())), sys.stderr))
     return code
 
 

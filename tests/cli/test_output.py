@@ -1,15 +1,18 @@
 """Formats: rows for programs exactly, tables for people readably, and nothing but results on stdout."""
 
+import contextlib
 import csv
 import io
 import json
 import math
 import os
 import re
+import socket
 import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -244,3 +247,25 @@ def test_names_give_a_terminal_no_orders_in_any_format(capsys: pytest.CaptureFix
         assert json.loads(told)[0]["name"] == name
     Output(form).note(name)
     assert [char for char in capsys.readouterr().err if char in "\x1b\x9b\u202e\u2066\x00"] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a socket takes each write as a message of its own")
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["sweep", "digits-sample", "--lr", "1e-3,1e-4", "--epochs", "2", "--dry-run"], "2 cells"),
+        (["samples", "no/such"], "mnf: no dataset"),
+    ],
+)
+def test_lines_for_a_person_are_written_in_one_piece_each(tmp_path: Path, line: list[str], said: str) -> None:
+    reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with reader, writer:
+        command = [sys.executable, "-u", "-m", "mnistfaces", *line]
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=writer, cwd=tmp_path, check=False)
+        reader.setblocking(False)
+        pieces = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                pieces.append(reader.recv(1 << 16).decode())
+    assert said in "".join(pieces)
+    assert all(piece.endswith("\n") and len(piece) > 1 for piece in pieces)
