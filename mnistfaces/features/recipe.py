@@ -101,7 +101,7 @@ def find_recipe(config: ExtractConfig, files: Iterable[Path]) -> Recipe | None:
         files: that may hold features.
 
     Raises:
-        FileError: the weights cannot be read.
+        OSError: the weights cannot be read.
     """
     asked, weights = asked_of(config), None
     for file in files:

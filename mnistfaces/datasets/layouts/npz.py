@@ -65,13 +65,8 @@ def pairs_of(members: Members, path: Path) -> Found:
         if images in members and labels in members:
             _require_rows(path, members, images, labels)
             columns = _columns(members, members[labels])
-            return Found(
-                inputs=members[images],
-                labels=members[labels],
-                sides=read_sides(columns["split"], f"{path}, split") if "split" in columns else None,
-                columns=columns
-                | ({"group": columns["groups"]} if {*columns} & {"group", "groups"} == {"groups"} else {}),
-            )
+            sides = read_sides(columns["split"], f"{path}, split") if "split" in columns else None
+            return Found(inputs=members[images], labels=members[labels], sides=sides, columns=columns)
     held = ", ".join(f"{name} {array.shape}" for name, array in members.items())
     raise DataError(f"{path} is not a dataset: it has the arrays {held or 'none'}; wanted are {LAYOUT.wants}")
 
@@ -109,12 +104,15 @@ def _require_rows(path: Path, members: Members, images: str, labels: str) -> Non
 
 
 def _columns(members: Members, labels: NDArray[Any]) -> dict[str, list[str]]:
-    """Returns the arrays that say a word or a number of each image."""
-    return {
+    """Returns the arrays that say a word or a number of each image; `groups` is called `group`, too."""
+    columns = {
         name: [str(value) for value in array.tolist()]
         for name, array in members.items()
         if array.ndim == 1 and len(array) == len(labels) and array is not labels
     }
+    if "groups" in columns:
+        columns.setdefault("group", columns["groups"])
+    return columns
 
 
 def _features(members: Members, path: Path) -> Found:
@@ -157,9 +155,7 @@ def _features(members: Members, path: Path) -> Found:
 
 
 def _grouping(columns: dict[str, list[str]], size: int, assumed: list[str]) -> dict[str, list[str]]:
-    """Returns the columns with the one that says which images stay together called `group`."""
-    if "group" not in columns and "groups" in columns:
-        columns["group"] = columns["groups"]
+    """Returns the columns with a `group`, of images that stay together, where only their files tell of one."""
     files = columns.get("sha256", [])
     if "group" not in columns and len(files) == size and all(files):
         columns["group"] = files
